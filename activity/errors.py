@@ -1,0 +1,19 @@
+"""What can go wrong, in words that say what to do. Every error of this project is an ActivityError."""
+
+
+class ActivityError(Exception):
+    """The base of every error this project raises on purpose."""
+
+
+class SettingMissing(ActivityError):
+    """A setting that this process needs is not given."""
+
+
+class InvalidEvent(ActivityError, ValueError):
+    """An event that may not enter the log: names the field, what is wrong with it, and what would be right."""
+
+    def __init__(self, field: str, fault: str, right: str) -> None:
+        super().__init__(f"{field}: {fault}; {right}")
+        self.field = field
+        self.fault = fault
+        self.right = right

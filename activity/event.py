@@ -1,0 +1,58 @@
+"""The two types for the two moments: an Event is said by a producer, a RecordedEvent was stored by the log."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What a producer says happened. Nothing is checked here; `activity.validation.encode` checks all of it.
+
+    `event_id` is the producer's idempotency key for good: make it when the thing happens (the default, a uuid7), or derive it
+    with uuid5 from a provider's id. `tenant_id` is the workspace. At least one of account, contact and record says what it is about.
+    """
+
+    tenant_id: int
+    type: str
+    payload: Any  # a mapping, or the payload struct of the type; names a summary needs are frozen in it
+    source: str
+    actor: str = "system"
+    account_id: str | None = None
+    contact_id: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    cause_id: UUID | None = None
+    version: int = 1
+    occurred_at: datetime = msgspec.field(default_factory=_now)
+    event_id: UUID = msgspec.field(default_factory=uuid7)
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as the log holds it and as it travels: on pub/sub, over HTTP, to a follower.
+
+    `seq` is the event's gapless number in its workspace, in commit order. `payload` is RFC 8785 text, kept as bytes until somebody
+    needs a field of it; null once the person it was about was erased.
+    """
+
+    tenant_id: int
+    seq: int
+    event_id: UUID
+    type: str
+    version: int
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    source: str
+    account_id: str | None = None
+    contact_id: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    cause_id: UUID | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"null")

@@ -1,0 +1,69 @@
+"""Every setting, with its meaning and default; each is read from the environment as ACTIVITY_<NAME>.
+
+`activity dev` writes what it started into settings.json in the data directory, so that every other command run beside it
+finds the embedded servers without any variable set. The environment wins over that file.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from activity.errors import SettingMissing
+
+Role = Literal["producer", "writer", "reader", "auditor", "eraser"]
+
+
+class Settings(BaseSettings):
+    """What a deployment can change. Passwords are per role: give each process only those of the roles it uses."""
+
+    model_config = SettingsConfigDict(env_prefix="ACTIVITY_", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 18 as postgresql://host:port/database. A user and password in it are used by `activity migrate` alone."
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://.")
+    broker_url: SecretStr | None = Field(None, description="The Celery broker. Default: the same server as ACTIVITY_REDIS_URL.")
+    producer_password: SecretStr | None = Field(None, description="Password of the role activity_producer.")
+    writer_password: SecretStr | None = Field(None, description="Password of the role activity_writer (the append task).")
+    reader_password: SecretStr | None = Field(None, description="Password of the role activity_reader (feed and API).")
+    auditor_password: SecretStr | None = Field(None, description="Password of the role activity_auditor (verify).")
+    eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
+    data_dir: Path = Field(Path(".activity"), description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.")
+    batch_size: int = Field(1000, ge=1, le=5000, description="Events in one append transaction at the most.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where settings come from, the strongest first."""
+        written_by_dev = Path(os.environ.get("ACTIVITY_DATA_DIR", ".activity")) / "settings.json"
+        return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, json_file=written_by_dev)
+
+    def required(self, name: str) -> str:
+        """Return the setting `name` as text, or raise SettingMissing that says how to give it."""
+        value = getattr(self, name)
+        if value is None:
+            raise SettingMissing(f"ACTIVITY_{name.upper()} is not set: set it, or start the embedded servers with `activity dev`")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    @property
+    def broker(self) -> str:
+        """The Celery broker's URL."""
+        return self.required("broker_url" if self.broker_url else "redis_url")
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()
