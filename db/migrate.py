@@ -1,0 +1,70 @@
+"""`activity migrate`: the only thing that runs DDL. Safe to run twice, and at the same time from several places."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from activity.errors import ActivityError
+from activity.settings import Role, settings
+from db.engine import database_url
+
+_LOCK = 0x61637469  # any fixed number: two migrations of one database wait for each other on it
+
+
+class SchemaTooNew(ActivityError):
+    """The database was migrated by a newer version of this program: upgrade the program."""
+
+
+def migrate(*, admin_url: str | None = None) -> str:
+    """Bring the database to this version's schema, set the roles' passwords that are configured, and return the revision it is at.
+
+    The login needs CREATEROLE and CREATE on the database; it need not be a superuser.
+    """
+    url = database_url() if admin_url is None else admin_url
+    with create_engine(url, poolclass=NullPool, hide_parameters=True).connect() as connection:
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.commit()  # the lock is the session's; the migration gets a transaction of its own
+        config = _config(connection)
+        _refuse_newer(connection, ScriptDirectory.from_config(config))
+        command.upgrade(config, "head")
+        _set_passwords(connection)
+        connection.commit()
+        return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
+
+
+_OPTIONS: dict[str, Any] = {"version_table": "activity_version"}
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    at = MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision()
+    connection.rollback()
+    if at is not None and at not in known:
+        newest = scripts.get_current_head()
+        raise SchemaTooNew(f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the schema is never taken back")
+
+
+def _set_passwords(connection: Connection) -> None:
+    # The server hashes the password for pg_authid; DDL takes no parameters, so the literal is quoted by the driver.
+    for role in get_args(Role):
+        password = getattr(settings(), f"{role}_password")
+        if password is not None:
+            statement = sql.SQL("alter role {} password {}").format(sql.Identifier(f"activity_{role}"), sql.Literal(password.get_secret_value()))
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(statement)
