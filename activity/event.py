@@ -12,7 +12,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a producer says happened. Nothing is checked here; `activity.validation.encode` checks all of it.
 
     `event_id` is the producer's idempotency key for good: make it when the thing happens (the default, a uuid7), or derive it

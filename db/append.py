@@ -1,6 +1,5 @@
 """The one INSERT into the log. Only worker.append may import this module."""
 
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -50,10 +49,3 @@ def append(session: Session, docs: list[str]) -> Receipts | Poison:
 def park(session: Session, tenant_id: int | None, doc: str, reason: str) -> None:
     """Keep a document that can't be appended, with the reason, for an operator."""
     session.execute(_PARK, {"tenant_id": tenant_id, "doc": doc, "reason": reason[:2000]})
-
-
-def recorded_at(receipts: Receipts) -> datetime:
-    """Return the moment the batch was recorded, to the microsecond."""
-    from datetime import UTC, timedelta
-
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=receipts.recorded_us)

@@ -34,8 +34,8 @@ def migrate(*, admin_url: str | None = None) -> str:
         config = _config(connection)
         _refuse_newer(connection, ScriptDirectory.from_config(config))
         command.upgrade(config, "head")
-        _set_passwords(connection)
-        connection.commit()
+        with connection.begin():
+            _set_passwords(connection)
         return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
 
 
@@ -60,7 +60,7 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
 
 
 def _set_passwords(connection: Connection) -> None:
-    # The server hashes the password for pg_authid; DDL takes no parameters, so the literal is quoted by the driver.
+    # DDL takes no parameters, so the driver quotes the literal; not through SQLAlchemy, whose errors show the statement.
     for role in get_args(Role):
         password = getattr(settings(), f"{role}_password")
         if password is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -14,11 +15,16 @@ class Waiting(NamedTuple):
     doc: str
 
 
+def _driver(session: Session) -> psycopg.Connection:
+    """Return the driver's connection in the session's transaction: rows by the thousand pass faster without SQLAlchemy's wrapping."""
+    driver = session.connection().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
 def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
     """Add (tenant, document) rows in the session's transaction: committed with it, or never said."""
-    driver = session.connection().connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
+    with _driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -33,13 +39,12 @@ with recursive waiting (tenant_id) as (
 select tenant_id from waiting where tenant_id is not null and pg_try_advisory_xact_lock(1633907817, tenant_id)
 """)
 
-_TAKE = text("""
-delete from activity.outbox
- where (tenant_id, n) in (
-   select o.tenant_id, o.n from unnest(cast(:tenants as int[])) as t(tenant_id)
-    cross join lateral (select tenant_id, n from activity.outbox where tenant_id = t.tenant_id order by n limit :share) o)
-returning tenant_id, doc, n
-""")
+_TAKE = """
+delete from activity.outbox where ctid = any(array(
+  select o.ctid from unnest(%s::int[]) as t(tenant_id)
+   cross join lateral (select ctid from activity.outbox where tenant_id = t.tenant_id order by n limit %s) o))
+returning tenant_id, n, doc
+"""
 
 
 def claim(session: Session, limit: int) -> list[Waiting]:
@@ -51,5 +56,5 @@ def claim(session: Session, limit: int) -> list[Waiting]:
     tenants = list(session.scalars(_LOCK_TENANTS))
     if not tenants:
         return []
-    rows = session.execute(_TAKE, {"tenants": tenants, "share": max(1, limit // len(tenants))}).all()
-    return [Waiting(row.tenant_id, row.doc) for row in sorted(rows, key=lambda row: (row.tenant_id, row.n))]
+    rows = _driver(session).execute(_TAKE, (tenants, max(1, limit // len(tenants)))).fetchall()
+    return [Waiting(tenant_id, doc) for tenant_id, _, doc in sorted(rows)]

@@ -1,0 +1,135 @@
+"""The shared append task: from the outbox into the log, then out to the followers. Every event of the system takes this road."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from sqlalchemy.orm import Session
+
+from activity.errors import InvalidEvent
+from activity.settings import settings
+from activity.validation import decode, encode
+from db import outbox
+from db.append import Receipts, append, park
+from db.engine import begin
+from db.outbox import Waiting
+from worker.celery import app
+from worker.nudge import begun, nudge
+from worker.publish import Appended, publish
+
+log = structlog.get_logger()
+
+TASK = "activity.append"
+_DRAINS_AT_MOST_S = 2.0  # then the next task goes on, so that a shutdown never waits for the end of a flood
+_ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
+_WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Stored(NamedTuple):
+    """Rows of the outbox and what the log answered for them, in the same order."""
+
+    rows: Sequence[Waiting]
+    receipts: Receipts
+
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
+def append_waiting(events: list[dict[str, Any]] | None = None) -> str:
+    """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
+    started = time.monotonic()
+    begun(TASK)
+    tally = accept(events or []) + drain()
+    counts = ", ".join(f"{count} {word}" for word, count in tally.items())
+    return f"{counts or 'nothing waited'}; {(time.monotonic() - started) * 1000:.0f} ms"
+
+
+def accept(said: list[dict[str, Any]]) -> Counter[str]:
+    """Say the events of a message; the invalid ones are parked with the reason. On return all of them are durable."""
+    valid, refused = [], []
+    for item in said:
+        try:
+            event = decode(item)
+            valid.append((event.tenant_id, encode(event)))
+        except InvalidEvent as error:
+            refused.append((msgspec.json.encode(item).decode(), str(error)))
+    if valid:
+        with begin("producer") as session:
+            outbox.put(session, valid)
+    if refused:
+        with begin("writer") as session:
+            for doc, reason in refused:
+                park(session, None, doc, reason)
+    return Counter(said=len(valid), rejected=len(refused))
+
+
+def drain() -> Counter[str]:
+    """Append batch after batch until nothing waits, or until it is the next task's turn."""
+    tally: Counter[str] = Counter()
+    until = time.monotonic() + _DRAINS_AT_MOST_S
+    while batch := append_batch(settings().batch_size):
+        tally += batch
+        if time.monotonic() > until:
+            nudge(TASK)
+            break
+    return tally
+
+
+def append_batch(limit: int) -> Counter[str]:
+    """Move one batch from the outbox into the log in one transaction, then publish it; an empty tally says that nothing waited."""
+    with begin("writer") as session:
+        waiting = outbox.claim(session, limit)
+        stored = [part for wave in _waves(waiting) for part in _store(session, wave)]
+        for part in stored:
+            _park_conflicts(session, part)
+    tally = Counter(_WORDS[letter] for part in stored for letter in part.receipts.statuses)
+    tally["rejected"] = len(waiting) - tally.total()
+    for part in stored:
+        publish(_appended(part), part.receipts.epochs)
+    if waiting:
+        log.info("events_appended", **tally)
+    return +tally
+
+
+def _waves(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    """Split off the repeats within a batch, so that the log judges them against what it has just stored."""
+    firsts: list[Waiting] = []
+    repeats: list[Waiting] = []
+    seen: set[tuple[int, str]] = set()
+    for row in waiting:
+        key = (row.tenant_id, row.doc[:_ID_ENDS])
+        (repeats if key in seen else firsts).append(row)
+        seen.add(key)
+    yield from filter(None, (firsts, repeats))
+
+
+def _store(session: Session, rows: Sequence[Waiting]) -> list[Stored]:
+    """Append rows; where the log refuses them, halve until the culprit is alone, and park it with the reason."""
+    answer = append(session, [row.doc for row in rows])
+    if isinstance(answer, Receipts):
+        return [Stored(rows, answer)]
+    if len(rows) > 1:
+        half = len(rows) // 2
+        return _store(session, rows[:half]) + _store(session, rows[half:])
+    log.warning("event_rejected", tenant_id=rows[0].tenant_id, reason=answer.reason)
+    park(session, rows[0].tenant_id, rows[0].doc, answer.reason)
+    return []
+
+
+def _park_conflicts(session: Session, part: Stored) -> None:
+    """Keep what came with an id that the log holds with another body: somebody's ids are not unique."""
+    for row, seq, status in zip(part.rows, part.receipts.seqs, part.receipts.statuses, strict=True):
+        if status == "c":
+            log.warning("event_conflict", tenant_id=row.tenant_id, seq=seq)
+            park(session, row.tenant_id, row.doc, f"conflict: seq {seq} has the same event_id and another body")
+
+
+def _appended(part: Stored) -> Iterator[Appended]:
+    """Yield the events that are new, as they travel: the document with its number and the moment it was recorded."""
+    recorded_at = (_UNIX_EPOCH + timedelta(microseconds=part.receipts.recorded_us)).isoformat().replace("+00:00", "Z")
+    for row, seq, status in zip(part.rows, part.receipts.seqs, part.receipts.statuses, strict=True):
+        if status == "a":
+            yield Appended(row.tenant_id, seq, f'{row.doc[:-1]},"seq":{seq},"recorded_at":"{recorded_at}"}}')
