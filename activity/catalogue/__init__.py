@@ -1,0 +1,18 @@
+"""Every built-in event type as data: its payload, category, icon, title, example, and the sentence it is shown as."""
+
+from activity.catalogue.event_type import Category, EventType, Payload, Tone
+from activity.catalogue.registry import CATALOGUE, NAMESPACES, VERSIONS, nearest
+from activity.catalogue.summary import summarise, summary_parts
+
+__all__ = [
+    "CATALOGUE",
+    "NAMESPACES",
+    "VERSIONS",
+    "Category",
+    "EventType",
+    "Payload",
+    "Tone",
+    "nearest",
+    "summarise",
+    "summary_parts",
+]

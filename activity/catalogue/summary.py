@@ -1,0 +1,62 @@
+"""The one-line sentence of an event: a pure function of type, version, payload and locale, the same for ever."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from activity.catalogue.english import ENGLISH
+from activity.catalogue.event_type import Payload
+from activity.catalogue.german import GERMAN
+from activity.catalogue.language import Language
+from activity.catalogue.registry import CATALOGUE, VERSIONS
+from activity.catalogue.template import Part, Sentence, clean, fill, parse
+
+LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "de": GERMAN}
+
+_SENTENCES: Mapping[tuple[str, str, int], Sentence] = {
+    (code, name, version): parse(template)
+    for code, language in LANGUAGES.items()
+    for version, templates in language.sentences.items()
+    for name, template in templates.items()
+}
+_DECODERS = {key: msgspec.json.Decoder(known.payload) for key, known in VERSIONS.items()}
+
+_ENCODED = (bytes, msgspec.Raw)
+AnyPayload = bytes | msgspec.Raw | Mapping[str, Any] | None
+
+
+def summarise(type: str, version: int, payload: AnyPayload, locale: str = "en") -> str:
+    """What happened, without who did it: `moved Acme renewal from Proposal to Negotiation`. It never raises.
+
+    A payload that does not fit its type gives the type's title, an erased one (None) says so, an unknown type gives `recorded <type>`.
+    An unknown locale gives English.
+    """
+    return "".join(text for part in summary_parts(type, version, payload, locale) for text in part.values())
+
+
+def summary_parts(type: str, version: int, payload: AnyPayload, locale: str = "en") -> list[Part]:
+    """The same sentence in order, as `{"t": text}` and, for what came from the payload, `{"v": value}`."""
+    code = locale[:2].lower() if locale[2:3] in ("", "-", "_") else "en"
+    code, language = (code, LANGUAGES[code]) if code in LANGUAGES else ("en", ENGLISH)
+    if type not in CATALOGUE:
+        before, after = language.recorded.split("{}")
+        return [part for part in ({"t": before}, {"v": clean(type)}, {"t": after}) if any(part.values())]
+    title = language.titles.get(type) or CATALOGUE[type].title
+    if payload is None or (isinstance(payload, _ENCODED) and bytes(payload) == b"null"):
+        return [{"t": language.erased.format(title)}]
+    sentence = _SENTENCES.get((code, type, version))
+    fitting = _fitting(type, version, payload)
+    return (sentence and fitting and fill(sentence, fitting, language)) or [{"t": title}]
+
+
+def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str, Any]) -> Payload | None:
+    """The payload as its type's struct; None when it does not fit, or when that version is not known."""
+    if (type, version) not in VERSIONS:
+        return None
+    try:
+        if isinstance(payload, _ENCODED):
+            return _DECODERS[type, version].decode(payload)
+        return msgspec.convert(payload, VERSIONS[type, version].payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: bytes that are no UTF-8
+        return None

@@ -1,0 +1,125 @@
+"""Sentences as data: templates with optional parts, filled from a payload.
+
+`{field}` is a value and `{field:format}` a formatted one. `[...]` is left out when a value in it is absent; `[a|b]` takes the first
+choice whose values are all there. ` || ` parts whole sentences: the first one whose unbracketed values are all there is taken.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from activity.catalogue.event_type import FieldChange, Payload
+from activity.catalogue.language import Language, duration
+
+Part = dict[str, str]
+_LONGEST = 120  # characters of one value in a sentence
+_FIELD = re.compile(r"\{(\w+)(?::([^}]*))?\}")
+_GROUP = re.compile(r"\[([^\]]*)\]")
+_BLANK = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]+")
+# Marks that turn the direction of the text around them, so that a name could rewrite the sentence; lone surrogates are no text at all.
+_UNSHOWN = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Field(NamedTuple):
+    """A value's place in a sentence."""
+
+    name: str
+    format: str
+
+
+Choice = tuple[str | Field, ...]
+Group = tuple[Choice, ...]
+Sentence = tuple[tuple[Group, ...], ...]
+
+
+def parse(template: str) -> Sentence:
+    """The template as alternatives of groups of choices."""
+    return tuple(tuple(_groups(alternative)) for alternative in template.split(" || "))
+
+
+def _groups(alternative: str) -> Iterable[Group]:
+    for i, run in enumerate(_GROUP.split(alternative)):
+        if i % 2:
+            yield (*(_choice(text) for text in run.split("|")), ())
+        elif run:
+            yield (_choice(run),)
+
+
+def _choice(text: str) -> Choice:
+    pieces: list[str | Field] = []
+    end = 0
+    for match in _FIELD.finditer(text):
+        pieces += [text[end : match.start()], Field(match[1], match[2] or "")]
+        end = match.end()
+    return tuple(piece for piece in (*pieces, text[end:]) if piece)
+
+
+def fill(sentence: Sentence, payload: Payload, language: Language) -> list[Part] | None:
+    """The first whole sentence that the payload can fill, as parts; None when there is none."""
+    for alternative in sentence:
+        filled = [_first(group, payload, language) for group in alternative]
+        if None not in filled:
+            return _joined(part for parts in filled if parts for part in parts)
+    return None
+
+
+def _first(group: Group, payload: Payload, language: Language) -> list[Part] | None:
+    for choice in group:
+        parts = [[{"t": piece}] if isinstance(piece, str) else _value(piece, payload, language) for piece in choice]
+        if all(parts):
+            return [part for some in parts for part in some]
+    return None
+
+
+def _joined(parts: Iterable[Part]) -> list[Part]:
+    joined: list[Part] = []
+    for part in parts:
+        if joined and "t" in joined[-1] and "t" in part:
+            joined[-1] = {"t": joined[-1]["t"] + part["t"]}
+        else:
+            joined.append(part)
+    return joined
+
+
+def _value(field: Field, payload: Payload, language: Language) -> list[Part]:
+    """The value's parts; none when it is absent. `=words` looks a word up, `#one/many` counts."""
+    value = getattr(payload, field.name)
+    if field.format.startswith("="):
+        word = language.words[field.format[1:]].get(value)
+        return [{"t": word}] if word else []
+    if value is None or value == ():
+        return []
+    if field.format.startswith("#"):
+        n = len(value) if isinstance(value, tuple) else value
+        one, many = field.format[1:].split("/")
+        return [{"v": language.number(n)}, {"t": f" {one if n == 1 else many}"}]
+    text = clean(_FORMATS[field.format](value, payload, language))
+    return [{"v": text}] if text else []
+
+
+def clean(text: str) -> str:
+    """The text on one line, without marks that could rewrite the sentence, cut to what a line can take."""
+    line = _BLANK.sub(" ", _UNSHOWN.sub("", text)).strip(" ")
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip(" ") + "…"
+
+
+def _link(url: str) -> str:
+    """A link's host and path: its query is noise in a sentence and may hold a token."""
+    return re.sub(r"^https?://(www\.)?|[?#].*$", "", url, flags=re.DOTALL).rstrip("/")
+
+
+def _listed(values: tuple[Any, ...]) -> str:
+    names = [name for value in values if (name := clean(value.field if isinstance(value, FieldChange) else value))]
+    more = f" +{len(names) - 3}" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+_FORMATS: Mapping[str, Callable[[Any, Payload, Language], str]] = {
+    "": lambda value, payload, language: str(value),
+    "number": lambda value, payload, language: language.number(value),
+    "money": lambda value, payload, language: language.money(value, getattr(payload, "currency", None)),
+    "when": lambda value, payload, language: language.moment(value),
+    "duration": lambda value, payload, language: duration(value),
+    "link": lambda value, payload, language: _link(value),
+    "list": lambda value, payload, language: _listed(value),
+}
