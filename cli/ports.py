@@ -4,10 +4,10 @@ import random
 import socket
 from collections.abc import Iterable
 
-from activity.errors import ActivityError
+from cli.errors import Unreachable
 
 
-class PortTaken(ActivityError):
+class PortTaken(Unreachable):
     """A port that another program holds."""
 
 

@@ -55,9 +55,17 @@ def signal_group(group: int, number: int) -> bool:
     return True
 
 
+def signal_leader(group: int, number: int) -> None:
+    """Ask a group to end through its first process, which ends the others in its own way: a task of theirs may still be running."""
+    with suppress(ProcessLookupError):
+        os.kill(group, number)
+
+
 def end_groups(groups: dict[int, int], grace: float = GRACE) -> None:
-    """Send each group its signal, and SIGKILL to those that exist `grace` seconds later."""
-    left = [group for group, number in groups.items() if signal_group(group, number)]
+    """Send each group's leader its signal, and SIGKILL to the groups that exist `grace` seconds later."""
+    for group, number in groups.items():
+        signal_leader(group, number)
+    left = list(groups)
     deadline = time.monotonic() + grace
     while (left := [group for group in left if signal_group(group, 0)]) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -75,8 +83,7 @@ def main() -> None:
         groups[group] = number
         if number == 0:
             del groups[group]
-    with suppress(KeyboardInterrupt):
-        end_groups(groups)
+    end_groups(groups)
 
 
 if __name__ == "__main__":

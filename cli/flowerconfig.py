@@ -1,0 +1,20 @@
+"""How Flower runs here. It reads the names below; its own variables (FLOWER_PORT, FLOWER_BASIC_AUTH=user:password, ...) set the rest."""
+
+import os
+
+address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
+if address not in {"127.0.0.1", "::1", "localhost"} and not os.environ.get("FLOWER_BASIC_AUTH"):
+    raise SystemExit("Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines by FLOWER_ADDRESS")
+
+# Looking on is what it is for here; whoever wants to revoke tasks by hand says FLOWER_READ_ONLY=false.
+read_only = os.environ.get("FLOWER_READ_ONLY", "true").lower() != "false"
+
+# Bounded, and kept nowhere: what happened is in the log, this is what the workers do now.
+max_tasks = 10_000
+max_workers = 200
+purge_offline_workers = 120
+persistent = False
+
+# args is the one line that the sender of a task describes it with, result the one line that the task returns.
+tasks_columns = "name,args,state,result,received,runtime,retries,worker"
+natural_time = True

@@ -1,0 +1,54 @@
+"""The `activity` command. Exit codes: 0 well, 1 a finding, 2 wrong usage, 3 a server that cannot be reached."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from activity.errors import ActivityError
+from cli import dev, processes
+from cli.errors import Unreachable
+
+FINDING, USAGE, UNREACHABLE = 1, 2, 3
+
+# What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
+_CONNECTION_ERRORS = {"sqlalchemy.exc": "OperationalError", "redis.exceptions": "ConnectionError", "kombu.exceptions": "OperationalError"}
+
+
+class _Commands(TyperGroup):
+    """Turns the errors that say what to do into one line and an exit code; all others are defects and keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:  # its type is of a click of typer's own, which it keeps private
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ActivityError as error:
+            _fail(str(error), UNREACHABLE if isinstance(error, Unreachable) else USAGE)
+        except _connection_errors() as error:
+            _fail(f"cannot reach a server: {str(getattr(error, 'orig', error)).splitlines()[0]}", UNREACHABLE)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"activity: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in _CONNECTION_ERRORS.items() if module in sys.modules)
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@app.callback()
+def activity() -> None:
+    """The append-only timeline of every business event in a CRM workspace."""
+
+
+app.command()(dev.dev)
+app.command()(processes.worker)
+app.command()(processes.beat)
+app.command()(processes.flower)
