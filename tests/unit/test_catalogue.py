@@ -108,7 +108,7 @@ def test_a_moment_keeps_its_zone() -> None:
     ("misspelt", "meant"),
     [
         ("email.snet", "email.sent"),
-        ("Email.Sent", "email.sent"),
+        ("EMAIL.SENT", "email.sent"),
         ("deal.stage_change", "deal.stage_changed"),
         ("enrichment.completed", "enrichment_completed"),
         ("zzz", None),

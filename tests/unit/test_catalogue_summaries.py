@@ -102,6 +102,11 @@ def test_a_links_query_is_not_shown() -> None:
     assert summarise("email.clicked", 1, {"url": "https://a.example/x?token=s3cret#f"}) == "clicked a.example/x"
 
 
+@pytest.mark.parametrize("due_at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:00-01:00"])
+def test_a_moment_that_has_no_utc_is_shown_as_it_was_said(due_at: str) -> None:
+    assert summarise("task.created", 1, {"title": "Call", "due_at": due_at}) == f"created the task “Call”, due {due_at}"
+
+
 @pytest.mark.parametrize(
     ("locale", "recorded", "erased", "title"),
     [
