@@ -30,5 +30,10 @@ NAMESPACES = frozenset(first for name in CATALOGUE for first in (name.split(".")
 
 
 def nearest(name: str) -> str | None:
-    """The built-in type whose name is closest to a misspelt one; None when none is close."""
-    return next(iter(difflib.get_close_matches(name[:100].lower(), CATALOGUE, n=1)), None)
+    """The built-in type that a misspelt name means; None when none is close.
+
+    Outside the reserved namespaces only a near-identical name is close: `billing.completed` is a workspace's own, `emial.sent` is not.
+    """
+    name = name[:100].lower()
+    cutoff = 0.6 if name.split(".")[0] in NAMESPACES else 0.88
+    return next(iter(difflib.get_close_matches(name, CATALOGUE, n=1, cutoff=cutoff)), None)

@@ -111,12 +111,24 @@ def test_a_moment_keeps_its_zone() -> None:
         ("EMAIL.SENT", "email.sent"),
         ("deal.stage_change", "deal.stage_changed"),
         ("enrichment.completed", "enrichment_completed"),
+        ("emial.sent", "email.sent"),
+        ("emails.sent", "email.sent"),
+        ("enrichment_complete", "enrichment_completed"),
+        ("deal.closed_as_won", "deal.won"),
         ("zzz", None),
         ("", None),
     ],
 )
 def test_a_misspelt_type_finds_the_nearest_built_in_one(misspelt: str, meant: str | None) -> None:
     assert nearest(misspelt) == meant
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["acme.form_filled", "billing.completed", "contract.signed", "invoice.added", "workbook.started", "payment.failed", "meetup.completed"],
+)
+def test_a_workspaces_own_type_is_no_misspelt_built_in_one(own: str) -> None:
+    assert nearest(own) is None
 
 
 def test_every_built_in_type_lies_in_a_reserved_namespace() -> None:
