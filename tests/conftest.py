@@ -2,13 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
+import psycopg
 import pytest
 
+from activity.settings import Role, settings
 from cli import ports
 from cli.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
 
@@ -54,3 +57,80 @@ def valkey() -> Iterator[EmbeddedValkey]:
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nothing listens on."""
     return ports.free_port()
+
+
+_ENVIRONMENT = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
+_numbers = count(1)
+
+
+@contextmanager
+def _database(postgres: EmbeddedPostgres, name: str, template: str) -> Iterator[str]:
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+        admin.execute(f'create database "{name}" template "{template}"')  # type: ignore[arg-type]  # a name of ours
+        yield postgres.url(name)
+        admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]  # a name of ours
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The name of a migrated database that each test's own is copied from."""
+    from db.migrate import migrate  # not at the top: unit tests need no database code
+
+    with _database(postgres, "migrated", "template1") as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in (_ENVIRONMENT | {"ACTIVITY_DATABASE_URL": url}).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        migrate()
+        settings.cache_clear()
+        yield "migrated"
+
+
+@pytest.fixture
+def environment(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
+    from db.engine import engine
+    from worker.celery import app
+    from worker.nudge import redis_client
+
+    with _database(postgres, f"test_{next(_numbers)}", migrated) as url:
+        variables = _ENVIRONMENT | {"ACTIVITY_DATABASE_URL": url, "ACTIVITY_REDIS_URL": valkey.url()}
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        redis_client.cache_clear()
+        redis_client().flushall()
+        app.conf.broker_url = valkey.url()
+        yield variables
+        app.close()
+        redis_client().close()
+        for role in get_args(Role):
+            engine(role).dispose()
+        engine.cache_clear()
+        settings.cache_clear()
+        redis_client.cache_clear()
+
+
+@pytest.fixture
+def admin(environment: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection to the test's database, in autocommit: to look at everything, and to do what nobody may."""
+    with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def make_tenant(admin: psycopg.Connection[Any]) -> Callable[[], int]:
+    """A function that makes a workspace and returns its id."""
+
+    def make() -> int:
+        name = f"tenant-{next(_numbers)}"
+        row = admin.execute("insert into crm.tenant (slug, name) values (%s, %s) returning id", (name, name)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[[], int]) -> int:
+    """The id of a workspace."""
+    return make_tenant()

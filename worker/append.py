@@ -1,6 +1,5 @@
 """The shared append task: from the outbox into the log, then out to the followers. Every event of the system takes this road."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,12 @@ from db.append import Receipts, append, park
 from db.engine import begin
 from db.outbox import Waiting
 from worker.celery import app
-from worker.nudge import begun, nudge
+from worker.drain import drain
 from worker.publish import Appended, publish
 
 log = structlog.get_logger()
 
 TASK = "activity.append"
-_DRAINS_AT_MOST_S = 2.0  # then the next task goes on, so that a shutdown never waits for the end of a flood
 _ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
 _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,14 +38,11 @@ class Stored(NamedTuple):
 @app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
 def append_waiting(events: list[dict[str, Any]] | None = None) -> str:
     """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
-    started = time.monotonic()
-    begun(TASK)
-    tally = accept(events or []) + drain()
-    counts = ", ".join(f"{count} {word}" for word, count in tally.items())
-    return f"{counts or 'nothing waited'}; {(time.monotonic() - started) * 1000:.0f} ms"
+    said = accept(events) if events else ""
+    return said + drain(TASK, lambda: append_batch(settings().batch_size))
 
 
-def accept(said: list[dict[str, Any]]) -> Counter[str]:
+def accept(said: list[dict[str, Any]]) -> str:
     """Say the events of a message; the invalid ones are parked with the reason. On return all of them are durable."""
     valid, refused = [], []
     for item in said:
@@ -63,19 +58,7 @@ def accept(said: list[dict[str, Any]]) -> Counter[str]:
         with begin("writer") as session:
             for doc, reason in refused:
                 park(session, None, doc, reason)
-    return Counter(said=len(valid), rejected=len(refused))
-
-
-def drain() -> Counter[str]:
-    """Append batch after batch until nothing waits, or until it is the next task's turn."""
-    tally: Counter[str] = Counter()
-    until = time.monotonic() + _DRAINS_AT_MOST_S
-    while batch := append_batch(settings().batch_size):
-        tally += batch
-        if time.monotonic() > until:
-            nudge(TASK)
-            break
-    return tally
+    return f"{len(valid)} said, {len(refused)} refused; "
 
 
 def append_batch(limit: int) -> Counter[str]:

@@ -8,6 +8,8 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy.event import listen
+from sqlalchemy.orm import Session
 
 from activity.settings import settings
 from worker.celery import app
@@ -48,3 +50,20 @@ def begun(task: str) -> None:
         redis_client().delete(_key(task))
     except redis.RedisError as error:
         log.warning("nudge_failed", nudged=task, error=type(error).__name__)
+
+
+def nudge_after_commit(session: Session, task: str) -> None:
+    """Nudge `task` once the session's transaction is committed."""
+    waiting: set[str] | None = session.info.get("nudges")
+    if waiting is None:
+        waiting = session.info["nudges"] = set()
+        listen(session, "after_commit", _nudge_all)
+    waiting.add(task)
+
+
+def _nudge_all(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # only a savepoint was released
+    waiting: set[str] = session.info["nudges"]
+    while waiting:
+        nudge(waiting.pop())

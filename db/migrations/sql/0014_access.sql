@@ -1,0 +1,1 @@
+set role activity_owner;
