@@ -1,0 +1,170 @@
+"""What a person expects of `activity dev`: one command, everything up, nothing left behind."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+import pytest
+from redis import Redis
+
+from cli.embedded import EmbeddedPostgres
+from cli.ports import free_port
+
+ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]
+
+
+class Dev:
+    """One run of `activity dev`."""
+
+    def __init__(self, folder: Path, out: Path, *options: str) -> None:
+        self.folder = folder
+        self.out = out
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("ACTIVITY_", "FLOWER_"))}
+        argv = [*ACTIVITY, "dev", "--no-demo", *options]
+        with out.open("wb") as file:
+            self.process = subprocess.Popen(argv, stdout=file, stderr=file, start_new_session=True, env={**own, "TMPDIR": str(folder)})
+
+    def printed(self) -> str:
+        return self.out.read_text()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.printed()
+            assert time.monotonic() < deadline, self.printed()
+            time.sleep(0.05)
+
+    def until_up(self) -> dict[str, Any]:
+        self.until(lambda: any(self.folder.rglob("endpoints.json")))
+        found: dict[str, Any] = json.loads(next(self.folder.rglob("endpoints.json")).read_text())
+        return found
+
+    def descendants(self, having: str = "") -> list[psutil.Process]:
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in found if having in " ".join(process.cmdline())]
+
+    def end(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send a signal, wait for the end, and return what of its processes is still there five seconds after the signal."""
+        everything = self.descendants()
+        deadline = time.monotonic() + 5
+        self.process.send_signal(number)
+        self.process.wait(5)
+        alive: list[psutil.Process] = psutil.wait_procs(everything, timeout=deadline - time.monotonic())[1]
+        return alive
+
+
+@pytest.fixture(scope="module")
+def run(postgres: EmbeddedPostgres) -> Iterator[Callable[..., Dev]]:
+    """Start runs of `activity dev`, each in a folder of its own unless one is given; depends on a server only to be skipped with it."""
+    runs: list[Dev] = []
+    with TemporaryDirectory(prefix="activity-") as top:
+
+        def start(*options: str, folder: Path | None = None) -> Dev:
+            folder = folder or Path(top, str(len(runs)))
+            folder.mkdir(exist_ok=True)
+            where = () if "--ephemeral" in options else ("--data-dir", str(folder))
+            runs.append(Dev(folder, Path(top, f"{len(runs)}.out"), *where, *options))
+            return runs[-1]
+
+        yield start
+        for one in runs:
+            if one.process.poll() is None:
+                assert one.end(signal.SIGINT) == []
+
+
+@pytest.fixture(scope="module")
+def dev(run: Callable[..., Dev]) -> Dev:
+    return run("--port", str(free_port()))
+
+
+def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    with psycopg.connect(endpoints["database_url"]) as connection:
+        assert connection.execute("select count(*) from activity_version").fetchone() == (1,)
+    with Redis.from_url(endpoints["redis_url"]) as client:
+        assert client.ping() is True
+    flower = http.client.HTTPConnection(urlsplit(endpoints["flower"]).netloc, timeout=5)
+    flower.request("GET", "/workers")
+    assert flower.getresponse().status == 200
+    flower.close()
+    assert {"append", "producers", "beat", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
+
+
+def test_the_banner_names_every_place_and_no_secret(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    dev.until(lambda: "development only" in dev.printed())
+    for shown in ("postgresql://postgres@127.0.0.1:", "redis://127.0.0.1:", endpoints["flower"], str(dev.folder)):
+        assert shown in dev.printed()
+    kept = json.loads((dev.folder / "settings.json").read_text())
+    secrets = [urlsplit(kept["database_url"]).password, urlsplit(kept["redis_url"]).password, kept["api_key"], kept["writer_password"]]
+    assert [secret for secret in secrets if secret in dev.printed()] == []
+
+
+def test_what_holds_a_secret_is_private(dev: Dev) -> None:
+    dev.until_up()
+    for name in ("settings.json", "endpoints.json"):
+        assert (dev.folder / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_killed_worker_comes_back(dev: Dev) -> None:
+    dev.until_up()
+    [first] = dev.descendants("--hostname=append@")
+    first.kill()
+    dev.until(lambda: "killed by SIGKILL" in dev.printed())
+    dev.until(lambda: any(process.pid != first.pid for process in dev.descendants("--hostname=append@")))
+
+
+def test_a_second_one_in_the_same_folder_is_refused(dev: Dev, run: Callable[..., Dev]) -> None:
+    dev.until_up()
+    second = run(folder=dev.folder)
+    assert second.process.wait(30) == 3
+    [said] = second.printed().splitlines()
+    assert said.startswith(f"activity: another `activity dev` runs in {dev.folder}")
+
+
+def test_a_port_in_use_is_named_and_another_taken(run: Callable[..., Dev]) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        other = run("--port", str(port))
+        assert urlsplit(other.until_up()["flower"]).port == port + 11
+        assert f"port {port + 1} is taken: Flower uses {port + 11}" in other.printed()
+        assert other.end(signal.SIGTERM) == []
+    assert other.process.returncode == 0
+
+
+def test_ctrl_c_stops_all_of_it_within_five_seconds_and_the_next_start_finds_the_data(run: Callable[..., Dev]) -> None:
+    first = run("--port", str(free_port()))
+    with psycopg.connect(first.until_up()["database_url"]) as connection:
+        connection.execute("create table kept as select 7 as n")
+    assert first.end(signal.SIGINT) == []
+    assert first.process.returncode == 0
+    assert not (first.folder / "endpoints.json").exists()
+
+    second = run("--port", str(free_port()), folder=first.folder)
+    with psycopg.connect(second.until_up()["database_url"]) as connection:
+        assert connection.execute("select n from kept").fetchone() == (7,)
+
+
+def test_nothing_outlives_it_when_it_is_killed(run: Callable[..., Dev]) -> None:
+    killed = run("--port", str(free_port()))
+    killed.until_up()
+    assert killed.end(signal.SIGKILL) == []
+
+
+def test_an_ephemeral_one_leaves_no_data(run: Callable[..., Dev]) -> None:
+    ephemeral = run("--ephemeral", "--port", str(free_port()))
+    assert Path(ephemeral.until_up()["data_dir"]).is_relative_to(ephemeral.folder)
+    assert ephemeral.end(signal.SIGINT) == []
+    assert list(ephemeral.folder.iterdir()) == []
