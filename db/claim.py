@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import CursorResult, Row, text
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
@@ -59,6 +59,6 @@ def _claim(session: Session, queue: Queue, limit: int, priority: int | None) -> 
 def finish(session: Session, queue: Queue, row: Row[Any], due_at: datetime | None = None) -> None:
     """End a claim in the transaction of what was done: the row is due again at `due_at`, or never. Raises LeaseLost if it is another's by now."""
     statement = text(f"update {queue.table} set due_at = :due_at where id = :id and fence = :fence")  # noqa: S608  # as above
-    done = session.execute(statement, {"due_at": due_at, "id": row.id, "fence": row.fence})
-    if done.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+    done: CursorResult[Any] = session.execute(statement, {"due_at": due_at, "id": row.id, "fence": row.fence})  # type: ignore[assignment]  # as an UPDATE gives
+    if done.rowcount == 0:
         raise LeaseLost(f"{queue.table} {row.id} was claimed by another worker")

@@ -67,6 +67,8 @@ _numbers = count(1)
 def _database(postgres: EmbeddedPostgres, name: str, template: str) -> Iterator[str]:
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
         admin.execute(f'create database "{name}" template "{template}"')  # type: ignore[arg-type]  # a name of ours
+        # A copy has the template's objects, but not its rights on the database itself.
+        admin.execute(f'revoke create, temporary on database "{name}" from public')  # type: ignore[arg-type]  # a name of ours
         yield postgres.url(name)
         admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]  # a name of ours
 

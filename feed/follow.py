@@ -1,0 +1,163 @@
+"""Follow a tenant's log: every event exactly once, in order, from any point, whatever Redis did.
+
+Pub/sub only makes it fast. A jump in the numbers, a new connection, a head ahead of us, and the passing of a second each
+mean: read what is missing from PostgreSQL.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import redis
+import redis.asyncio
+import structlog
+
+from activity.errors import ActivityError
+from activity.event import RecordedEvent
+from activity.settings import settings
+from db import events, heads
+from db.engine import begin
+from feed.position import EpochChanged, Position, decode_message
+from worker.publish import channel
+
+log = structlog.get_logger()
+
+PAGE = 500  # events read from the log at a time
+_CHECK_S = 1.0  # how old the follower's idea of the log's end may get while pub/sub is silent
+
+
+class _Tail:
+    """A position in a log and the reading of it, for both kinds of follower."""
+
+    def __init__(self, tenant_id: int, after: int | None) -> None:
+        self._tenant_id = tenant_id
+        self._behind = True  # until the log itself was read to its end
+        self._checked = 0.0
+        with begin("reader", tenant_id) as session:
+            head = heads.head(session, tenant_id)
+        if after is not None and not 0 <= after <= head.seq:
+            raise ActivityError(f"after={after}: tenant {tenant_id}'s log goes from 0 to {head.seq}")
+        self.position = Position(head.epoch, head.seq if after is None else after)
+
+    @property
+    def _due(self) -> bool:
+        return self._behind or time.monotonic() - self._checked >= _CHECK_S
+
+    def _take(self, message: dict[str, Any] | None) -> list[RecordedEvent]:
+        """Return what a message from pub/sub delivers; any doubt makes the next read go to the log."""
+        if message is None:
+            return []
+        if message["type"] != "message":  # a (re)subscription: something may have been said while there was none
+            self._behind = True
+            return []
+        taken = self.position.take(decode_message(message["data"]))
+        if taken:
+            self._checked = time.monotonic()
+        self._behind = taken is None or (self._behind and not taken)
+        return taken or []
+
+    def _read_log(self) -> list[RecordedEvent]:
+        """Return the next page of what the log holds beyond the position."""
+        with begin("reader", self._tenant_id) as session:
+            if heads.head(session, self._tenant_id).epoch != self.position.epoch:
+                raise EpochChanged(f"epoch {self.position.epoch} ended")
+            page = events.after(session, self._tenant_id, self.position.seq, PAGE)
+        self._behind = len(page) == PAGE
+        self._checked = time.monotonic()
+        if page:
+            self.position.seq = page[-1].seq
+        return page
+
+
+class Follower(_Tail):
+    """Follows one tenant's log: from now, or from after a number (0 is the beginning). A context manager."""
+
+    def __init__(self, tenant_id: int, after: int | None = None) -> None:
+        self._redis = redis.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10)
+        self._pubsub = self._redis.pubsub()
+        self._subscribed = False
+        super().__init__(tenant_id, after)
+
+    def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
+        """Return the next events, waiting up to `timeout` seconds for one; an empty list says that there was none, or that another read is due."""
+        message = self._next(0 if self._due else timeout)
+        taken = self._take(message)
+        return taken or (self._read_log() if self._due else [])
+
+    def _next(self, timeout: float) -> dict[str, Any] | None:
+        try:
+            if not self._subscribed:
+                self._pubsub.subscribe(channel(self._tenant_id))
+                self._subscribed = True
+            message: dict[str, Any] | None = self._pubsub.get_message(timeout=timeout)
+        except redis.RedisError as error:
+            log.info("follow_without_redis", error=type(error).__name__)
+            self._subscribed = False
+            time.sleep(min(timeout, _CHECK_S))
+            return None
+        return message
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pubsub.close()
+        self._redis.close()
+
+
+class AsyncFollower(_Tail):
+    """The same for asyncio. Made by `await AsyncFollower.open(...)`; an async context manager."""
+
+    def __init__(self, tenant_id: int, after: int | None = None) -> None:
+        self._redis = redis.asyncio.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10)
+        self._pubsub = self._redis.pubsub()
+        self._subscribed = False
+        super().__init__(tenant_id, after)
+
+    @classmethod
+    async def open(cls, tenant_id: int, after: int | None = None) -> Self:
+        """Return a follower of the log from now, or from after a number; the log is looked at in a thread."""
+        return await asyncio.to_thread(cls, tenant_id, after)
+
+    async def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
+        """Return the next events, as Follower.read does."""
+        message = await self._next(0 if self._due else timeout)
+        taken = self._take(message)
+        return taken or (await asyncio.to_thread(self._read_log) if self._due else [])
+
+    async def _next(self, timeout: float) -> dict[str, Any] | None:
+        try:
+            if not self._subscribed:
+                await self._pubsub.subscribe(channel(self._tenant_id))
+                self._subscribed = True
+            message: dict[str, Any] | None = await self._pubsub.get_message(timeout=timeout)
+        except redis.RedisError as error:
+            log.info("follow_without_redis", error=type(error).__name__)
+            self._subscribed = False
+            await asyncio.sleep(min(timeout, _CHECK_S))
+            return None
+        return message
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._pubsub.aclose()
+        await self._redis.aclose()
+
+
+def follow(tenant_id: int, after: int | None = None) -> Iterator[RecordedEvent]:
+    """Yield every event of a tenant from now on, or from after a number: for ever, exactly once, in order."""
+    with Follower(tenant_id, after) as follower:
+        while True:
+            yield from follower.read()
+
+
+async def follow_async(tenant_id: int, after: int | None = None) -> AsyncIterator[RecordedEvent]:
+    """Yield every event of a tenant, as `follow` does."""
+    async with await AsyncFollower.open(tenant_id, after) as follower:
+        while True:
+            for event in await follower.read():
+                yield event
