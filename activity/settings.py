@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
     data_dir: Path = Field(Path(".activity"), description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.")
     batch_size: int = Field(1000, ge=1, le=5000, description="Events in one append transaction at the most.")
+    enrichment_config: Path | None = Field(None, description="The TOML file of docs/enrichment.md: fields, providers, budget, signal rules.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
 
