@@ -1,0 +1,1 @@
+"""Benchmarks: one command each, always as a ratio to a baseline measured in the same run."""

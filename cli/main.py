@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import dev, processes
+from cli import audit, bench, dev, processes
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -52,3 +52,7 @@ app.command()(dev.dev)
 app.command()(processes.worker)
 app.command()(processes.beat)
 app.command()(processes.flower)
+app.command()(audit.migrate)
+app.command()(audit.verify)
+app.command()(audit.checkpoint)
+app.command()(bench.bench)

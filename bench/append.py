@@ -1,0 +1,153 @@
+"""The road from emit to follower: throughput against a floor and a naive design, latency, and a flood in one tenant.
+
+Every ratio was measured against its baseline in turns, in the same run.
+
+    append    outbox to published: claim, number, dedupe, chain, commit, publish; one thread, batches of 1,000, 20 tenants
+    floor     the same rows made ready, 1,000 a statement, into a table with the same columns, indexes and checks: no order, dedupe or chain
+    naive     one Celery task, INSERT, commit and PUBLISH for each event, 2 prefork processes, the queue filled beforehand
+    single    one event appended and published, against one bare INSERT and commit
+    emit      validated and canonical, in transactions of 100, against executemany of ready rows into the outbox
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from bench.events import outbound_mail
+from bench.latency import flood, latency
+from bench.servers import celery, servers, wait_until
+
+TENANTS = 20
+BATCH = 1000
+ROUND = 20_000  # events between turns
+NAIVE = 3000  # events: at some hundred a second they say enough
+SINGLES = 300
+
+FLOOR = "insert into floor select * from json_populate_recordset(null::floor, %s::json)"
+
+
+def run(events: int = 200_000, only: str | None = None) -> dict[str, Any]:
+    """Run the benchmark, or only its part throughput, latency or flood; return the figures by name."""
+    parts: dict[str, Callable[[psycopg.Connection[Any]], dict[str, float]]] = {
+        "throughput": lambda admin: throughput(admin, events),
+        "latency": latency,
+        "flood": lambda admin: flood(admin, events),
+    }
+    figures: dict[str, Any] = {"events": events}
+    for name, part in parts.items():
+        if only in (None, name):
+            with servers(TENANTS) as admin:
+                figures |= part(admin)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how many seconds `work` took."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
+    """Measure emit, append, floor and naive in turns over `events` events of an installation filled in one go, never analysed."""
+    admin.execute("alter table activity.event set (autovacuum_enabled = false)")
+    admin.execute("create table floor (like activity.event including all)")
+    seconds = dict.fromkeys(("emit", "executemany", "append", "floor"), 0.0)
+    for start in range(0, events, ROUND):
+        said = list(outbound_mail(min(ROUND, events - start), TENANTS))
+        seconds["emit"] += timed(lambda said=said: _emit(said))  # type: ignore[misc]  # mypy can't type a lambda's default
+        seconds["append"] += timed(_append)
+        seconds["executemany"] += _executemany(admin, said)
+        rows = _ready_rows(admin, start)
+        seconds["floor"] += timed(lambda rows=rows: _floor(admin, rows))  # type: ignore[misc]  # as above
+    ((stored,),) = admin.execute("select sum(seq) from activity.head").fetchall()
+    assert stored == events, f"{stored} of {events} were stored"
+    naive = _naive(admin, rows)
+    rate = {name: events / spent for name, spent in seconds.items()}
+    return {
+        "append_per_s": rate["append"],
+        "floor_per_s": rate["floor"],
+        "naive_per_s": naive,
+        "ratio_floor": rate["append"] / rate["floor"],
+        "ratio_naive": rate["append"] / naive,
+        "emit_per_s": rate["emit"],
+        "executemany_per_s": rate["executemany"],
+        "ratio_emit": rate["emit"] / rate["executemany"],
+    } | _single(admin, rows)
+
+
+def _emit(said: Sequence[Any]) -> None:
+    from db.engine import begin
+    from worker.emit import emit
+
+    for start in range(0, len(said), 100):
+        with begin("producer") as session:
+            emit(session, said[start : start + 100])
+
+
+def _append() -> None:
+    from worker.append import append_batch
+
+    while append_batch(BATCH):
+        pass
+
+
+def _executemany(admin: psycopg.Connection[Any], said: Sequence[Any]) -> float:
+    from activity.validation import encode
+
+    ready = [(event.tenant_id, encode(event)) for event in said]
+
+    def work() -> None:
+        for start in range(0, len(ready), 100):
+            with admin.transaction(), admin.cursor() as cursor:
+                cursor.executemany("insert into activity.outbox (tenant_id, doc) values (%s, %s)", ready[start : start + 100])
+
+    spent = timed(work)
+    admin.execute("truncate activity.outbox")
+    return spent
+
+
+def _ready_rows(admin: psycopg.Connection[Any], start: int) -> list[str]:
+    """Return the rows that the log stored last, in its order, as JSON with ids of their own."""
+    rows = admin.execute("select row_to_json(e)::text from activity.event e where seq > %s order by tenant_id, seq", (start // TENANTS,))
+    return [row for (row,) in rows]
+
+
+def _floor(admin: psycopg.Connection[Any], rows: Sequence[str]) -> None:
+    for start in range(0, len(rows), BATCH):
+        admin.execute(FLOOR, (f"[{','.join(rows[start : start + BATCH])}]",))
+
+
+def _single(admin: psycopg.Connection[Any], rows: Sequence[str]) -> dict[str, float]:
+    """Measure one event at a time, in turns with one bare insert and commit."""
+    from db.engine import begin
+    from worker.append import append_batch
+    from worker.emit import emit
+
+    admin.execute("truncate floor")
+    ours = bare = 0.0
+    for event, row in zip(outbound_mail(SINGLES, TENANTS), rows, strict=False):
+        with begin("producer") as session:
+            emit(session, event)
+        ours += timed(lambda: append_batch(BATCH))
+        bare += timed(lambda row=row: admin.execute(FLOOR, (f"[{row}]",)))  # type: ignore[misc]  # mypy can't type a lambda's default
+    return {"single_ms": ours / SINGLES * 1000, "bare_single_ms": bare / SINGLES * 1000, "ratio_single": bare / ours}
+
+
+def _naive(admin: psycopg.Connection[Any], rows: Sequence[str]) -> float:
+    from bench.naive import append, app
+
+    admin.execute("truncate floor")
+    for row in rows[:NAIVE]:
+        append.delay(row)
+    app.close()
+
+    def stored(count: int) -> bool:
+        ((found,),) = admin.execute("select count(*) from floor").fetchall()
+        return bool(found >= count)
+
+    with celery("-A", "bench.naive", "worker", "-P", "prefork", "-c", "2", "-Q", "naive"):
+        wait_until(lambda: stored(1), 30)
+        return (NAIVE - 1) / timed(lambda: wait_until(lambda: stored(NAIVE), 120))
