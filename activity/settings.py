@@ -34,7 +34,20 @@ class Settings(BaseSettings):
     eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
     data_dir: Path = Field(Path(".activity"), description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.")
     batch_size: int = Field(1000, ge=1, le=5000, description="Events in one append transaction at the most.")
+    outbound_allow: str = Field(
+        "", description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32."
+    )
     enrichment_config: Path | None = Field(None, description="The TOML file of docs/enrichment.md: fields, providers, budget, signal rules.")
+    session_secret: SecretStr | None = Field(
+        None, description="Signs the page's session cookies; the same in every API process. Unset: made at start, so that a restart ends the sessions."
+    )
+    jwt_secret: SecretStr | None = Field(None, description="The secret that the host CRM signs its users' tokens with (HS256): 32 bytes or more.")
+    jwt_jwks_url: str | None = Field(None, description="Where the host CRM publishes the keys of its tokens (RS256, ES256, EdDSA), as https://.")
+    jwt_issuer: str | None = Field(None, description="The `iss` that a token must name. Unset: not checked.")
+    jwt_audience: str | None = Field(None, description="The `aud` that a token must name. Unset: a token that names one is refused.")
+    write_rate: int = Field(1200, ge=1, description="Write requests a minute for each key or user in one API process; a batch is one.")
+    streams_per_user: int = Field(20, ge=1, description="Open streams for each key or user in one API process.")
+    stream_heartbeat_s: float = Field(20, gt=0, le=50, description="Seconds between a stream's heartbeats; less than a proxy's read time-out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
 
