@@ -1,0 +1,1 @@
+"""Playbooks: plays that run when the timeline says so."""

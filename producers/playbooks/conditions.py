@@ -1,0 +1,252 @@
+"""CEL: conditions and the {{ }} of texts, type-checked when a playbook is saved, compiled once, and bounded when they run.
+
+Names are declared as whole paths (`event.actor`, `account.owner_email`), so that a misspelt one is refused when the playbook is saved.
+A text that a record or event does not have is "". A value that cannot be had otherwise makes the condition not met. The run of one
+expression is bounded by the library's own iteration budget, and its `matches` takes linear time.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs and no py.typed
+
+from activity.catalogue import CATALOGUE
+from activity.errors import ActivityError
+from activity.event import RecordedEvent
+from producers.playbooks.definition import names_of
+
+_EVENT = ("type", "event_id", "actor", "source", "account_id", "contact_id", "record_type", "record_id", "occurred_at", "recorded_at", "seq")
+_RECORDS = {
+    "account": ("id", "name", "parent_id", "domain", "owner_email"),
+    "contact": ("id", "name", "email", "account_id", "owner_email"),
+    "opportunity": ("id", "name", "stage", "currency", "account_id", "owner_email"),
+}
+RECORDS = tuple(_RECORDS)
+_ABSENT = {"STRING": "", "BOOL": False}
+_LITERAL = re.compile(r"""\b[rR]?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
+_HAS = re.compile(r"\bhas\s*\(\s*event\s*\.\s*payload\b")
+_HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_POSITION = re.compile(r"ERROR: <input>:\d+:\d+: (.*)")
+
+Facts = Mapping[str, Any]  # what an expression may see: {"event": RecordedEvent, "account": {...}, ...}
+Fetch = Callable[[Facts], Any]
+
+
+class InvalidExpression(ActivityError, ValueError):
+    """An expression that does not compile, or whose type is wrong."""
+
+
+def _declared(types: Iterable[str]) -> dict[str, tuple[Any, Fetch]]:
+    """Return every name an expression may use, with its CEL type and how to get it."""
+    kind = cel.Type
+    payload = kind.Map(kind.STRING, kind.DYN)
+    known: dict[str, tuple[Any, Fetch]] = {"now": (kind.TIMESTAMP, lambda facts: facts.get("now") or datetime.now(UTC))}
+    for of in ("event", "trigger"):
+        for name in _EVENT:
+            known[f"{of}.{name}"] = (_CEL_TYPES.get(name, kind.STRING), _from_event(of, name))
+        known[f"{of}.payload"] = (payload, _payload(of))
+    for name, type_ in _payload_types(types).items():
+        known[f"event.payload.{name}"] = (type_, _from_payload("event", name, type_))
+    for of, columns in _RECORDS.items():
+        for name in columns:
+            known[f"{of}.{name}"] = (kind.STRING, _from_record(of, name, ""))
+        for name in ("created_at", "updated_at"):
+            known[f"{of}.{name}"] = (kind.TIMESTAMP, _from_record(of, name))
+        known[f"{of}.fields"] = (payload, _from_record(of, "fields", {}))
+    known["opportunity.amount"] = (kind.DOUBLE, _from_record("opportunity", "amount"))
+    return known
+
+
+_CEL_TYPES = {"occurred_at": cel.Type.TIMESTAMP, "recorded_at": cel.Type.TIMESTAMP, "seq": cel.Type.INT}
+
+
+def _from_event(of: str, name: str) -> Fetch:
+    absent = None if name in _CEL_TYPES else ""
+    if name == "event_id":
+        return lambda facts: str(facts[of].event_id) if facts.get(of) else absent
+    return lambda facts: getattr(facts[of], name) or absent if facts.get(of) else absent
+
+
+def payload_of(event: RecordedEvent) -> dict[str, Any]:
+    """Return an event's payload as a mapping; an erased one is empty."""
+    return msgspec.json.decode(event.payload) or {}
+
+
+def _payload(of: str) -> Fetch:
+    def fetch(facts: Facts) -> Any:
+        key = f"{of}.payload"
+        if key not in facts:
+            facts[key] = payload_of(facts[of]) if facts.get(of) else {}  # type: ignore[index]  # decoded once for all expressions: the caller gives a dict
+        return facts[key]
+
+    return fetch
+
+
+def _from_payload(of: str, name: str, type_: Any) -> Fetch:
+    payload, absent = _payload(of), _ABSENT.get(type_.name())
+
+    def fetch(facts: Facts) -> Any:
+        value = payload(facts).get(name)
+        return absent if value is None else value
+
+    return fetch
+
+
+def _from_record(of: str, name: str, absent: Any = None) -> Fetch:
+    def fetch(facts: Facts) -> Any:
+        value = (facts.get(of) or {}).get(name)
+        return absent if value is None else value
+
+    return fetch
+
+
+@cache
+def _fields(type_name: str) -> dict[str, Any]:
+    """Return the payload fields of a built-in type that have one CEL type; the others are dynamic."""
+    info = msgspec.inspect.type_info(CATALOGUE[type_name].payload)
+    assert isinstance(info, msgspec.inspect.StructType)
+    plain = {msgspec.inspect.StrType: cel.Type.STRING, msgspec.inspect.BoolType: cel.Type.BOOL, msgspec.inspect.IntType: cel.Type.INT}
+    found = {}
+    for field in info.fields:
+        kinds = {type(_bare(part)) for part in _parts(field.type)} - {msgspec.inspect.NoneType}
+        found[field.encode_name] = plain.get(kinds.pop(), cel.Type.DYN) if len(kinds) == 1 else cel.Type.DYN
+    return found
+
+
+def _bare(kind: Any) -> Any:
+    return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+
+
+def _parts(kind: Any) -> Iterable[Any]:
+    kind = _bare(kind)
+    return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+
+
+def built_in(names: Iterable[str]) -> list[str]:
+    """Return the built-in types that event names and patterns mean."""
+    wanted = set(names)
+    return [type for type in CATALOGUE if wanted & set(names_of(type))]
+
+
+def _payload_types(types: Iterable[str]) -> dict[str, Any]:
+    """Return the types of the payload fields on which all of these event types agree."""
+    found: dict[str, Any] = {}
+    for fields in map(_fields, types):
+        for name, type_ in fields.items():
+            found[name] = type_ if found.get(name, type_) == type_ else cel.Type.DYN
+    return {name: type_ for name, type_ in found.items() if type_ != cel.Type.DYN}
+
+
+class Language:
+    """What expressions may say where the event is of one of these types."""
+
+    def __init__(self, types: Iterable[str]) -> None:
+        self._types = tuple(types)
+        self.declared = _declared(self._types)
+        types_of = {name: type_ for name, (type_, _) in self.declared.items()}
+        self._env = cel.NewEnv(variables=types_of)
+        # In has(event.payload.x) the name must be a key of the payload, not a variable of its own.
+        self._loose = cel.NewEnv(variables={name: type_ for name, type_ in types_of.items() if not name.startswith("event.payload.")})
+
+    def compile(self, text: str, wanted: tuple[str, ...] = ()) -> "Expression":
+        """Compile an expression whose value is of one of the wanted CEL types (any, if none). Raises InvalidExpression that says what is wrong."""
+        try:
+            compiled = (self._loose if _HAS.search(text) else self._env).compile(text)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise InvalidExpression(self._reason(str(error))) from None
+        result = compiled.return_type().name()
+        if wanted and result not in wanted:
+            raise InvalidExpression(f"this is {result.lower()}, and {wanted[0].lower()} is wanted")
+        paths = {re.sub(r"\s", "", path) for path in _PATH.findall(_LITERAL.sub(" ", text))}
+        self._check_payload(paths)
+        prefixes = {".".join(parts[:count]) for path in paths if (parts := path.split(".")) for count in range(1, len(parts) + 1)}
+        fetch = tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys()))
+        return Expression(text, compiled, fetch)
+
+    def _check_payload(self, paths: Iterable[str]) -> None:
+        """Refuse a near miss of a field that the event type has; other fields may be there, since payloads may hold more."""
+        known = {name for type_ in self._types for name in _fields(type_)}
+        for path in paths:
+            field = path.split(".")[2] if path.startswith("event.payload.") else ""
+            if field and known and field not in known:
+                near = difflib.get_close_matches(field, known, n=1, cutoff=0.8)
+                if near:
+                    raise InvalidExpression(f"no field {path!r}; did you mean 'event.payload.{near[0]}'?")
+
+    def _reason(self, said: str) -> str:
+        match = _POSITION.search(said)
+        reason = (match[1] if match else said.splitlines()[0])[:300].removesuffix(" (in container '')").removesuffix(" [INVALID_ARGUMENT]")
+        unknown = re.search(r"undeclared reference to '([^']+)'", reason)
+        near = difflib.get_close_matches(unknown[1], self.declared, n=1) if unknown else []
+        return f"{reason}; did you mean {near[0]!r}?" if near else reason
+
+
+class Expression:
+    """A compiled expression and the names it needs."""
+
+    __slots__ = ("_compiled", "_fetch", "records", "text")
+
+    def __init__(self, text: str, compiled: Any, fetch: tuple[tuple[str, Fetch], ...]) -> None:
+        self.text = text
+        self._compiled = compiled
+        self._fetch = fetch
+        self.records = frozenset(name.split(".")[0] for name, _ in fetch) & frozenset(RECORDS)
+
+    def value(self, facts: Facts) -> Any:
+        """Return the expression's value. Raises InvalidExpression where it has none."""
+        data = {}
+        for name, fetch in self._fetch:
+            found = fetch(facts)
+            if found is not None:
+                data[name] = found
+        try:
+            result = self._compiled.eval(data=data)
+            value = result.plain_value()
+        except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+            raise InvalidExpression(f"{self.text}: {str(error).splitlines()[0][:200]}") from None
+        if result.type() == cel.Type.ERROR:
+            raise InvalidExpression(f"{self.text}: {str(value)[:200]}")
+        return value
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether the condition is met; one that has no value is not."""
+        try:
+            return self.value(facts) is True
+        except InvalidExpression:
+            return False
+
+
+class Template:
+    """A text with {{ CEL }} in it."""
+
+    __slots__ = ("_parts", "records")
+
+    def __init__(self, text: str, language: Language) -> None:
+        pieces = _HOLE.split(text)
+        self._parts = tuple(language.compile(piece.strip()) if at % 2 else piece for at, piece in enumerate(pieces))
+        self.records: frozenset[str] = frozenset().union(*(part.records for part in self._parts if isinstance(part, Expression)))
+
+    def fill(self, facts: Facts) -> str:
+        """Return the text with its values. Raises InvalidExpression where one has none."""
+        return "".join(part if isinstance(part, str) else shown(part.value(facts)) for part in self._parts)
+
+
+def shown(value: Any) -> str:
+    """Return a value as text: nothing for null, true and false as such, a time as RFC 3339."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@cache
+def language(types: tuple[str, ...]) -> Language:
+    """Return the language for events of these built-in types: each is made once."""
+    return Language(types)

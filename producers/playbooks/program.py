@@ -1,0 +1,232 @@
+"""A definition made ready to run: a flat list of operations in which every jump goes forward, so that every run ends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from activity.catalogue import CATALOGUE, nearest
+from producers.playbooks.conditions import RECORDS, Expression, InvalidExpression, Language, Template, built_in, language
+from producers.playbooks.definition import (
+    Branch,
+    CallWebhook,
+    CreateTask,
+    Definition,
+    EventTrigger,
+    Notify,
+    ScheduleTrigger,
+    Step,
+    UpdateField,
+    WaitForEvent,
+    load,
+    names,
+    span,
+)
+from producers.playbooks.source import Fault, InvalidPlaybook, Path
+
+MAX_STEPS, MAX_DEPTH = 100, 8
+MAX_SPAN = timedelta(days=366)
+_TEXTS = ("title", "note", "message", "text", "name", "value")
+OUTWARD = (CallWebhook, Notify)
+
+
+@dataclass(slots=True)
+class Operation:
+    """One step at its place: where the run goes from here, and what it evaluates."""
+
+    step: Step
+    label: str  # as people count: 3, or 3.then.1
+    next: int = 0
+    otherwise: int = 0  # after a timeout, or where a branch's condition is not met
+    conditions: tuple[Expression, ...] = ()
+    texts: dict[str, Template] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The name of what the step does, such as create_task."""
+        return str(self.step.__struct_config__.tag)
+
+
+@dataclass
+class Program:
+    """A playbook that can run: its operations, and what decides whether it starts."""
+
+    definition: Definition
+    operations: tuple[Operation, ...]
+    conditions: tuple[Expression, ...]  # those that need only the event come first
+
+    @property
+    def name(self) -> str:
+        """The playbook's name."""
+        return self.definition.playbook.name
+
+    @cached_property
+    def events(self) -> tuple[str, ...]:
+        """The event names and patterns that start it."""
+        trigger = self.definition.trigger
+        return names(trigger.event) if isinstance(trigger, EventTrigger) else ()
+
+    @cached_property
+    def max_age(self) -> timedelta | None:
+        """How old an event may be when it is recorded."""
+        trigger = self.definition.trigger
+        return span(trigger.max_age) if isinstance(trigger, EventTrigger) and trigger.max_age else None
+
+    @cached_property
+    def cooldown(self) -> timedelta | None:
+        """How long after a start it may start again for the same subject; None is never."""
+        return span(self.definition.playbook.cooldown) if self.definition.playbook.cooldown else None
+
+    def next_moment(self, after: datetime) -> datetime | None:
+        """Return when the schedule comes next; None without one."""
+        trigger = self.definition.trigger
+        if not isinstance(trigger, ScheduleTrigger):
+            return None
+        return next(CronSim(trigger.schedule, after.astimezone(ZoneInfo(trigger.zone)))).astimezone(UTC)
+
+
+def build(text: str) -> Program:
+    """Return the program of a YAML definition. Raises InvalidPlaybook with every mistake found, each with its line and field."""
+    definition = load(text)
+    builder = _Builder(definition)
+    program = builder.program()
+    if builder.faults:
+        raise InvalidPlaybook(sorted(builder.faults))
+    return program
+
+
+class _Builder:
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self.faults: list[Fault] = []
+        self._operations: list[Operation] = []
+
+    def program(self) -> Program:
+        playbook, trigger = self._definition.playbook, self._definition.trigger
+        started_by: tuple[str, ...] = ()
+        if isinstance(trigger, EventTrigger):
+            started_by = self._event_names(trigger.event, ("trigger", "event"))
+            self._check_span(trigger.max_age, ("trigger", "max_age"))
+        elif isinstance(trigger, ScheduleTrigger):
+            self._check_schedule(trigger)
+        self._check_span(playbook.cooldown, ("cooldown",))
+        if playbook.cooldown and playbook.once_per == "event":
+            self._fault(("cooldown",), "a cooldown needs once_per: account, contact or opportunity")
+        at_start = language(tuple(built_in(started_by)))
+        conditions = [self._condition(at_start, text, ("conditions", at)) for at, text in enumerate(playbook.conditions)]
+        self._add(playbook.steps, ("steps",), "", language(()), 0)
+        met = sorted(filter(None, conditions), key=lambda one: len(one.records))
+        return Program(self._definition, tuple(self._operations), tuple(met))
+
+    def _fault(self, path: Path, message: str) -> None:
+        self.faults.append(self._definition.source.fault(path, message))
+
+    def _event_names(self, said: str | list[str], path: Path) -> tuple[str, ...]:
+        for name in names(said):
+            near = None if name in CATALOGUE or name.endswith("*") else nearest(name)
+            if near:
+                self._fault(path, f"no event type {name!r}; did you mean {near!r}?")
+            elif name.endswith(".*") and not built_in([name]) and nearest(name.removesuffix(".*") + ".x"):
+                self._fault(path, f"no event type begins with {name.removesuffix('*')!r}")
+        return names(said)
+
+    def _check_span(self, duration: str | None, path: Path) -> None:
+        if duration and span(duration) > MAX_SPAN:
+            self._fault(path, f"{duration} is too long: 366d at the most")
+
+    def _check_schedule(self, trigger: ScheduleTrigger) -> None:
+        try:
+            ZoneInfo(trigger.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._fault(("trigger", "zone"), f"no time zone {trigger.zone!r}; write one such as Europe/Berlin")
+            return
+        try:
+            next(CronSim(trigger.schedule, datetime.now(UTC)))
+        except (CronSimError, StopIteration):
+            self._fault(("trigger", "schedule"), "write five cron fields: minute hour day month weekday, such as '0 8 * * 1-5'")
+
+    def _condition(self, of: Language, text: str, path: Path) -> Expression | None:
+        try:
+            return of.compile(text, ("BOOL", "DYN"))
+        except InvalidExpression as error:
+            self._fault(path, str(error))
+            return None
+
+    def _add(self, steps: tuple[Any, ...], path: Path, label: str, of: Language, depth: int) -> None:
+        """Append the operations of a list of steps."""
+        if depth > MAX_DEPTH:
+            self._fault(path, f"steps are nested more than {MAX_DEPTH} deep")
+            return
+        for at, step in enumerate(steps):
+            here, name = (*path, at), f"{label}{at + 1}"
+            if len(self._operations) == MAX_STEPS:
+                self._fault(here, f"more than {MAX_STEPS} steps")
+            if len(self._operations) >= MAX_STEPS:
+                return
+            operation = Operation(step, name, texts=dict(self._texts(step, here, of)))
+            self._operations.append(operation)
+            self._check(step, here)
+            self._nest(operation, here, of, depth)
+
+    def _nest(self, operation: Operation, here: Path, of: Language, depth: int) -> None:
+        """Append the steps within a step, and say where the run goes from it."""
+        step = operation.step
+        operation.next = len(self._operations)
+        if isinstance(step, Branch):
+            operation.conditions = self._all(of, (step.if_,), (*here, "if"))
+            self._add(step.then, (*here, "then"), f"{operation.label}.then.", of, depth + 1)
+            then = self._operations[operation.next :]
+            operation.otherwise = len(self._operations)
+            self._add(step.else_, (*here, "else"), f"{operation.label}.else.", of, depth + 1)
+            self._skip_else(then, operation.otherwise)
+            if not step.then:
+                operation.next = len(self._operations)
+        elif isinstance(step, WaitForEvent):
+            heard = language(tuple(built_in(self._event_names(step.event, (*here, "event")))))
+            operation.conditions = self._all(heard, step.where, (*here, "where"))
+            operation.otherwise = len(self._operations)
+            self._add(step.on_timeout, (*here, "on_timeout"), f"{operation.label}.on_timeout.", of, depth + 1)
+            operation.next = len(self._operations)
+
+    def _skip_else(self, then: list[Operation], starts: int) -> None:
+        """Let what ends at the beginning of `else` go on behind it."""
+        for operation in then:
+            if operation.next == starts:
+                operation.next = len(self._operations)
+            if operation.otherwise == starts:
+                operation.otherwise = len(self._operations)
+
+    def _all(self, of: Language, texts: tuple[str, ...], path: Path) -> tuple[Expression, ...]:
+        single = path[-1] == "if"
+        found = (self._condition(of, text, path if single else (*path, at)) for at, text in enumerate(texts))
+        return tuple(filter(None, found))
+
+    def _texts(self, step: Step, here: Path, of: Language) -> Iterator[tuple[str, Template]]:
+        said: dict[str, Any] = {name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__}
+        if isinstance(step, CallWebhook):
+            said |= {f"data.{name}": value for name, value in step.data.items()}
+        for name, text in said.items():
+            if isinstance(text, str):
+                try:
+                    yield name, Template(text, of)
+                except InvalidExpression as error:
+                    self._fault((*here, *name.split(".", 1)), str(error))
+
+    def _check(self, step: Step, here: Path) -> None:
+        for name in ("within", "for_", "due_in"):
+            self._check_span(getattr(step, name, None), (*here, name.rstrip("_")))
+        if isinstance(step, CreateTask) and (step.assign_to == "round_robin") != bool(step.members):
+            self._fault((*here, "members"), "round_robin needs members, and only round_robin has them")
+        if isinstance(step, Notify) and (step.via == "webhook") != bool(step.url):
+            self._fault((*here, "url"), "via: webhook needs a url, and only a webhook has one")
+        if isinstance(step, UpdateField) and step.field in _FIXED[step.record]:
+            self._fault((*here, "field"), f"{step.field} can't be set by a playbook")
+
+
+_FIXED = {"account": {"id", "parent_id"}, "contact": {"id", "account_id"}, "opportunity": {"id", "account_id", "stage"}}
+assert set(_FIXED) == set(RECORDS)
+
