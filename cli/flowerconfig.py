@@ -2,6 +2,8 @@
 
 import os
 
+from worker.celery import app
+
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 if address not in {"127.0.0.1", "::1", "localhost"} and not os.environ.get("FLOWER_BASIC_AUTH"):
     raise SystemExit("Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines by FLOWER_ADDRESS")
@@ -18,3 +20,7 @@ persistent = False
 # args is the one line that the sender of a task describes it with, result the one line that the task returns.
 tasks_columns = "name,args,state,result,received,runtime,retries,worker"
 natural_time = True
+
+# Flower asks each worker eight things at once, and each question holds one connection while it takes another:
+# with the few connections that suffice a worker, the questions wait for each other for ever, and its page stays empty.
+app.conf.broker_pool_limit = 200

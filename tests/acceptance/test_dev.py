@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 import psutil
 import psycopg
 import pytest
+from celery import Celery
+from celery.utils.nodenames import gethostname
 from redis import Redis
 
 from cli.embedded import EmbeddedPostgres
@@ -89,17 +92,34 @@ def dev(run: Callable[..., Dev]) -> Dev:
     return run("--port", str(free_port()))
 
 
+def page(endpoints: dict[str, Any], path: str) -> tuple[int, str]:
+    """Return the status and the text of one of Flower's pages."""
+    with closing(http.client.HTTPConnection(urlsplit(endpoints["flower"]).netloc, timeout=5)) as flower:
+        flower.request("GET", path)
+        answer = flower.getresponse()
+        return answer.status, answer.read().decode()
+
+
 def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
     endpoints = dev.until_up()
     with psycopg.connect(endpoints["database_url"]) as connection:
         assert connection.execute("select count(*) from activity_version").fetchone() == (1,)
     with Redis.from_url(endpoints["redis_url"]) as client:
         assert client.ping() is True
-    flower = http.client.HTTPConnection(urlsplit(endpoints["flower"]).netloc, timeout=5)
-    flower.request("GET", "/workers")
-    assert flower.getresponse().status == 200
-    flower.close()
+    assert page(endpoints, "/workers")[0] == 200
     assert {"append", "producers", "beat", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
+
+
+def test_flower_shows_what_a_worker_is_made_of(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    dev.until(lambda: "activity.append" in page(endpoints, f"/worker/append@{gethostname()}")[1])
+
+
+def test_flower_shows_the_words_a_task_is_sent_with(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    with Celery(broker=endpoints["redis_url"]) as sender:
+        sent = sender.send_task("activity.announce", queue="append", argsrepr="the heads, on request")
+    dev.until(lambda: "the heads, on request" in page(endpoints, f"/task/{sent.id}")[1])
 
 
 def test_the_banner_names_every_place_and_no_secret(dev: Dev) -> None:
