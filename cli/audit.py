@@ -21,7 +21,11 @@ def migrate(json: Json = False) -> None:
     typer.echo(f'{{"revision": "{revision}"}}' if json else f"the database is at revision {revision}")
 
 
-def verify(tenant: Tenants = None, checkpoint: Annotated[Path | None, typer.Option(help="What `activity checkpoint` wrote earlier.")] = None, json: Json = False) -> None:
+def verify(
+    tenant: Tenants = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="What `activity checkpoint` wrote earlier.")] = None,
+    json: Json = False,
+) -> None:
     """Recompute every hash of the log and compare; exit with 1 where anything is not as it was recorded."""
     import msgspec
     from rich.console import Console
@@ -40,7 +44,9 @@ def verify(tenant: Tenants = None, checkpoint: Annotated[Path | None, typer.Opti
             reports.append(run(one, by_tenant.get(one), lambda seq, one=one: status.update(f"verifying tenant {one}: seq {seq:,}")))  # type: ignore[misc]  # mypy can't type a lambda's default
     for report in reports:
         if not json:
-            typer.echo(f"tenant {report.tenant_id}: {report.events} events, {'whole' if not report.faults else 'NOT WHOLE'}, head {report.hash[:16]}")
+            typer.echo(
+                f"tenant {report.tenant_id}: {report.events} events, {'whole' if not report.faults else 'NOT WHOLE'}, head {report.hash[:16]}"
+            )
             for fault in report.faults:
                 typer.echo(f"  {fault}")
     if json:
@@ -58,7 +64,9 @@ def checkpoint(tenant: Tenants = None) -> None:
     from feed.verify import Checkpoint
 
     with begin("auditor") as session:
-        places = [Checkpoint(one, seq, hash_.hex()) for one in tenant or audit.tenants(session) for seq, hash_ in [audit.head(session, one)]]
+        places = [
+            Checkpoint(one, seq, hash_.hex()) for one in tenant or audit.tenants(session) for seq, hash_ in [audit.head(session, one)]
+        ]
     typer.echo(msgspec.json.encode(places).decode())
 
 
