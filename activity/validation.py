@@ -51,8 +51,7 @@ def encode(event: Event) -> str:
     payload = _payload(event)
     for name, value in (("actor", event.actor), ("source", event.source)):
         _check_name(name, value)
-    if not _ACTOR.fullmatch(event.actor):
-        raise InvalidEvent("actor", f"{event.actor!r} is nobody", "give a user's e-mail address, or 'system'")
+    check_actor(event.actor)
     _check_subject(event)
     return _encode_document(
         Document(
@@ -71,6 +70,12 @@ def encode(event: Event) -> str:
             msgspec.Raw(payload),
         )
     ).decode()
+
+
+def check_actor(actor: str) -> None:
+    """Raise InvalidEvent unless this names a user, by e-mail address, or the system."""
+    if not _ACTOR.fullmatch(actor):
+        raise InvalidEvent("actor", f"{actor!r} is nobody", "give a user's e-mail address, or 'system'")
 
 
 def decode(said: Mapping[str, Any]) -> Event:

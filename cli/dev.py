@@ -46,8 +46,10 @@ def dev(
         started = time.monotonic()
         given = stack.enter_context(_servers(folder, port))
         _write_settings(folder, given)
+        os.environ["ACTIVITY_PORT"] = str(_port("API", port))
         os.environ["FLOWER_PORT"] = str(_port("Flower", port + 1))
         _migrate()
+        _seed_key(folder)
         stack.callback((folder / "endpoints.json").unlink, missing_ok=True)
         asyncio.run(_run_all(folder, started, no_demo))
 
@@ -96,7 +98,7 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
             names = ", ".join(f"ACTIVITY_{name.upper()}" for name in missing)
             raise Unreachable(f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: {names}")
         passwords = []
-    made = {name: kept.get(name) or secrets.token_urlsafe(24) for name in (*passwords, "api_key")}
+    made = {name: kept.get(name) or secrets.token_urlsafe(24) for name in (*passwords, "api_key", "session_secret")}
     write_private(path, json.dumps({**urls, **made}, indent=2))
     settings.cache_clear()
 
@@ -105,6 +107,19 @@ def _migrate() -> None:
     from db.migrate import migrate
 
     migrate()
+
+
+def _seed_key(folder: Path) -> None:
+    """Let the development key into the workspace `demo`, which is made if it is not there."""
+    from db.access import SCOPES, add_key
+    from db.engine import begin
+    from db.records import make_tenant
+
+    key = json.loads((folder / "settings.json").read_text())["api_key"]
+    with begin("producer") as session:
+        tenant = make_tenant(session, "demo", "Demo").id
+    with begin("producer", tenant) as session:
+        add_key(session, tenant, key, "development", SCOPES, "dev@example.com")
 
 
 async def _run_all(folder: Path, started: float, no_demo: bool) -> None:
@@ -150,6 +165,7 @@ def _probes(names: list[str]) -> dict[str, Callable[[], bool]]:
     known: dict[str, Callable[[], bool]] = {
         "append": lambda: _worker_answers("append"),
         "producers": lambda: _worker_answers("producers"),
+        "api": lambda: _http_answers(int(os.environ["ACTIVITY_PORT"]), "/readyz"),
         "flower": lambda: _http_answers(int(os.environ["FLOWER_PORT"]), "/healthcheck"),
     }
     return {name: probe for name, probe in known.items() if name in names}
@@ -179,6 +195,7 @@ def _report(folder: Path, seconds: float) -> None:
     urls = {name: settings().required(name) for name in ("database_url", "redis_url")}
     endpoints: dict[str, Any] = {
         **urls,
+        "api": f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}",
         "flower": f"http://127.0.0.1:{os.environ['FLOWER_PORT']}",
         "data_dir": str(folder),
         "api_key": kept["api_key"],
@@ -186,6 +203,7 @@ def _report(folder: Path, seconds: float) -> None:
     }
     write_private(folder / "endpoints.json", json.dumps(endpoints, indent=2))
     lines = {
+        "page, API": f"{endpoints['api']} (the key: api_key in endpoints.json)",
         "PostgreSQL": _without_password(urls["database_url"]),
         "Redis": _without_password(urls["redis_url"]),
         "Flower": endpoints["flower"],

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, dev, processes
+from cli import audit, bench, dev, keys, processes, serve
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -56,3 +56,5 @@ app.command()(audit.migrate)
 app.command()(audit.verify)
 app.command()(audit.checkpoint)
 app.command()(bench.bench)
+app.command()(serve.serve)
+app.add_typer(keys.keys, name="key")

@@ -15,6 +15,7 @@ FLOWER_CONFIG = Path(__file__).with_name("flowerconfig.py")
 def processes() -> list[Child]:
     """Return every process that runs all the time, in the order of their start."""
     return [
+        Child("api", (sys.executable, "-m", "cli.serve")),
         Child("append", _worker("append", "append", "--pool=threads", "--concurrency=2")),
         Child("producers", _worker("producers", "sequences,enrichment,playbooks,default", "--pool=prefork", "--concurrency=2")),
         Child("beat", _celery("beat", f"--schedule={_data_dir() / 'beat'}")),

@@ -1,0 +1,44 @@
+"""The HTTP application: `create_app()` puts the parts together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import health, problems
+from api.encoding import SCHEMAS
+from api.page import Page
+from api.requests import Requests
+
+ROUTERS = (problems.router, health.router)
+
+
+def create_app() -> FastAPI:
+    """Return the application; nothing is connected to before the first request."""
+    app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan)
+    app.add_middleware(Requests)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.default = Page()
+    _describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def _describe(app: FastAPI) -> None:
+    """Add our schemas to the OpenAPI description, which FastAPI makes of the routes."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made().setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend the description

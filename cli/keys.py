@@ -1,0 +1,110 @@
+"""`activity key`: API keys of a workspace."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from db.access import ApiKey
+
+keys = typer.Typer(no_args_is_help=True, help="API keys of a workspace: made, rotated, revoked, listed.")
+
+Tenant = Annotated[str, typer.Option(help="The workspace: its slug or id.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@keys.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What the key is for, such as 'web shop'. It stays the same through rotations.")],
+    tenant: Tenant,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="read, write (events, notes, calls), records; may be repeated. Default: read.")
+    ] = None,
+    actor: Annotated[str, typer.Option(help="Who acts where a request names nobody: an e-mail address.")] = "system",
+    json: Json = False,
+) -> None:
+    """Make a key and show it: this once, since only its hash is kept."""
+    from activity.validation import check_actor
+    from db import access
+    from db.engine import begin
+
+    scopes = set(scope or ["read"])
+    if not scopes <= set(access.SCOPES):
+        raise typer.BadParameter(f"scopes are {', '.join(access.SCOPES)}")
+    check_actor(actor)
+    key = access.new_key()
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        made = access.add_key(session, number, key, name, scopes, actor)
+    _show_once(made, key, json)
+
+
+@keys.command()
+def rotate(
+    key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")],
+    tenant: Tenant,
+    overlap: Annotated[float, typer.Option(min=0, help="Hours that the old key still works.")] = 24,
+    json: Json = False,
+) -> None:
+    """Make a new key in place of an old one and show it: this once."""
+    from db import access
+    from db.engine import begin
+
+    key = access.new_key()
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        made = access.rotate_key(session, number, key_id, key, timedelta(hours=overlap))
+    _show_once(made, key, json)
+
+
+@keys.command()
+def revoke(key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")], tenant: Tenant) -> None:
+    """End a key; every server refuses it within seconds."""
+    from db import access
+    from db.engine import begin
+
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        ended = access.revoke_key(session, number, key_id)
+    typer.echo(f"key {ended.id} ({ended.name}) is revoked")
+
+
+@keys.command("list")
+def list_(tenant: Tenant, json: Json = False) -> None:
+    """List a workspace's keys, with when each was last used."""
+    from db import access
+    from db.engine import begin
+
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        found = access.list_keys(session, number)
+    if json:
+        _print_json([key._asdict() for key in found])
+        return
+    for key in found:
+        ended = "revoked" if key.revoked_at else f"ends {key.expires_at:%Y-%m-%d %H:%M}Z" if key.expires_at else "live"
+        used = f"used {key.last_used_at:%Y-%m-%d %H:%M}Z" if key.last_used_at else "never used"
+        typer.echo(f"{key.id:>6}  {key.name:<24} {','.join(key.scopes):<20} {ended:<22} {used}")
+
+
+def _tenant_id(ref: str) -> int:
+    from db.engine import begin
+    from db.records import get_tenant
+
+    with begin("producer") as session:
+        return get_tenant(session, ref).id
+
+
+def _show_once(made: "ApiKey", key: str, json: bool) -> None:
+    if json:
+        _print_json({**made._asdict(), "key": key})
+        return
+    typer.echo(f"key {made.id} ({made.name}) may {', '.join(made.scopes)}; it is shown this once:", err=True)
+    typer.echo(key)
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
