@@ -1,0 +1,5 @@
+"""Sequences: steps of mail, waits and tasks that a contact goes through once. `enrol` and `stop` are what others call."""
+
+from producers.sequences.enrol import AlreadyEnrolled, ContactUnknown, enrol, enrol_many, stop
+
+__all__ = ["AlreadyEnrolled", "ContactUnknown", "enrol", "enrol_many", "stop"]
