@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
@@ -15,13 +14,6 @@ class Waiting(NamedTuple):
     doc: str
 
 
-def _driver(session: Session) -> psycopg.Connection:
-    """Return the driver's connection in the session's transaction: rows by the thousand pass faster without SQLAlchemy's wrapping."""
-    driver = session.connection().connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
-
-
 def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
     """Add (tenant, document) rows in the session's transaction: committed with it, or never said."""
     with _driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
@@ -29,32 +21,33 @@ def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
             copy.write_row(row)
 
 
-# The tenants that have something waiting, by a loose index scan: its cost grows with the tenants, not with the rows.
-_LOCK_TENANTS = text("""
+# Take at most a fair share of each tenant, in the order said. A tenant is claimed whole, by a lock that ends with the transaction: while one
+# append task has it no other takes from it, so its events keep their order and nobody waits. The tenants that have something waiting are
+# found by a loose index scan, whose cost grows with the tenants, not with the rows.
+TAKE = """
 with recursive waiting (tenant_id) as (
   (select tenant_id from activity.outbox order by tenant_id limit 1)
   union all
   select (select o.tenant_id from activity.outbox o where o.tenant_id > w.tenant_id order by o.tenant_id limit 1)
-    from waiting w where w.tenant_id is not null)
-select tenant_id from waiting where tenant_id is not null and pg_try_advisory_xact_lock(1633907817, tenant_id)
-""")
-
-_TAKE = """
+    from waiting w where w.tenant_id is not null),
+claimed as materialized (
+  select tenant_id from waiting where tenant_id is not null and pg_try_advisory_xact_lock(1633907817, tenant_id))
 delete from activity.outbox where ctid = any(array(
-  select o.ctid from unnest(%s::int[]) as t(tenant_id)
-   cross join lateral (select ctid from activity.outbox where tenant_id = t.tenant_id order by n limit %s) o))
+  select o.ctid from claimed c cross join lateral (
+    select ctid from activity.outbox where tenant_id = c.tenant_id order by n
+     limit greatest(1, %(limit)s / (select count(*) from claimed))) o))
 returning tenant_id, n, doc
 """
 
 
 def claim(session: Session, limit: int) -> list[Waiting]:
-    """Take up to `limit` waiting events out of the outbox, at most a fair share of each tenant, in the order they were said.
+    """Take up to `limit` waiting events, fairly, in the session's transaction: rolled back, they are where they were."""
+    rows = _driver(session).execute(f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit})  # type: ignore[arg-type]  # noqa: S608  # a constant
+    return [Waiting(*row) for row in rows]
 
-    A tenant is claimed whole: while one append task holds it no other takes from it, so its events keep their order and nobody waits.
-    Rolled back, the events are where they were.
-    """
-    tenants = list(session.scalars(_LOCK_TENANTS))
-    if not tenants:
-        return []
-    rows = _driver(session).execute(_TAKE, (tenants, max(1, limit // len(tenants)))).fetchall()
-    return [Waiting(tenant_id, doc) for tenant_id, _, doc in sorted(rows)]
+
+def _driver(session: Session) -> psycopg.Connection:
+    """Return the driver's connection in the session's transaction: rows by the thousand pass faster without SQLAlchemy's wrapping."""
+    driver = session.connection().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import structlog
@@ -13,7 +13,7 @@ from activity.errors import InvalidEvent
 from activity.settings import settings
 from activity.validation import decode, encode
 from db import outbox
-from db.append import Receipts, append, park
+from db.append import Poison, Receipts, Stored, append, move, park
 from db.engine import begin
 from db.outbox import Waiting
 from worker.celery import app
@@ -26,13 +26,6 @@ TASK = "activity.append"
 _ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
 _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Stored(NamedTuple):
-    """Rows of the outbox and what the log answered for them, in the same order."""
-
-    rows: Sequence[Waiting]
-    receipts: Receipts
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
@@ -63,18 +56,24 @@ def accept(said: list[dict[str, Any]]) -> str:
 
 def append_batch(limit: int) -> Counter[str]:
     """Move one batch from the outbox into the log in one transaction, then publish it; an empty tally says that nothing waited."""
+    moved = move(limit)
+    if moved is None:
+        return Counter()
+    stored, rejected = _sift(limit) if isinstance(moved, Poison) else ([moved], 0)
+    tally = Counter(_WORDS[letter] for part in stored for letter in part.receipts.statuses)
+    tally["rejected"] = rejected
+    for part in stored:
+        publish(_appended(part), part.receipts.epochs)
+    log.info("events_appended", **tally)
+    return +tally
+
+
+def _sift(limit: int) -> tuple[list[Stored], int]:
+    """Move a batch that the log refused as a whole: append what can be, park what can't; return the former, and how many the latter."""
     with begin("writer") as session:
         waiting = outbox.claim(session, limit)
         stored = [part for wave in _waves(waiting) for part in _store(session, wave)]
-        for part in stored:
-            _park_conflicts(session, part)
-    tally = Counter(_WORDS[letter] for part in stored for letter in part.receipts.statuses)
-    tally["rejected"] = len(waiting) - tally.total()
-    for part in stored:
-        publish(_appended(part), part.receipts.epochs)
-    if waiting:
-        log.info("events_appended", **tally)
-    return +tally
+    return stored, len(waiting) - sum(len(part.rows) for part in stored)
 
 
 def _waves(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
@@ -89,7 +88,7 @@ def _waves(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
     yield from filter(None, (firsts, repeats))
 
 
-def _store(session: Session, rows: Sequence[Waiting]) -> list[Stored]:
+def _store(session: Session, rows: list[Waiting]) -> list[Stored]:
     """Append rows; where the log refuses them, halve until the culprit is alone, and park it with the reason."""
     answer = append(session, [row.doc for row in rows])
     if isinstance(answer, Receipts):
@@ -100,14 +99,6 @@ def _store(session: Session, rows: Sequence[Waiting]) -> list[Stored]:
     log.warning("event_rejected", tenant_id=rows[0].tenant_id, reason=answer.reason)
     park(session, rows[0].tenant_id, rows[0].doc, answer.reason)
     return []
-
-
-def _park_conflicts(session: Session, part: Stored) -> None:
-    """Keep what came with an id that the log holds with another body: somebody's ids are not unique."""
-    for row, seq, status in zip(part.rows, part.receipts.seqs, part.receipts.statuses, strict=True):
-        if status == "c":
-            log.warning("event_conflict", tenant_id=row.tenant_id, seq=seq)
-            park(session, row.tenant_id, row.doc, f"conflict: seq {seq} has the same event_id and another body")
 
 
 def _appended(part: Stored) -> Iterator[Appended]:

@@ -72,7 +72,7 @@ def test_two_tenants_may_use_the_same_event_id(admin: psycopg.Connection[Any], m
 def test_a_poison_event_among_a_thousand_is_parked_and_the_others_are_stored(admin: psycopg.Connection[Any], tenant: int) -> None:
     with begin("producer") as session:
         emit(session, [note(tenant, str(n)) for n in range(1000)])
-    admin.execute("update activity.outbox set doc = replace(doc, 'note.added', 'Note Added') where n = (select min(n) + 500 from activity.outbox)")
+    admin.execute("update activity.outbox set doc = replace(doc::text, 'note.added', 'Note Added')::json where n = (select min(n) + 500 from activity.outbox)")
     assert append_batch(1000) == {"appended": 999, "rejected": 1}
     assert [seq for seq, _ in log(admin, tenant)] == list(range(1, 1000))
     ((reason,),) = admin.execute("select reason from activity.rejected").fetchall()

@@ -26,7 +26,7 @@ CHANGES = {
     "head deleted": "delete from activity.head",
     "rejected changed": "update activity.rejected set reason = 'x'",
     "outbox rewritten": "update activity.outbox set doc = '{}'",
-    "inbox with a forged count": "insert into activity.inbox (doc, appended) values ('[]', 99)",
+    "inbox with a forged count": "insert into activity.inbox (doc, appended) values ('{}', 99)",
     "inbox read": "update activity.inbox set said = 0",
 }
 DDL = {
@@ -109,7 +109,7 @@ def test_the_writer_holds_one_privilege_on_the_log(admin: psycopg.Connection[Any
 
 def test_the_writer_reads_no_payload_back(connect: Connect) -> None:
     writer = connect("writer")
-    for statement in ("insert into activity.inbox (doc) values ('[]') returning batch_id", "insert into activity.inbox (doc) values ('[]') returning *"):
+    for statement in ("insert into activity.inbox (doc) values ('{}') returning batch_id", "insert into activity.inbox (doc) values ('{}') returning *"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             writer.execute(statement)
 

@@ -8,9 +8,9 @@ create schema activity;
 create table activity.outbox (
   tenant_id integer not null,
   n         bigint generated always as identity,
-  doc       text not null,
+  doc       json not null,
   primary key (tenant_id, n),
-  constraint doc_is_one_json_object check (doc is json object)
+  constraint doc_is_one_json_object check (json_typeof(doc) = 'object')
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 -- Where each tenant's log stands: the only row that the write path updates.
@@ -92,11 +92,11 @@ create aggregate activity.chain(seed bytea, header bytea) (sfunc = activity.chai
 create type activity.said as (tenant_id int, event_id uuid, type text, version smallint, actor text, source text, account_id text, contact_id text,
   record_type text, record_id text, cause_id uuid, occurred_at timestamptz, payload json);
 
--- The writer's only door. A row is one batch: a JSON array of events, none of them twice. The trigger is SECURITY DEFINER, so the writer needs
+-- The writer's only door. A row is one batch: an array of JSON events, none of them twice. The trigger is SECURITY DEFINER, so the writer needs
 -- no right on anything behind it; the receipts come back by  returning current_setting('activity.receipt'), which names no column.
 create table activity.inbox (
   batch_id    bigint generated always as identity primary key,
-  doc         json,                                            -- emptied by the trigger, never stored
+  doc         json[],                                          -- emptied by the trigger, never stored
   said        integer,
   appended    integer,
   writer      text not null default session_user,
@@ -124,7 +124,8 @@ begin
   if current_setting('synchronous_commit') = 'off' then
     raise exception 'append needs synchronous_commit: an acknowledged event is durable' using errcode = '55000';
   end if;
-  select array_agg(e), array_agg(distinct e.tenant_id) into said, tenants from json_populate_recordset(null::activity.said, new.doc) e;
+  select array_agg(e), array_agg(distinct (e).tenant_id) into said, tenants
+    from (select json_populate_record(null::activity.said, doc) as e from unnest(new.doc) as doc offset 0) parsed;
   if cardinality(said) > 5000 then raise exception 'a batch holds at most 5000 events' using errcode = '54000'; end if;
 
   -- One append at a time for each tenant, locked in tenant order so that no two batches wait for each other. Its own statement: the next one
@@ -160,18 +161,22 @@ begin
         record_type, record_id, payload, payload_sha256, hash from chained),
   moved as (
     update activity.head h set seq = c.seq, hash = c.hash, updated_at = now_
-      from (select distinct on (tenant_id) tenant_id, seq, hash from chained order by tenant_id, seq desc) c where h.tenant_id = c.tenant_id)
-  -- Receipts in the order given: the numbers, and a letter each (appended, duplicate, or conflict: the same id with another body).
-  select json_build_object(
+      from (select distinct on (tenant_id) tenant_id, seq, hash from chained order by tenant_id, seq desc) c where h.tenant_id = c.tenant_id),
+  judged as materialized (                                     -- a letter each: appended, duplicate, or conflict: the same id with another body
+    select i.ord, i.tenant_id, coalesce(k.seq, c.seq) as seq,
+           case when k.seq is null then 'a'
+                when k.type = i.type and (k.salt is null or k.payload_sha256 = sha256(k.salt || convert_to(i.payload::text, 'UTF8'))) then 'd'
+                else 'c' end as status
+      from input i left join known k on k.ord = i.ord left join chained c on c.ord = i.ord),
+  conflicts as (
+    insert into activity.rejected (tenant_id, doc, reason)
+    select tenant_id, new.doc[ord]::text, format('conflict: seq %s has the same event_id and another body', seq) from judged where status = 'c')
+  select json_build_object(                                    -- the receipts, in the order given
            'recorded_us', timestamptz_send(now_)::bigint + 946684800000000,
            'epochs', (select json_object_agg(tenant_id, epoch) from activity.head where tenant_id = any(tenants)),
-           'seqs', json_agg(coalesce(k.seq, c.seq) order by i.ord),
-           'statuses', string_agg(case when k.seq is null then 'a'
-               when k.type = i.type and (k.salt is null or k.payload_sha256 = sha256(k.salt || convert_to(i.payload::text, 'UTF8'))) then 'd'
-               else 'c' end, '' order by i.ord)),
-         count(*), count(*) filter (where k.seq is null)
-    into receipt, new.said, new.appended
-    from input i left join known k on k.ord = i.ord left join chained c on c.ord = i.ord;
+           'seqs', json_agg(seq order by ord), 'statuses', string_agg(status, '' order by ord)),
+         count(*), count(*) filter (where status = 'a')
+    into receipt, new.said, new.appended from judged;
   perform set_config('activity.receipt', receipt::text, true);
   new.doc := null;
   return new;
@@ -206,9 +211,9 @@ begin
   perform from activity.head where tenant_id = tenant for update;
   update activity.event set payload = null, salt = null where tenant_id = tenant and contact_id = contact and payload is not null;
   get diagnostics erased = row_count;
-  insert into activity.inbox (doc) values (json_build_array(json_build_object('tenant_id', tenant, 'event_id', event_id, 'type', 'privacy.bodies_erased',
+  insert into activity.inbox (doc) values (array[json_build_object('tenant_id', tenant, 'event_id', event_id, 'type', 'privacy.bodies_erased',
     'version', 1, 'actor', actor, 'source', 'erasure', 'contact_id', contact, 'occurred_at', clock_timestamp(),
-    'payload', ('{"events":' || erased || ',"reason":' || to_json(reason)::text || '}')::json)));
+    'payload', ('{"events":' || erased || ',"reason":' || to_json(reason)::text || '}')::json)]);
   return erased;
 end $$;
 
@@ -239,6 +244,7 @@ alter table activity.head enable row level security, force row level security;
 alter table activity.rejected enable row level security, force row level security;
 create policy owner_all   on activity.event    to activity_owner using (true) with check (true);
 create policy owner_all   on activity.head     to activity_owner using (true) with check (true);
+create policy owner_all   on activity.rejected to activity_owner using (true) with check (true);
 create policy tenant_read on activity.event    for select to activity_reader using (tenant_id = (select activity.current_tenant()));
 create policy tenant_read on activity.head     for select to activity_reader using (tenant_id = (select activity.current_tenant()));
 create policy tenant_read on activity.rejected for select to activity_reader using (tenant_id = (select activity.current_tenant()));
