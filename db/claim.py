@@ -47,10 +47,11 @@ def claim(session: Session, queue: Queue, limit: int) -> Sequence[Row[Any]]:
 
 
 def _claim(session: Session, queue: Queue, limit: int, priority: int | None) -> Sequence[Row[Any]]:
+    # statement_timestamp(), not clock_timestamp(), which is volatile: no index condition, so a claim would walk all that is not due yet.
     of_priority = "" if priority is None else "priority = :priority and"
     statement = text(f"""
         update {queue.table} w set due_at = clock_timestamp() + :lease, fence = w.fence + 1
-          from (select id from {queue.table} where {of_priority} due_at <= clock_timestamp()
+          from (select id from {queue.table} where {of_priority} due_at <= statement_timestamp()
                  order by due_at limit :limit for update skip locked) due
          where w.id = due.id returning w.*""")  # noqa: S608  # the table's name is a constant of ours
     return session.execute(statement, {"lease": queue.lease, "limit": limit, "priority": priority}).all()
