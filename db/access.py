@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
@@ -101,7 +101,7 @@ def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
     return ApiKey(*row)
 
 
-def _known(row: Row[Any] | None, key_id: int) -> ApiKey:
+def _known(row: Sequence[Any] | None, key_id: int) -> ApiKey:
     if row is None:
         raise KeyUnknown(f"this workspace has no live key {key_id}: `activity key list` shows them")
     return ApiKey(*row)

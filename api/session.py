@@ -1,0 +1,66 @@
+"""The page's session: a signed cookie that scripts cannot read, obtained by showing a key or a token once."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import Meta
+
+from api import access
+from api.access import COOKIE, Caller, authenticate
+from api.encoding import answers, body, json_response, problem_answer, takes
+from api.problems import Problem
+
+router = APIRouter(prefix="/v1/session", tags=["session"])
+
+
+class SignIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person signs in with: an API key, or a token of the CRM."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
+class Session(msgspec.Struct):
+    """Who is signed in. `csrf` goes into the header X-CSRF-Token of every change."""
+
+    actor: str
+    scopes: list[str]
+    csrf: str | None
+    expires_at: datetime | None
+
+
+def _told(caller: Caller, csrf: str | None) -> Session:
+    return Session(caller.actor, sorted(caller.scopes), csrf, access.ends(caller))
+
+
+@router.post("", responses=answers(Session), openapi_extra=takes(SignIn))
+async def sign_in(request: Request, said: Annotated[SignIn, Depends(body(SignIn))]) -> Response:
+    """Begin a session; it ends with the key or token it was begun with, after 12 hours at the latest."""
+    caller = await access.from_credential(said.key)
+    cookie, csrf = access.make_session(caller)
+    response = json_response(_told(caller, csrf), headers={"Cache-Control": "no-store"})
+    response.set_cookie(COOKIE, cookie, access.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    return response
+
+
+@router.get("", responses=answers(Session))
+async def who(request: Request) -> Response:
+    """Say who is calling; with a session, its CSRF token too."""
+    caller = await authenticate(request)
+    by_header = "authorization" in request.headers
+    csrf = None if by_header else access.read_session(request.cookies[COOKIE])["csrf"]
+    return json_response(_told(caller, csrf), headers={"Cache-Control": "no-store"})
+
+
+@router.delete("", status_code=204, responses={204: {"description": "Signed out"}, 403: problem_answer(403)})
+async def sign_out(request: Request) -> Response:
+    """End the session in this browser."""
+    try:
+        await authenticate(request)
+    except Problem as problem:
+        if problem.slug == "csrf":
+            raise
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
