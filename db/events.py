@@ -144,8 +144,8 @@ class _Query:
         if not self.merged:
             looked = f"select {_BARE} from activity.event where {self._within} {_NEWEST} limit :look"
             return f"select {_COLUMNS} from ({looked}) looked_at where {rest} limit :limit"
-        row = f"select {_BARE} from activity.event where tenant_id = :tenant and seq = key.seq"
-        return f"select {_COLUMNS} from ({self._keys} limit :look) key (o, seq) cross join lateral ({row}) e where {rest} {_NEWEST} limit :limit"
+        row = f"select {_BARE} from activity.event where tenant_id = :tenant and seq = key.n"
+        return f"select {_COLUMNS} from ({self._keys} limit :look) key (at, n) cross join lateral ({row}) e where {rest} {_NEWEST} limit :limit"
 
     def end(self) -> str:
         """The statement that finds the last key of those that were looked at, or nothing when there were fewer."""
