@@ -1,0 +1,65 @@
+# `make dev` and `make test` are enough: each first makes what it needs. Needs Python 3.11 or later, and nothing else.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+INSTALL = $(if $(UV),$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
+UVX = $(or $(UV),$(BIN)/uv)
+ARGS ?=
+
+NODE_IS_RECENT := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev test check format bench lock
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/installed $(if $(wildcard web/index.html),web/dist/index.html) ## Make .venv from the pinned requirements, and the page
+
+dev: install ## Start everything in this terminal (make dev ARGS="--ephemeral --port 9000")
+	@$(BIN)/activity dev $(ARGS)
+
+test: check ## Check, then run every test (make test ARGS="-k verify")
+	@$(BIN)/pytest $(ARGS)
+
+check: install ## Lint, formatting, types and the layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+format: install ## Rewrite the code as check wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Measure this machine (make bench ARGS=append)
+	@$(BIN)/activity bench $(ARGS)
+
+lock: | $(UVX) ## Pin the requirements anew (make lock ARGS=--upgrade)
+	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
+	$(COMPILE) --group node -o requirements-node.txt
+COMPILE = $(UVX) pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+$(BIN)/uv: | $(BIN)/python
+	$(INSTALL) uv
+
+$(BIN)/python:
+	@test -n "$(UV)$(PYTHON)" || { echo "Python 3.11 or later is needed: install it, or say make PYTHON=/path/to/python3"; exit 2; }
+	$(if $(UV),$(UV) venv --quiet --python $(or $(PYTHON),3.13),$(PYTHON) -m venv) .venv
+
+.venv/installed: requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements-dev.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Node from the wheel, when needed, is in .venv/bin, which comes first in PATH here.
+web/dist/index.html: $(PAGE) | .venv/installed
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; $(NODE_IS_RECENT) || \
+		$(INSTALL) --require-hashes -r requirements-node.txt
+	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --no-audit --no-fund --loglevel=error && npm run build
+	@touch $@
