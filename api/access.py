@@ -68,7 +68,9 @@ async def authenticate(request: Request) -> Caller:
     if cookie is None:
         raise _unknown("no key, token or session was sent")
     session = read_session(cookie)
-    if request.method not in _SAFE_METHODS and not hmac.compare_digest(session["csrf"].encode(), request.headers.get("x-csrf-token", "").encode()):
+    if request.method not in _SAFE_METHODS and not hmac.compare_digest(
+        session["csrf"].encode(), request.headers.get("x-csrf-token", "").encode()
+    ):
         raise Problem("csrf", "X-CSRF-Token does not match this session")
     return await _of_session(session)
 

@@ -10,8 +10,9 @@ from starlette.types import Receive, Scope, Send
 # In the wheel the built page lies in this package; in a checkout it is where Vite writes it.
 _PLACES = (Path(__file__).parent / "dist", Path(__file__).parents[1] / "web" / "dist")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types lit-html"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types lit-html"
 )
 _OURS = ("v1", "problems", "openapi.json", "healthz", "readyz", "metrics")  # never a route of the page
 

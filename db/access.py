@@ -44,9 +44,8 @@ def add_key(session: Session, tenant: int, key: str, name: str, scopes: Collecti
     """Keep a key. A key that is kept already stays as it is."""
     values = {"tenant": tenant, "name": name, "digest": _digest(key), "scopes": sorted(scopes), "actor": actor}
     session.execute(
-        text(
-            "insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name, :digest, :scopes, :actor) on conflict do nothing"
-        ),
+        text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name, :digest, :scopes, :actor)
+                on conflict do nothing"""),
         values,
     )
     return ApiKey(*session.execute(text(f"select {_COLUMNS} from crm.api_key where digest = :digest"), values).one())
@@ -65,7 +64,8 @@ def rotate_key(session: Session, tenant: int, key_id: int, key: str, overlap: ti
 
 def revoke_key(session: Session, tenant: int, key_id: int) -> ApiKey:
     """End a key now; servers notice within seconds. Raises KeyUnknown."""
-    statement = f"update crm.api_key set revoked_at = coalesce(revoked_at, clock_timestamp()) where tenant_id = :tenant and id = :id returning {_COLUMNS}"
+    statement = f"""update crm.api_key set revoked_at = coalesce(revoked_at, clock_timestamp())
+                     where tenant_id = :tenant and id = :id returning {_COLUMNS}"""
     return _known(session.execute(text(statement), {"tenant": tenant, "id": key_id}).one_or_none(), key_id)
 
 
@@ -94,8 +94,9 @@ def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
     # At most a write a minute: many requests use one key at the same time, and would wait for each other's row.
     session.execute(
         text("""update crm.api_key set last_used_at = clock_timestamp()
-                 where id = (select id from crm.api_key where id = :id and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
-                             for update skip locked)"""),
+                 where id = (select id from crm.api_key
+                              where id = :id and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+                                for update skip locked)"""),
         {"id": row.id},
     )
     return ApiKey(*row)

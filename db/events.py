@@ -54,8 +54,8 @@ class Looked(NamedTuple):
     reached: Key | None
 
 
-_BARE = "tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id, contact_id, record_type, record_id, cause_id, payload"
-_COLUMNS = f"{_BARE}::text"
+BARE = "tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id, contact_id, record_type, record_id, cause_id, payload"
+_COLUMNS = f"{BARE}::text"
 _COLUMN_OF = {"contact": "contact_id", "account": "account_id", "actor": "actor", "source": "source"} | {
     name: name for name in ("record_type", "record_id")
 }
@@ -80,7 +80,7 @@ def look(session: Session, tenant: int, which: Filter, before: Key | None, limit
     from `reached`, unless that is None.
     """
     query = _Query(session, tenant, which, before)
-    found = [_recorded(row) for row in session.execute(text(query.page()), query.values | {"look": query.width(limit), "limit": limit})]
+    found = [recorded(row) for row in session.execute(text(query.page()), query.values | {"look": query.width(limit), "limit": limit})]
     if len(found) == limit:
         return Looked(found, Key(found[-1].occurred_at, found[-1].seq))
     if not query.rest:
@@ -142,9 +142,9 @@ class _Query:
         """The statement that reads the page's events."""
         rest = " and ".join(self.rest) or "true"
         if not self.merged:
-            looked = f"select {_BARE} from activity.event where {self._within} {_NEWEST} limit :look"
+            looked = f"select {BARE} from activity.event where {self._within} {_NEWEST} limit :look"
             return f"select {_COLUMNS} from ({looked}) looked_at where {rest} limit :limit"
-        row = f"select {_BARE} from activity.event where tenant_id = :tenant and seq = key.n"
+        row = f"select {BARE} from activity.event where tenant_id = :tenant and seq = key.n"
         return f"select {_COLUMNS} from ({self._keys} limit :look) key (at, n) cross join lateral ({row}) e where {rest} {_NEWEST} limit :limit"
 
     def end(self) -> str:
@@ -203,9 +203,9 @@ def effects(session: Session, tenant: int, event_id: UUID, depth: int = 20, limi
 
 
 def _chained(session: Session, keys: str, **values: Any) -> list[RecordedEvent]:
-    row = f"select {_BARE} from activity.event where tenant_id = :tenant and seq = k.key"
+    row = f"select {BARE} from activity.event where tenant_id = :tenant and seq = k.key"
     query = text(f"select {_COLUMNS} from ({keys}) k (key, depth) cross join lateral ({row}) e order by k.depth, seq")
-    return [_recorded(found) for found in session.execute(query, values)]
+    return [recorded(found) for found in session.execute(query, values)]
 
 
 _COUNTS = text("""
@@ -239,10 +239,11 @@ def seq_at(session: Session, tenant: int, moment: datetime) -> int:
 
 
 def _read(session: Session, where: str, **values: Any) -> list[RecordedEvent]:
-    return [_recorded(row) for row in session.execute(text(f"select {_COLUMNS} from activity.event where {where}"), values)]
+    return [recorded(row) for row in session.execute(text(f"select {_COLUMNS} from activity.event where {where}"), values)]
 
 
-def _recorded(row: Row[Any]) -> RecordedEvent:
+def recorded(row: Row[Any]) -> RecordedEvent:
+    """Return a row of BARE, its payload as text, as the event it holds."""
     said: dict[str, Any] = dict(row._mapping)
     said["occurred_at"] = row.occurred_at.astimezone(UTC)
     said["recorded_at"] = row.recorded_at.astimezone(UTC)

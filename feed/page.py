@@ -51,11 +51,11 @@ def read_page(session: Session, tenant: int, which: Filter = Filter(), cursor: s
         found += seen
         if len(found) > limit:
             last = found[limit - 1]
-            return Page(found[:limit], _cursor(Key(last.occurred_at, last.seq), tenant, which))
+            return Page(found[:limit], cursor_of(Key(last.occurred_at, last.seq), tenant, which))
         if before is None:
             return Page(found, None)
     assert before is not None
-    return Page(found, _cursor(before, tenant, which), before.occurred_at)
+    return Page(found, cursor_of(before, tenant, which), before.occurred_at)
 
 
 def _digest(tenant: int, which: Filter) -> bytes:
@@ -63,7 +63,8 @@ def _digest(tenant: int, which: Filter) -> bytes:
     return hashlib.sha256(msgspec.json.encode((tenant, same))).digest()[:9]
 
 
-def _cursor(key: Key, tenant: int, which: Filter) -> str:
+def cursor_of(key: Key, tenant: int, which: Filter) -> str:
+    """Return the cursor of the page that follows this place."""
     return (
         urlsafe_b64encode(_KEY.pack(_digest(tenant, which), (key.occurred_at - _UNIX_EPOCH) // _MICROSECOND, key.seq)).decode().rstrip("=")
     )
