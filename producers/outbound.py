@@ -35,7 +35,7 @@ class OutboundFailed(ActivityError):
 
 
 class OutboundRefused(OutboundFailed):
-    """A request that is not made: its address is not public, or not a web address. To allow it, name its network in ACTIVITY_OUTBOUND_ALLOW."""
+    """A request that is not made: its address is not public, or no web address. ACTIVITY_OUTBOUND_ALLOW names networks to allow."""
 
 
 class AnswerUnusable(OutboundFailed):
