@@ -21,21 +21,23 @@ def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
             copy.write_row(row)
 
 
-# Take at most a fair share of each tenant, in the order said. A tenant is claimed whole, by a lock that ends with the transaction: while one
-# append task has it no other takes from it, so its events keep their order and nobody waits. The tenants that have something waiting are
-# found by a loose index scan, whose cost grows with the tenants, not with the rows.
+# Take a batch, fairly: from the waiting tenants in random order, at most a quarter of the batch from each while others wait, until it is full.
+# A tenant is claimed whole, by a lock that ends with the transaction: while one append task has it no other takes from it, so its events keep
+# their order, and other tasks go on with other tenants. The tenants that wait are found by a loose index scan, whose cost grows with the
+# tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
 TAKE = """
 with recursive waiting (tenant_id) as (
   (select tenant_id from activity.outbox order by tenant_id limit 1)
   union all
   select (select o.tenant_id from activity.outbox o where o.tenant_id > w.tenant_id order by o.tenant_id limit 1)
     from waiting w where w.tenant_id is not null),
-claimed as materialized (
-  select tenant_id from waiting where tenant_id is not null and pg_try_advisory_xact_lock(1633907817, tenant_id))
+turns as materialized (select tenant_id from waiting where tenant_id is not null order by random()),
+claimed as materialized (select tenant_id from turns where pg_try_advisory_xact_lock(1633907817, tenant_id))
 delete from activity.outbox where ctid = any(array(
   select o.ctid from claimed c cross join lateral (
     select ctid from activity.outbox where tenant_id = c.tenant_id order by n
-     limit greatest(1, %(limit)s / (select count(*) from claimed))) o))
+     limit %(limit)s / least(4, (select count(*) from turns))) o
+   limit %(limit)s))
 returning tenant_id, n, doc
 """
 
