@@ -12,6 +12,7 @@ NODE_IS_RECENT := node -e 'const [a, b] = process.versions.node.split(".").map(N
 PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help install dev test check format bench lock
 
 help: ## Say what can be made
@@ -42,7 +43,7 @@ bench: install ## Measure this machine (make bench ARGS=append)
 lock: | $(UVX) ## Pin the requirements anew (make lock ARGS=--upgrade)
 	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt pyproject.toml -o requirements.txt
-	$(COMPILE) --group node -o requirements-node.txt
+	$(COMPILE) -c requirements-dev.txt --group build -o requirements-build.txt
 COMPILE = $(UVX) pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 $(BIN)/uv: | $(BIN)/python
@@ -57,9 +58,15 @@ $(BIN)/python:
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The secrets of docker-compose.yml, made once: make .env
+.env: | $(BIN)/python
+	umask 077; $(BIN)/python -c 'import secrets; [print(f"{name}={secrets.token_hex(24)}") for name in "$(SECRETS)".split()]' > $@
+SECRETS = POSTGRES_PASSWORD VALKEY_PASSWORD FLOWER_PASSWORD ACTIVITY_SESSION_SECRET \
+	$(foreach role,PRODUCER WRITER READER AUDITOR ERASER,ACTIVITY_$(role)_PASSWORD)
+
 # Node from the wheel, when needed, is in .venv/bin, which comes first in PATH here.
 web/dist/index.html: $(PAGE) | .venv/installed
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; $(NODE_IS_RECENT) || \
-		$(INSTALL) --require-hashes -r requirements-node.txt
+		$(INSTALL) --require-hashes -r requirements-build.txt
 	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --no-audit --no-fund --loglevel=error && npm run build
 	@touch $@

@@ -21,7 +21,7 @@ from cli.ports import free_port, require_free
 from cli.warden import warden
 
 START_TIMEOUT = 30.0  # seconds; a start takes about one, crash recovery longer
-STOP_TIMEOUT = 2.0  # seconds for each way of stopping; what a server had no time to write, its log holds
+STOP_TIMEOUT = 1.8  # seconds for each way of stopping; what a server had no time to write, its log holds
 SYSTEM_USER = "embedded_postgres"  # the account PostgreSQL runs as when we are root, which it refuses to be
 
 

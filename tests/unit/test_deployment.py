@@ -1,0 +1,145 @@
+"""What the reference deployment promises: docker-compose.yml and the processes in it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cli import processes
+from cli.main import app
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "crm-activity"}
+STEADY = {name for name in SERVICES if name != "migrate"}
+
+DURATION = {"type": "string", "pattern": "^[0-9]+s$"}
+WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+SERVICE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["image", "restart", "environment"],
+    "properties": {
+        "image": {"type": "string", "pattern": "^[a-z/-]+(:[0-9]+)?$"},
+        "build": {"const": "."},
+        "user": {"type": "string"},
+        "command": WORDS,
+        "hostname": {"type": "string"},
+        "init": {"const": True},
+        "read_only": {"const": True},
+        "tmpfs": WORDS,
+        "cap_drop": {"const": ["ALL"]},
+        "security_opt": {"const": ["no-new-privileges:true"]},
+        "restart": {"enum": ["unless-stopped", "no"]},
+        "stop_grace_period": DURATION,
+        "shm_size": {"type": "string", "pattern": "^[0-9]+mb$"},
+        "environment": {"type": "object", "additionalProperties": {"type": "string"}},
+        "ports": {"type": "array", "items": {"type": "string", "pattern": "^127\\.0\\.0\\.1:[0-9]+:[0-9]+$"}},
+        "volumes": WORDS,
+        "depends_on": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["condition"],
+                "properties": {"condition": {"enum": ["service_healthy", "service_completed_successfully"]}},
+            },
+        },
+        "healthcheck": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["test", "interval", "timeout", "retries"],
+            "properties": {
+                "test": {"type": "array", "prefixItems": [{"enum": ["CMD", "CMD-SHELL"]}], "items": {"type": "string"}, "minItems": 2},
+                "interval": DURATION,
+                "timeout": DURATION,
+                "start_period": DURATION,
+                "retries": {"type": "integer"},
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_uses_only_keys_that_compose_knows_and_listens_on_this_machine_alone(name: str) -> None:
+    jsonschema.validate(SERVICES[name], SERVICE)
+
+
+@pytest.mark.skipif(
+    shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode != 0,
+    reason="there is no docker compose here",
+)
+def test_docker_compose_accepts_the_file() -> None:
+    environment = os.environ | dict.fromkeys(re.findall(r"\$\{([A-Z_]+)", TEXT), "x")
+    config = ["docker", "compose", "config", "--format", "json"]
+    shown = subprocess.run(
+        config,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(json.loads(shown.stdout)["services"]) == set(SERVICES)
+
+
+def test_every_process_has_its_service() -> None:
+    assert {child.name for child in processes.processes()} == set(OURS) - {"migrate"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_that_there_is(name: str) -> None:
+    command = OURS[name]["command"]
+    assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
+    assert command[0] != "worker" or command == ["worker", name]
+
+
+@pytest.mark.parametrize("name", STEADY)
+def test_what_runs_all_the_time_is_watched_and_started_again(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert "healthcheck" in SERVICES[name]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_of_ours_can_write_its_image_or_gain_rights(name: str) -> None:
+    assert {"read_only", "cap_drop", "security_opt", "init"} <= set(OURS[name])
+
+
+def test_the_superuser_is_known_to_migrate_alone() -> None:
+    assert {name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in str(service)} == {"postgres", "migrate"}
+
+
+def test_each_process_is_given_the_roles_it_uses_and_no_other() -> None:
+    given = {name: set(re.findall(r"ACTIVITY_([A-Z]+)_PASSWORD'", str(service["environment"]))) for name, service in OURS.items()}
+    assert given == {
+        "migrate": {"PRODUCER", "WRITER", "READER", "AUDITOR", "ERASER"},
+        "api": {"PRODUCER", "READER"},
+        "append": {"PRODUCER", "WRITER"},
+        "producers": {"PRODUCER", "READER"},
+        "beat": set(),
+        "flower": set(),
+    }
+
+
+def test_make_env_makes_every_secret_the_file_asks_for() -> None:
+    listed = subprocess.run(["make", "--dry-run", "--always-make", ".env"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in set(re.findall(r"\$\{([A-Z_]+)", TEXT)) if name not in listed] == []
+
+
+@pytest.mark.parametrize(("auth", "code"), [(None, 1), ("operator:secret", 0)])
+def test_flower_is_never_open_to_other_machines_without_a_password(auth: str | None, code: int) -> None:
+    environment = {**os.environ, "FLOWER_ADDRESS": "0.0.0.0", **({"FLOWER_BASIC_AUTH": auth} if auth else {})}
+    config = [sys.executable, str(processes.FLOWER_CONFIG)]
+    read = subprocess.run(config, check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (read.returncode, "set FLOWER_BASIC_AUTH" in read.stderr) == (code, code == 1)
