@@ -41,7 +41,7 @@ def flood(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
         admin.execute(
             """insert into activity.outbox (tenant_id, doc)
                select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent', 'version', 1, 'occurred_at', now(), 'actor', 'system',
-                 'source', 'flood', 'account_id', 'acc_' || n % 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
+                 'source', 'flood', 'account_id', 'acc_' || n %% 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
                  from generate_series(1, %s) n""",
             (events,),
         )
