@@ -8,6 +8,7 @@ import psycopg
 
 from activity.event import Event
 from db.engine import begin
+from db.outbox import TAKE
 from worker.append import accept, append_batch
 from worker.emit import emit
 
@@ -104,3 +105,11 @@ def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_
     reasons = [reason for (reason,) in admin.execute("select reason from activity.rejected order by id")]
     assert "did you mean 'note.added'" in reasons[0]
     assert "acount_id" in reasons[1]
+
+
+def test_a_plan_made_while_the_outbox_is_empty_still_serves_a_flood(admin: psycopg.Connection[Any], environment: dict[str, str]) -> None:
+    with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], user="activity_writer", password="writer-password") as writer:  # noqa: S106  # of a test
+        plan = "\n".join(line for (line,) in writer.execute("explain " + TAKE, {"limit": 1000}))  # type: ignore[arg-type]  # a constant of ours
+    assert "Tid Scan on outbox" in plan
+    assert "Index Scan using outbox_pkey" in plan
+    assert "Seq Scan" not in plan

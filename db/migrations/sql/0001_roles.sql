@@ -20,6 +20,8 @@ begin
       alter role activity_writer set lock_timeout = '5s';
       alter role activity_writer set statement_timeout = '30s';
       alter role activity_writer set idle_in_transaction_session_timeout = '10s';
+      alter role activity_writer set enable_seqscan = off;     -- a plan made while the outbox is empty must still serve when a flood is in it
+      alter role activity_writer set enable_bitmapscan = off;
     elsif name = 'reader' then
       alter role activity_reader set statement_timeout = '15s';
       alter role activity_reader set default_transaction_read_only = on;
