@@ -38,6 +38,16 @@ class Settings(BaseSettings):
         "", description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32."
     )
     enrichment_config: Path | None = Field(None, description="The TOML file of docs/enrichment.md: fields, providers, budget, signal rules.")
+    playbook_starts_per_minute: int = Field(
+        600, ge=1, le=1_000_000, description="Runs of playbooks that start in a minute in one workspace; the rest begin later, none is lost."
+    )
+    webhook_secrets: dict[str, SecretStr] = Field(
+        {}, description='Secrets that playbooks sign webhooks with, by name, as JSON: {"crm": "whsec_..."}; a step names one of them.'
+    )
+    notify_smtp_url: SecretStr | None = Field(
+        None, description="The mail server of playbooks' notifications, as smtp://user:password@host:587 (STARTTLS where offered) or smtps://."
+    )
+    notify_from: str = Field("activity@localhost", description="The sender of playbooks' notifications.")
     session_secret: SecretStr | None = Field(
         None, description="Signs the page's session cookies; the same in every API process. Unset: made at start, so that a restart ends the sessions."
     )
@@ -50,6 +60,22 @@ class Settings(BaseSettings):
     stream_heartbeat_s: float = Field(20, gt=0, le=50, description="Seconds between a stream's heartbeats; less than a proxy's read time-out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
+
+    public_url: str = Field(
+        "http://127.0.0.1:8000", pattern=r"^https?://[^\s]+$", description="Where recipients of mail reach the API: links, pixel, unsubscribe page."
+    )
+    soft_bounce_limit: int = Field(5, ge=1, le=1000, description="Soft bounces in a row after which an address is not written to any more.")
+    sns_certificates: Path | None = Field(
+        None, description="A folder with certificates of Amazon SNS by file name, taken as they are: for API processes that reach nothing outside."
+    )
+    tracking_keys: SecretStr | None = Field(
+        None, description="Signs the links in mails, as id:secret,id:secret. The first signs, all verify: rotate by adding one in front."
+    )
+    smtp_passwords: dict[str, SecretStr] = Field({}, description="Passwords of mailboxes by user name, as a JSON object.")
+    smtp_connections: int = Field(4, ge=1, le=20, description="Connections at the most that a chunk of mails opens to one mailbox's server.")
+    smtp_timeout_s: float = Field(20, gt=0, le=120, description="Seconds that a mail server may take for one answer.")
+    smtp_retry_s: float = Field(60, gt=0, description="Seconds until a mail that was put off is tried again; doubles each time, to four hours.")
+    send_lease_s: float = Field(180, ge=2, description="Seconds until a mail of a worker that died is another's; more than 4 times smtp_timeout_s.")
 
     @classmethod
     def settings_customise_sources(

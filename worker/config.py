@@ -43,6 +43,13 @@ task_routes = {
 SWEEPS = {
     "activity.append": 1.0,
     "activity.announce": 1.0,
+    "enrichment.run": 1.0,
+    "enrichment.signals": 1.0,
+    "enrichment.schedule": 60.0,
+    "sequence.send": 1.0,
+    "playbook.start": 1.0,
+    "playbook.advance": 1.0,
+    "playbook.schedule": 5.0,
 }
 beat_schedule = {name: {"task": name, "schedule": seconds, "options": {"expires": max(2.0, seconds)}} for name, seconds in SWEEPS.items()}
 

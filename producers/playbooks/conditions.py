@@ -20,7 +20,19 @@ from activity.errors import ActivityError
 from activity.event import RecordedEvent
 from producers.playbooks.definition import names_of
 
-_EVENT = ("type", "event_id", "actor", "source", "account_id", "contact_id", "record_type", "record_id", "occurred_at", "recorded_at", "seq")
+_EVENT = [
+    "type",
+    "event_id",
+    "actor",
+    "source",
+    "account_id",
+    "contact_id",
+    "record_type",
+    "record_id",
+    "occurred_at",
+    "recorded_at",
+    "seq",
+]
 _RECORDS = {
     "account": ("id", "name", "parent_id", "domain", "owner_email"),
     "contact": ("id", "name", "email", "account_id", "owner_email"),
@@ -28,7 +40,7 @@ _RECORDS = {
 }
 RECORDS = tuple(_RECORDS)
 _ABSENT = {"STRING": "", "BOOL": False}
-_LITERAL = re.compile(r"""\b[rR]?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_LITERAL = re.compile(r"""(?:\b[rRbB]{1,2})?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 _PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
 _HAS = re.compile(r"\bhas\s*\(\s*event\s*\.\s*payload\b")
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -111,7 +123,11 @@ def _fields(type_name: str) -> dict[str, Any]:
     """Return the payload fields of a built-in type that have one CEL type; the others are dynamic."""
     info = msgspec.inspect.type_info(CATALOGUE[type_name].payload)
     assert isinstance(info, msgspec.inspect.StructType)
-    plain = {msgspec.inspect.StrType: cel.Type.STRING, msgspec.inspect.BoolType: cel.Type.BOOL, msgspec.inspect.IntType: cel.Type.INT}
+    plain: dict[Any, Any] = {
+        msgspec.inspect.StrType: cel.Type.STRING,
+        msgspec.inspect.BoolType: cel.Type.BOOL,
+        msgspec.inspect.IntType: cel.Type.INT,
+    }
     found = {}
     for field in info.fields:
         kinds = {type(_bare(part)) for part in _parts(field.type)} - {msgspec.inspect.NoneType}
@@ -155,7 +171,7 @@ class Language:
         self._loose = cel.NewEnv(variables={name: type_ for name, type_ in types_of.items() if not name.startswith("event.payload.")})
 
     def compile(self, text: str, wanted: tuple[str, ...] = ()) -> "Expression":
-        """Compile an expression whose value is of one of the wanted CEL types (any, if none). Raises InvalidExpression that says what is wrong."""
+        """Compile an expression whose value is of one of the wanted CEL types (any, if none). Raises InvalidExpression."""
         try:
             compiled = (self._loose if _HAS.search(text) else self._env).compile(text)
         except (RuntimeError, ValueError, TypeError) as error:

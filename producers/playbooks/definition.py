@@ -61,7 +61,7 @@ class CreateTask(Step, frozen=True, kw_only=True, tag="create_task"):
 
     title: Text
     assign_to: Annotated[
-        str, Meta(pattern=_ASSIGNEE, description="owner (the record's), manager (the owner's), round_robin (the next of members), or an address")
+        str, Meta(pattern=_ASSIGNEE, description="owner (the record's), manager (the owner's), round_robin (of members), or an address")
     ] = "owner"
     members: Annotated[tuple[Address, ...], Meta(max_length=100, description="Who takes turns, for round_robin")] = ()
     due_in: Duration | None = None
@@ -182,7 +182,7 @@ AnyStep = (
     | Branch
     | Stop
 )
-KINDS = tuple(str(kind.__struct_config__.tag) for kind in AnyStep.__args__)  # type: ignore[attr-defined]  # a union has __args__
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in AnyStep.__args__)
 
 
 class Playbook(Part, frozen=True, kw_only=True):

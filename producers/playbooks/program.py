@@ -51,7 +51,7 @@ class Operation:
         return str(self.step.__struct_config__.tag)
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
     """A playbook that can run: its operations, and what decides whether it starts."""
 
@@ -229,4 +229,3 @@ class _Builder:
 
 _FIXED = {"account": {"id", "parent_id"}, "contact": {"id", "account_id"}, "opportunity": {"id", "account_id", "stage"}}
 assert set(_FIXED) == set(RECORDS)
-

@@ -1,0 +1,34 @@
+"""The programs of saved playbooks, each compiled once in a process: a version never changes."""
+
+from functools import lru_cache
+
+from sqlalchemy.orm import Session
+
+from db import playbooks
+from producers.playbooks.program import Program, build
+from producers.playbooks.starts import Index, Play
+
+_programs: dict[tuple[object, int, int], Program] = {}
+_MOST = 5_000
+
+
+def program(session: Session, id: int, version: int) -> Program:
+    """Return the program of a version, read from the session where this process has not compiled it yet."""
+    key = (session.get_bind().engine.url, id, version)
+    found = _programs.get(key)
+    if found is None:
+        if len(_programs) >= _MOST:
+            _programs.clear()
+        found = _programs[key] = build(playbooks.source_of(session, id, version))
+    return found
+
+
+def index(session: Session, tenant: int) -> Index:
+    """Return the workspace's enabled playbooks by the events that start them."""
+    enabled = playbooks.enabled(session, tenant)
+    return _index(tuple(Play(one, program(session, one.id, one.version)) for one in enabled))
+
+
+@lru_cache(maxsize=1_000)
+def _index(plays: tuple[Play, ...]) -> Index:
+    return Index(plays)

@@ -1,0 +1,163 @@
+"""Which events start which playbooks, and what is refused and why: the same decisions live, in a dry run and in a backtest."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from activity.event import RecordedEvent
+from db.playbooks import Enabled
+from db.plays import NO_ANCESTRY, Ancestry
+from producers.playbooks.definition import names_of
+from producers.playbooks.program import Program
+
+MAX_CAUSES = 64  # events above one another: a longer chain of causes is a loop, whoever made it
+MAX_PLAYS = 8  # playbooks that started one another in turn
+MAX_SELF_STARTS = 3  # times a playbook may be among the causes of its own start before it is paused
+
+Load = Callable[[str, Iterable[str]], Mapping[str, Mapping[str, Any]]]  # (kind, ids) -> the records by id
+
+
+class Play(NamedTuple):
+    """An enabled playbook and its program."""
+
+    enabled: Enabled
+    program: Program
+
+
+class Match(NamedTuple):
+    """An event that meets a playbook's trigger and conditions."""
+
+    play: Play
+    event: RecordedEvent
+    subjects: Mapping[str, str]  # account, contact and opportunity, where there is one
+
+
+class Refusal(NamedTuple):
+    """Why a match does not start. `guard`: it is a runaway, which is kept and shown; `pause`: the playbook is paused for it."""
+
+    reason: str
+    guard: bool = False
+    pause: bool = False
+
+
+class Index:
+    """Enabled playbooks by the types of event that may start them."""
+
+    def __init__(self, plays: Iterable[Play]) -> None:
+        self._by_name: dict[str, list[Play]] = {}
+        for play in plays:
+            for name in play.program.events:
+                self._by_name.setdefault(name, []).append(play)
+        self._by_type: dict[str, list[Play]] = {}
+
+    def of(self, type: str) -> list[Play]:
+        """Return the playbooks that an event of this type may start, each once, in the order of their ids."""
+        found = self._by_type.get(type)
+        if found is None:
+            all_of_them = {play.enabled.id: play for name in names_of(type) for play in self._by_name.get(name, ())}
+            found = self._by_type[type] = [all_of_them[id] for id in sorted(all_of_them)]
+        return found
+
+
+def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str]:
+    """Return what an event is about; `accounts` says which account a contact belongs to."""
+    account = event.account_id or accounts.get(event.contact_id or "")
+    opportunity = event.record_id if event.record_type == "opportunity" else None
+    return {kind: id for kind, id in (("account", account), ("contact", event.contact_id), ("opportunity", opportunity)) if id}
+
+
+def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[Match]:
+    """Return the matches among the events, in their order. Records are loaded only for events whose own conditions hold."""
+    passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
+    for event in events:
+        plays = index.of(event.type)
+        if plays:
+            facts: dict[str, Any] = {"event": event, "now": event.recorded_at}
+            passed += [(play, event, facts) for play in plays if _is_due(play, event) and _holds(play.program, facts, False)]
+    about = _about([event for _, event, _ in passed], load)
+    records = _records(passed, about, load)
+    found = []
+    for play, event, facts in passed:
+        about_event = about[event.event_id]
+        facts.update((kind, records[kind].get(id)) for kind, id in about_event.items())
+        if _holds(play.program, facts, True):
+            found.append(Match(play, event, about_event))
+    return found
+
+
+def _is_due(play: Play, event: RecordedEvent) -> bool:
+    age = play.program.max_age
+    return event.seq > play.enabled.after_seq and (age is None or event.recorded_at - event.occurred_at <= age)
+
+
+def _holds(program: Program, facts: Mapping[str, Any], of_records: bool) -> bool:
+    return all(condition.holds(facts) for condition in program.conditions if bool(condition.records) == of_records)
+
+
+def _about(events: Iterable[RecordedEvent], load: Load) -> dict[UUID, dict[str, str]]:
+    events = list(events)
+    orphans = {event.contact_id for event in events if event.contact_id and not event.account_id}
+    accounts = {id: contact["account_id"] for id, contact in load("contact", orphans).items()} if orphans else {}
+    return {event.event_id: subjects(event, accounts) for event in events}
+
+
+def _records(
+    passed: Sequence[tuple[Play, RecordedEvent, Any]], about: Mapping[UUID, Mapping[str, str]], load: Load
+) -> dict[str, Mapping[str, Any]]:
+    wanted: dict[str, set[str]] = {"account": set(), "contact": set(), "opportunity": set()}
+    for play, event, _ in passed:
+        for kind in {kind for condition in play.program.conditions for kind in condition.records} & about[event.event_id].keys():
+            wanted[kind].add(about[event.event_id][kind])
+    return {kind: load(kind, ids) if ids else {} for kind, ids in wanted.items()}
+
+
+@dataclass
+class Gate:
+    """Once-per rules, cool-downs and loop guards over matches in their order. `last`: when each playbook last started for a subject."""
+
+    last: dict[tuple[int, str], datetime]
+    ancestry: Mapping[UUID, Ancestry] = field(default_factory=dict)
+    paused: set[int] = field(default_factory=set)
+
+    def refusal(self, match: Match) -> Refusal | None:
+        """Say why a match may not start; None lets it start, and counts it as started."""
+        play, event = match.play, match.event
+        key = once_key(match)
+        if key is None:
+            return Refusal(f"once_per is {play.program.definition.playbook.once_per}, and the event is about none")
+        if play.enabled.id in self.paused:
+            return Refusal("the playbook is paused")
+        above = self.ancestry.get(event.event_id, NO_ANCESTRY)
+        refused = self._too_soon(play.program, key, event.occurred_at) or self._runaway(play, above)
+        if refused is None and key[1]:
+            self.last[key] = event.occurred_at
+        elif refused and refused.pause:
+            self.paused.add(play.enabled.id)
+        return refused
+
+    def _too_soon(self, program: Program, key: tuple[int, str], at: datetime) -> Refusal | None:
+        last = self.last.get(key)
+        if last is None or not key[1]:
+            return None
+        if program.cooldown is None:
+            return Refusal(f"started for {key[1]} before, at {last.isoformat()}")
+        return Refusal(f"started for {key[1]} at {last.isoformat()}, within the cooldown") if abs(at - last) < program.cooldown else None
+
+    def _runaway(self, play: Play, above: Ancestry) -> Refusal | None:
+        itself = sum(id == play.enabled.id for id in above.playbooks)
+        if itself >= MAX_SELF_STARTS:
+            return Refusal(f"breaker: the playbook is {itself} times among the causes of its own start", True, True)
+        if len(above.playbooks) >= MAX_PLAYS:
+            return Refusal(f"depth limit: {len(above.playbooks)} playbooks started one another", True)
+        return Refusal(f"depth limit: {above.causes} causes above one another", True) if above.causes >= MAX_CAUSES else None
+
+
+def once_key(match: Match) -> tuple[int, str] | None:
+    """Return what a match may start once for: ("", for every event), or None where the event is not about such a record."""
+    once_per = match.play.program.definition.playbook.once_per
+    if once_per == "event":
+        return match.play.enabled.id, ""
+    id = match.subjects.get(once_per)
+    return (match.play.enabled.id, f"{once_per}:{id}") if id else None
