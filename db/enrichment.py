@@ -86,7 +86,7 @@ def put_off(session: Session, ids: Sequence[int], seconds: float) -> None:
 
 _VALUES: dict[str, TextClause] = {
     kind: text(f"""
-select w.id as pass_id, t.slug, r.fields || jsonb_strip_nulls(jsonb_build_object({columns})) as "values"
+select w.id as pass_id, t.slug, r.fields || jsonb_strip_nulls(jsonb_build_object({columns})) as said
   from json_to_recordset(cast(:rows as json)) as w(id bigint, tenant_id integer, record_id text)
   join crm.tenant t on t.id = w.tenant_id join crm.{kind} r on r.tenant_id = w.tenant_id and r.id = w.record_id""")
     for kind, columns in {
@@ -103,7 +103,7 @@ def records(session: Session, passes: Iterable[Row[Any]]) -> dict[int, tuple[str
     for row in passes:
         by_kind.setdefault(row.kind, []).append({"id": row.id, "tenant_id": row.tenant_id, "record_id": row.record_id})
     for kind, wanted in by_kind.items():
-        found |= {row.pass_id: (row.slug, row.values) for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)}).mappings()}
+        found |= {row.pass_id: (row.slug, row.said) for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)})}
     return found
 
 
@@ -124,6 +124,12 @@ select l.tenant_id, l.record_id from crm.enrichment_latest l
 def stale(session: Session, kind: str, older_than: timedelta, limit: int) -> Sequence[Row[Any]]:
     """Return (tenant_id, record_id) of records whose last pass is older than that and that none is in flight for, the oldest first."""
     return session.execute(_STALE, {"kind": kind, "seconds": older_than.total_seconds(), "limit": limit}).all()
+
+
+def forget(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> None:
+    """Forget when records that are gone were last enriched."""
+    query = text("delete from crm.enrichment_latest where tenant_id = :tenant and kind = :kind and record_id = any(:ids)")
+    session.execute(query, {"tenant": tenant, "kind": kind, "ids": list(ids)})
 
 
 def purge(session: Session, older_than: timedelta, limit: int = 5000) -> int:
