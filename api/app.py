@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import events, health, problems, session
+from api import events, health, problems, session, writing
 from api.encoding import SCHEMAS
 from api.page import Page
 from api.requests import Requests
 
-ROUTERS = (problems.router, health.router, events.router, session.router)
+ROUTERS = (problems.router, health.router, events.router, writing.router, session.router)
 
 
 def create_app() -> FastAPI:

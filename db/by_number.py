@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -133,3 +134,22 @@ def counts_of_account(session: Session, tenant: int, account: str, look: int = L
     """Return how many events of each type an account has among its newest `look`."""
     rows = session.execute(_COUNT_ACCOUNT, {"tenant": tenant, "account": account, "look": look})
     return {row.type: row.events for row in rows}
+
+
+class Stored(NamedTuple):
+    """What the log holds under an id."""
+
+    seq: int
+    type: str
+    payload: bytes | None  # RFC 8785 text; None after erasure
+
+
+_STORED = text("""
+select e.event_id, e.seq, e.type, e.payload::text as payload from unnest(cast(:ids as uuid[])) as i (id) cross join lateral (
+  select event_id, seq, type, payload from activity.event where event_id = i.id and (tenant_id = :tenant) is true limit 1) e""")
+
+
+def stored(session: Session, tenant: int, ids: Collection[UUID]) -> dict[UUID, Stored]:
+    """Return what the log holds under these ids, one probe each."""
+    rows = session.execute(_STORED, {"tenant": tenant, "ids": list(ids)})
+    return {row.event_id: Stored(row.seq, row.type, None if row.payload is None else row.payload.encode()) for row in rows}

@@ -132,7 +132,7 @@ def test_a_filter_finds_exactly_its_events(get: Get, tenant: int, parameters: di
         "contact_id": "jo",
         "actor": "system",
     }
-    more = {"source": "sequence", "record_type": "thread", "record_id": "t_1", "occurred_at": START + timedelta(minutes=1)}
+    more: dict[str, Any] = {"source": "sequence", "record_type": "thread", "record_id": "t_1", "occurred_at": START + timedelta(minutes=1)}
     name |= dict(zip(said(tenant, **email, **more), "e", strict=True))
     name |= dict(zip(said(tenant, type="acme.form_filled", payload={}, occurred_at=START + timedelta(minutes=2)), "a", strict=True))
     answer = get("/v1/events", **parameters)

@@ -1,0 +1,78 @@
+"""What providers and mail servers send to us. A provider's request is answered when it is durable, within a second."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from activity.settings import settings
+from api.access import Caller
+from api.encoding import json_response
+from api.limits import may_write
+from api.problems import Problem
+from producers.inbound import MAX_MAIL, receive_mail
+from producers.webhooks import receive
+from producers.webhooks.event import Forged, Unreadable
+from producers.webhooks.event import Request as Received
+
+log = structlog.get_logger()
+
+router = APIRouter(prefix="/v1", tags=["mail"])
+
+MAX_BODY = 5_000_000
+
+Provider = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{1,30}$", description="The provider, such as sendgrid")]
+Source = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{3,64}$", description="The source that `activity source add` made")]
+
+_ANY_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}}}
+}
+_MAIL_BODY = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.post("/webhooks/{provider}/{source}", openapi_extra=_ANY_BODY)
+async def take_webhook(provider: Provider, source: Source, request: Request) -> Response:
+    """Take a provider's report. The signature is checked over the bytes as they came; a repeat is stored once, for ever."""
+    body = await _bounded(request, MAX_BODY)
+    received = Received({name.lower(): value for name, value in request.headers.items()}, body, _public(request))
+    try:
+        taken = await run_in_threadpool(receive.receive, provider, source, received)
+    except receive.NoSuchSource as error:
+        raise Problem("not-found", str(error)) from None
+    except Forged as error:
+        log.warning("webhook_refused", provider=provider, source=source)
+        raise Problem("unauthenticated", str(error)) from None
+    except Unreadable as error:
+        raise Problem("bad-request", str(error)) from None
+    return json_response(taken._asdict())
+
+
+@router.head("/webhooks/{provider}/{source}", include_in_schema=False)
+@router.get("/webhooks/{provider}/{source}", include_in_schema=False)
+async def answer_probe(provider: Provider, source: Source) -> Response:
+    """Answer the probe that some providers send before they accept an address; it says nothing of whether the source exists."""
+    return Response("Webhooks are taken here by POST.\n", media_type="text/plain")
+
+
+@router.post("/inbound/email", openapi_extra=_MAIL_BODY)
+async def take_mail(request: Request, caller: Annotated[Caller, Depends(may_write())]) -> Response:
+    """Take one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
+    raw = await _bounded(request, MAX_MAIL)
+    if not raw.strip():
+        raise Problem("bad-request", "the body is empty: send one mail as it came")
+    return json_response(await run_in_threadpool(receive_mail, caller.tenant, raw))
+
+
+def _public(request: Request) -> str:
+    """Return the address as the provider knows it: behind a proxy the request itself does not."""
+    return settings().public_url.rstrip("/") + request.url.path
+
+
+async def _bounded(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise Problem("too-large", f"{most:,} bytes at the most")
+    return bytes(body)
