@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, dev, keys, processes, serve
+from cli import audit, bench, dev, imports, keys, processes, serve, tenants
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -58,3 +58,5 @@ app.command()(audit.checkpoint)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="key")
+app.command("import")(imports.import_)
+app.add_typer(tenants.tenants, name="tenant")

@@ -1,0 +1,131 @@
+"""`activity import`: files of rows into events and records."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.tenants import Json, TenantOption, resolve
+
+if TYPE_CHECKING:
+    from producers.imports.run import Summary, Tell, Ticks
+
+SOME_REJECTED, INTERRUPTED = 1, 130
+_NOTHING_MOVES_S = 10.0
+
+Files = Annotated[list[Path], typer.Argument(help="CSV or NDJSON, plain or .gz.", exists=True, dir_okay=False, readable=True)]
+
+
+def import_(
+    files: Files,
+    map_: Annotated[Path, typer.Option("--map", help="The mapping, a TOML file; see docs/importing.md.", exists=True, dir_okay=False)],
+    tenant: TenantOption = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the log has taken all, and count what it took.")] = True,
+    append_here: Annotated[bool, typer.Option("--append-here", help="Do the append task's work as well, where no worker runs.")] = False,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where FILE.import.json and FILE.rejects.ndjson are kept. Default: beside FILE, else here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Import files: say their rows as events and keep their records, by a mapping.
+
+    A second import of a file adds nothing. One that was interrupted goes on where it stopped when it is started again. Exit codes: 0 all
+    rows, 1 some were rejected, 2 the mapping or the usage is wrong.
+    """
+    from producers.imports.mapping import load
+    from producers.imports.run import Importer
+
+    _log_only_what_is_amiss()
+    mapping = load(map_)
+    chosen = None if tenant is None and mapping.tenant is not None else resolve(tenant).id
+    summaries: list[Summary] = []
+    with _bar() as tell:
+        importer = Importer(mapping, chosen, append_here=append_here, tell=tell)
+        for file in files:
+            try:
+                summaries.append(importer.run(file, state_dir or _beside(file), wait=wait))
+            except KeyboardInterrupt:
+                typer.echo(f"\nactivity: interrupted; the same command goes on with {file.name} after what is committed", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+    _print(summaries, json)
+    if any(summary.rejected or summary.refused for summary in summaries):
+        raise typer.Exit(SOME_REJECTED)
+
+
+def _log_only_what_is_amiss() -> None:
+    """The bar says what goes well."""
+    import logging
+
+    from worker.logs import configure_logging
+
+    configure_logging()
+    logging.getLogger("worker").setLevel(logging.WARNING)
+
+
+def _beside(file: Path) -> Path:
+    return file.parent if os.access(file.parent, os.W_OK) else Path.cwd()
+
+
+@contextmanager
+def _bar() -> "Iterator[Tell]":
+    """Yield what shows how far the import is: a bar in a terminal, else nothing; and a hint where nothing moves."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    text = TextColumn("{task.fields[rows]:,} rows, {task.fields[waiting]:,} events wait")
+    with Progress(
+        BarColumn(), TaskProgressColumn(), text, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("import", total=1, rows=0, waiting=0)
+        stuck = _Stuck()
+
+        def tell(ticks: "Ticks") -> None:
+            progress.update(task, total=ticks.size, completed=ticks.read, rows=ticks.rows, waiting=ticks.waiting)
+            stuck(ticks)
+
+        yield tell
+
+
+class _Stuck:
+    """Says once that nothing takes the events, when nothing does."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] = (0, 0)
+        self._since = time.monotonic()
+
+    def __call__(self, ticks: "Ticks") -> None:
+        now = (ticks.rows, ticks.waiting)
+        if now != self._last:
+            self._last, self._since = now, time.monotonic()
+        elif ticks.waiting and time.monotonic() - self._since > _NOTHING_MOVES_S:
+            typer.echo(
+                f"activity: {ticks.waiting} events wait and nothing takes them: start `activity worker append`, or use --append-here",
+                err=True,
+            )
+            self._since = float("inf")
+
+
+def _print(summaries: "list[Summary]", json: bool) -> None:
+    import msgspec
+
+    if json:
+        typer.echo(msgspec.json.encode(summaries).decode())
+        return
+    for one in summaries:
+        taken = (
+            ""
+            if one.appended is None
+            else f" ({one.appended:,} appended, {one.duplicates:,} there before, {one.refused:,} refused by the log)"
+        )
+        resumed = f", from row {one.resumed_after + 1:,} on" if one.resumed_after else ""
+        typer.echo(
+            f"{one.file}: {one.rows:,} rows{resumed}, {one.said:,} events said{taken}, {one.records:,} records new or changed, "
+            f"{one.rejected:,} rows rejected, {one.seconds:.1f} s"
+        )
+        if one.rejects_file:
+            typer.echo(f"  the rejected rows, with their reasons: {one.rejects_file}")

@@ -1,0 +1,225 @@
+"""Runs an import: rows by the thousand, each thousand one transaction; what can't be taken is put aside with its reason."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from activity.errors import ActivityError, InvalidEvent
+from activity.event import Event
+from activity.settings import settings
+from activity.validation import encode
+from db import backlog, heads, records
+from db.engine import EVERY_TENANT, begin
+from db.records import Record, TenantUnknown
+from producers.imports.errors import RowRejected
+from producers.imports.mapping import ImportMap
+from producers.imports.progress import Progress
+from producers.imports.rows import Joined, Numbered, RowFile
+from producers.imports.rules import KINDS
+from worker.append import append_batch
+from worker.emit import emit
+
+CHUNK = 1000  # rows a transaction
+MOST_WAITING = 20_000  # events in the outbox, beyond which an import waits for the log
+_POLL_S = 0.05
+
+
+class Made(NamedTuple):
+    """What a row became."""
+
+    numbered: Numbered
+    events: list[Event]
+    records: list[tuple[int, Record]]
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What became of one file. What follows `seconds` is known only when the import waited for the log."""
+
+    file: str
+    rows: int
+    said: int
+    records: int
+    rejected: int
+    resumed_after: int
+    seconds: float = 0.0
+    appended: int | None = None
+    duplicates: int | None = None
+    refused: int | None = None
+    rejects_file: str | None = None
+
+
+class Ticks(NamedTuple):
+    """What a progress bar is told: bytes read of how many, rows, and events that wait."""
+
+    read: int
+    size: int
+    rows: int
+    waiting: int
+
+
+Tell = Callable[[Ticks], None]
+
+
+class Importer:
+    """Imports files by one mapping. `tenant` is None where the rows choose theirs; `append_here` does the append task's work as well."""
+
+    def __init__(self, mapping: ImportMap, tenant: int | None, *, append_here: bool = False, tell: Tell = lambda ticks: None) -> None:
+        self._mapping = mapping
+        self._tenant = tenant
+        self._append_here = append_here
+        self._tell = tell
+        self._by_slug: dict[str, int] = {}
+        self._starts: dict[int, tuple[int, int]] = {}  # by tenant: where its log and its refusals stood
+        if tenant is not None:
+            self._begin_with(tenant)
+
+    def run(self, path: Path, folder: Path, *, wait: bool = True) -> Summary:
+        """Import one file; its state and its rejects are kept in `folder`. Interrupted, the same call goes on after the last commit."""
+        started = time.monotonic()
+        self._starts = {tenant: self._start(tenant) for tenant in self._starts}
+        progress = Progress(folder, path, self._mapping.digest, str(self._tenant or "of the rows"))
+        done, said_before = progress.done, progress.done.said
+        joined = Joined(self._mapping, path.parent)
+        with RowFile(path, self._mapping.form) as file:
+            if file.columns is not None:
+                self._mapping.check_columns(joined.columns | set(file.columns))
+            for chunk in _chunks(file, done.rows):
+                rejects = self._import(chunk, joined, progress)
+                done.rows += len(chunk)
+                done.rejected += len(rejects)
+                progress.commit(rejects)
+                self._hold_back(file, path, done.rows, MOST_WAITING)
+            if wait:
+                self._hold_back(file, path, done.rows, 0)
+        progress.finish()
+        summary = Summary(
+            file=str(path), rows=done.rows, said=done.said, records=done.records, rejected=done.rejected, resumed_after=progress.resumed
+        )
+        summary.rejects_file = str(progress.rejects) if done.rejected else None
+        if wait:
+            self._count(summary, done.said - said_before)
+        summary.seconds = round(time.monotonic() - started, 3)
+        return summary
+
+    def _import(self, chunk: Sequence[Numbered], joined: Joined, progress: Progress) -> list[dict[str, Any]]:
+        made, rejects = [], []
+        for numbered in chunk:
+            try:
+                made.append(self._make(numbered, joined))
+            except (RowRejected, TenantUnknown) as error:
+                rejects.append(_reject(numbered, str(error)))
+        rejects += self._commit(made, progress)
+        return sorted(rejects, key=lambda reject: int(reject["line"]))
+
+    def _make(self, numbered: Numbered, joined: Joined) -> Made:
+        if numbered.fault:
+            raise RowRejected(numbered.fault)
+        row = joined(dict(numbered.row)) if self._mapping.tables else numbered.row
+        tenant = self._tenant or self._tenant_of(self._mapping.tenant(row) if self._mapping.tenant else None)
+        return Made(numbered, self._mapping.events_of(row, tenant), [(tenant, record) for record in self._mapping.records_of(row)])
+
+    def _tenant_of(self, slug: str | None) -> int:
+        if slug is None:
+            raise RowRejected("tenant.slug: a column of it is empty")
+        if slug not in self._by_slug:
+            with begin("producer") as session:
+                make = self._mapping.make_tenants
+                self._by_slug[slug] = (records.make_tenant(session, slug, slug) if make else records.get_tenant(session, slug)).id
+            self._begin_with(self._by_slug[slug])
+        return self._by_slug[slug]
+
+    def _commit(self, made: Sequence[Made], progress: Progress) -> list[dict[str, Any]]:
+        """Commit what rows became in one transaction; where one of them makes that impossible, find it, and commit the others."""
+        if not made:
+            return []
+        try:
+            with begin("producer", self._tenant or EVERY_TENANT) as session:
+                changed = _keep(session, made)
+                said = emit(session, [event for one in made for event in one.events])
+        except InvalidEvent:
+            valid, rejects = _sift(made)
+            return rejects + self._commit(valid, progress)
+        except (DataError, IntegrityError) as error:
+            if len(made) == 1:
+                return [_reject(made[0].numbered, str(error.orig).splitlines()[0])]
+            half = len(made) // 2
+            return self._commit(made[:half], progress) + self._commit(made[half:], progress)
+        progress.done.said += said
+        progress.done.records += changed
+        return []
+
+    def _hold_back(self, file: RowFile, path: Path, rows: int, most: int) -> None:
+        """Return once no more than `most` events wait in the outbox."""
+        size = path.stat().st_size
+        while True:
+            waiting = self._waiting(MOST_WAITING * 2)
+            self._tell(Ticks(file.position, size, rows, waiting))
+            if waiting <= most:
+                return
+            if not self._append_here or not append_batch(settings().batch_size):
+                time.sleep(_POLL_S)
+
+    def _waiting(self, cap: int) -> int:
+        if not self._starts:
+            return 0
+        with begin("producer") as session:
+            return backlog.waiting(session, list(self._starts), cap)
+
+    def _begin_with(self, tenant: int) -> None:
+        self._starts.setdefault(tenant, self._start(tenant))
+
+    @staticmethod
+    def _start(tenant: int) -> tuple[int, int]:
+        with begin("reader", tenant) as session:
+            return heads.head(session, tenant).seq, backlog.last_rejected(session, tenant)
+
+    def _count(self, summary: Summary, said: int) -> None:
+        """Count what the log took of what was said in this run, and what it refused; the rest it had already."""
+        summary.appended = summary.refused = 0
+        for tenant, (seq, rejected) in self._starts.items():
+            with begin("reader", tenant) as session:
+                appended, refused = backlog.outcome(session, tenant, self._mapping.source, seq, rejected)
+            summary.appended += appended
+            summary.refused += refused
+        summary.duplicates = said - summary.appended - summary.refused
+
+
+def _chunks(file: RowFile, done: int) -> Iterator[Sequence[Numbered]]:
+    rows = iter(file)
+    for _ in range(done):
+        if next(rows, None) is None:
+            raise ActivityError(f"{file.path}: it has fewer rows than were imported before")
+    while chunk := [numbered for _, numbered in zip(range(CHUNK), rows, strict=False)]:
+        yield chunk
+
+
+def _keep(session: Session, made: Sequence[Made]) -> int:
+    """Upsert the records of rows, a kind at a time in the order in which they refer to each other; return how many changed."""
+    kinds: dict[tuple[type[Record], int], list[Record]] = {}
+    for one in made:
+        for tenant, record in one.records:
+            kinds.setdefault((type(record), tenant), []).append(record)
+    return sum(records.upsert(session, tenant, kept) for kind in KINDS.values() for (of, tenant), kept in kinds.items() if of is kind)
+
+
+def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, Any]]]:
+    valid, rejects = [], []
+    for one in made:
+        try:
+            for event in one.events:
+                encode(event)
+            valid.append(one)
+        except InvalidEvent as error:
+            rejects.append(_reject(one.numbered, str(error)))
+    return valid, rejects
+
+
+def _reject(numbered: Numbered, reason: str) -> dict[str, Any]:
+    # A row that could not be read may hold what JSON can't: lone surrogates.
+    row = {name: value.encode(errors="replace").decode() for name, value in numbered.row.items()}
+    return {"line": numbered.line, "reason": reason.encode(errors="replace").decode(), "row": row}
