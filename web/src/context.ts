@@ -1,0 +1,20 @@
+import type { Filters } from './filters.js';
+import type { FeedEvent } from './wire.js';
+import type { Locale, Words } from './words.js';
+
+/** What the parts of a feed need to know of it to draw themselves, and what they can ask of it. */
+export interface Context {
+  words: Words;
+  locale: Locale;
+  dates: string;
+  zone: string;
+  now: number;
+  filters: Filters;
+  recordTemplate: string | undefined;
+  eventHref(event: FeedEvent): string;
+  scopeHref(kind: 'account' | 'contact', id: string): string;
+  open(id: string, how?: 'push' | 'replace'): void;
+  close(): void;
+  filter(change: Partial<Filters>): void;
+  copy(text: string): void;
+}

@@ -1,0 +1,33 @@
+import type { FeedEvent } from './wire.js';
+
+/** Where to look at a record: the template with {type} and {id} filled in; undefined for what is no web address. */
+export function recordUrl(template: string | undefined | null, type: string | null, id: string | null): string | undefined {
+  if (!template || !type || !id) return undefined;
+  const filled = template.replaceAll('{type}', encodeURIComponent(type)).replaceAll('{id}', encodeURIComponent(id));
+  try {
+    return /^https?:$/.test(new URL(filled, location.href).protocol) ? filled : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The address of the page that shows this event among the filters given. */
+export function eventUrl(page: string, query: URLSearchParams, id: string): string {
+  const all = new URLSearchParams(query);
+  all.set('event', id);
+  return `${page}?${all}`;
+}
+
+/** A user's e-mail as a name: ana.ruiz@vendor.example is Ana Ruiz. Anything else stays. */
+export function actorName(actor: string): string {
+  const local = /^([\p{L}.'_-]+)@/u.exec(actor)?.[1];
+  if (!local) return actor === 'system' ? 'System' : actor;
+  return local
+    .split(/[._]+/)
+    .filter(Boolean)
+    .map((part) => part[0]!.toLocaleUpperCase() + part.slice(1))
+    .join(' ');
+}
+
+export const accountLabel = (event: FeedEvent) => event.account_name || event.account_id;
+export const contactLabel = (event: FeedEvent) => event.contact_name || event.contact_id;

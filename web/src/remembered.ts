@@ -1,0 +1,44 @@
+import type { Preferences } from './toolbar.js';
+
+/** What this browser remembers of its reader. Where storage is forbidden nothing is, and nothing breaks. */
+
+function read<T>(name: string, otherwise: T): T {
+  try {
+    return (JSON.parse(localStorage.getItem(name) ?? 'null') as T | null) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function write(name: string, value: unknown): void {
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // forbidden or full
+  }
+}
+
+export const preferences = (): Preferences => ({ fold: true, singleKeys: true, ...read('activity preferences', {}) });
+
+export function setPreferences(change: Partial<Preferences>): Preferences {
+  const all = { ...preferences(), ...change };
+  write('activity preferences', all);
+  return all;
+}
+
+/** The number of the newest event when this feed was last left; 0 before the first time. */
+export const seenBefore = (scope: string): number => read(`activity seen ${scope}`, 0);
+export const setSeen = (scope: string, seq: number): void => write(`activity seen ${scope}`, seq);
+
+export interface Look {
+  theme: 'auto' | 'light' | 'dark';
+  locale: string;
+}
+
+export const look = (): Look => ({ theme: 'auto', locale: '', ...read('activity look', {}) });
+
+export function setLook(change: Partial<Look>): Look {
+  const all = { ...look(), ...change };
+  write('activity look', all);
+  return all;
+}

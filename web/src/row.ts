@@ -1,0 +1,84 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { Context } from './context.js';
+import type { Row } from './fold.js';
+import { icon } from './icons.js';
+import { accountLabel, actorName, contactLabel } from './links.js';
+import { duration, exactTime, isLoggedLater, lag, rowTime } from './time.js';
+import type { FeedEvent, SummaryPart } from './wire.js';
+
+export interface RowState {
+  index: number;
+  heading: string | undefined;
+  isFirstSeen: boolean;
+  isCurrent: boolean;
+  isOpen: boolean;
+  isFresh: boolean;
+  expanded: boolean;
+  toggle: (() => void) | undefined;
+}
+
+const LONG = 60; // characters from which bold is no longer a help
+
+/** A summary with what came from the payload set apart. */
+export const sentence = (parts: readonly SummaryPart[]) =>
+  parts.map((part) => ('v' in part ? (part.v.length < LONG ? html`<b>${part.v}</b>` : html`<span>${part.v}</span>`) : part.t));
+
+/** An event's icon in its colour. */
+export const badge = (event: { icon: string; tone: string }) => html`<span class="badge tone-${event.tone}">${icon(event.icon)}</span>`;
+
+/** One event of the feed as an article. A day's first one carries the day's heading: nothing may stand between the articles of a feed. */
+export function row({ event, repeats }: Row, state: RowState, context: Context): TemplateResult {
+  const { words } = context;
+  const id = event.event_id;
+  return html`<article
+    data-id=${id}
+    class="${state.isFresh ? 'fresh' : ''} ${state.isOpen ? 'open' : ''}"
+    tabindex=${state.isCurrent ? 0 : -1}
+    aria-labelledby="s-${id}"
+    aria-describedby="t-${id}"
+    aria-posinset=${state.index + 1}
+    aria-setsize="-1"
+  >
+    ${state.heading ? html`<h3>${state.heading}</h3>` : nothing}
+    ${state.isFirstSeen ? html`<p class="since"><span>${words.sinceLastVisit}</span></p>` : nothing}
+    <div class="row">
+      ${badge(event)}
+      <div class="said">
+        <a class="sentence" id="s-${id}" href=${context.eventHref(event)} tabindex="-1"
+          ><span class="sr">${event.title}: </span><span class="actor" title=${event.actor}>${actorName(event.actor)}</span> ${sentence(event.summary_parts)}</a
+        >
+        ${state.toggle ? repeated(repeats.length + 1, state, context) : nothing} ${later(event, context)}
+      </div>
+      <div class="chips">${scopes(event, context)}</div>
+      ${when(event, context)}
+    </div>
+  </article>`;
+}
+
+function repeated(times: number, state: RowState, { words }: Context): TemplateResult {
+  const label = state.expanded ? words.hideRepeats : words.repeats(times);
+  return html`<button class="times" aria-expanded=${state.expanded} aria-label=${label} title=${label} @click=${state.toggle}>
+    ${state.expanded ? '−' : `×${times}`}
+  </button>`;
+}
+
+function later(event: FeedEvent, { words }: Context): TemplateResult | typeof nothing {
+  if (!isLoggedLater(event)) return nothing;
+  return html`<span class="later" title=${words.recordedAfter(duration(lag(event)))}>${icon('clock-arrow-up')}${words.loggedLater}</span>`;
+}
+
+function scopes(event: FeedEvent, context: Context): unknown {
+  const { filters } = context;
+  const account = filters.account !== event.account_id && event.account_id;
+  const contact = filters.contact !== event.contact_id && event.contact_id;
+  return [
+    account ? html`<a class="chip" tabindex="-1" href=${context.scopeHref('account', account)}>${accountLabel(event)}</a>` : nothing,
+    contact ? html`<a class="chip" tabindex="-1" href=${context.scopeHref('contact', contact)}>${contactLabel(event)}</a>` : nothing,
+  ];
+}
+
+function when(event: FeedEvent, { now, zone, dates, words }: Context): TemplateResult {
+  return html`<time id="t-${event.event_id}" datetime=${event.occurred_at} title=${exactTime(event.occurred_at, zone, dates)}
+    >${rowTime(event.occurred_at, now, zone, dates, words)}</time
+  >`;
+}

@@ -1,0 +1,151 @@
+import { problem } from './client.js';
+import { isBehind } from './position.js';
+import { SseParser, type SseMessage } from './sse.js';
+
+export type StreamStatus = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'stopped';
+
+export interface StreamHandlers {
+  message(message: SseMessage): void;
+  status(status: StreamStatus): void;
+}
+
+const SLOWEST = 30_000; // ms between tries
+const SHOWN_AFTER = 3_000; // ms of being away before a reader is told
+
+/** How long to wait before try number `n`: anything up to a bound that doubles, after what the server asked for. */
+export function backOff(n: number, asked = 0, base = 500, random = Math.random): number {
+  return asked + random() * Math.min(SLOWEST, base * 2 ** n);
+}
+
+/**
+ * Reads the event stream for as long as it is started: resumes after every break from the last position it saw, notices a silent
+ * connection by the heartbeats that stay out, and a silent loss by a heartbeat ahead of what arrived.
+ */
+export class Stream {
+  #position: string | undefined;
+  #stop: AbortController | undefined;
+  #connection: AbortController | undefined;
+  #heartbeat = 20_000;
+  #tries = 0;
+  #asked = 0;
+  #base = 500;
+  #suspect: string | undefined;
+  #wake: (() => void) | undefined;
+  #shown: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly open: (after: string | undefined, signal: AbortSignal) => Promise<Response>,
+    private readonly handlers: StreamHandlers,
+  ) {}
+
+  get position(): string | undefined {
+    return this.#position;
+  }
+
+  start(after: string | undefined): void {
+    this.stop();
+    this.#position = after;
+    this.#stop = new AbortController();
+    this.handlers.status('connecting');
+    void this.#run(this.#stop.signal);
+  }
+
+  stop(): void {
+    this.#stop?.abort();
+    this.#connection?.abort();
+    clearTimeout(this.#shown);
+  }
+
+  /** Try again now instead of waiting: the network came back, or the page did. */
+  wake(): void {
+    this.#asked = 0;
+    this.#tries = 0;
+    this.#wake?.();
+  }
+
+  /** Give the connection up for a new one: it may be dead without knowing. */
+  renew(): void {
+    this.wake();
+    this.#connection?.abort();
+  }
+
+  async #run(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      const ended = await this.#connect(stopped).catch(() => false);
+      if (stopped.aborted) return;
+      if (ended) return this.handlers.status('stopped');
+      this.#away();
+      await this.#pause(backOff(this.#tries++, this.#asked, this.#base));
+      this.#asked = 0;
+    }
+  }
+
+  /** Read one connection to its end; true when there is no use in another. */
+  async #connect(stopped: AbortSignal): Promise<boolean> {
+    const connection = (this.#connection = new AbortController());
+    stopped.addEventListener('abort', () => connection.abort(), { once: true });
+    const patience = () => setTimeout(() => connection.abort(), 2.5 * this.#heartbeat);
+    let watchdog = patience();
+    try {
+      const response = await this.open(this.#position, connection.signal);
+      if (response.status === 204) return true;
+      if (!response.ok || !response.body) return this.#refused(response);
+      const parser = new SseParser();
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+      const reader = response.body.getReader();
+      for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+        clearTimeout(watchdog);
+        watchdog = patience();
+        for (const message of parser.push(decoder.decode(value, { stream: true }))) this.#take(message);
+        this.#base = Math.min(parser.retry ?? this.#base, SLOWEST);
+      }
+      return false;
+    } finally {
+      clearTimeout(watchdog);
+      connection.abort();
+    }
+  }
+
+  async #refused(response: Response): Promise<boolean> {
+    const error = await problem(response);
+    this.#asked = (error.retryAfter ?? 0) * 1000;
+    return !error.isPassing;
+  }
+
+  #take(message: SseMessage): void {
+    const said = JSON.parse(message.data) as { position?: string; heartbeat_s?: number; retry_ms?: number };
+    if (message.type === 'hello') {
+      this.#tries = 0;
+      if (said.heartbeat_s) this.#heartbeat = said.heartbeat_s * 1000;
+      clearTimeout(this.#shown);
+      this.handlers.status('live');
+    } else if (message.type === 'hb') {
+      if (this.#lost(said.position ?? message.id)) return this.#connection?.abort();
+    } else if (message.type === 'bye') {
+      this.#asked = said.retry_ms ?? 0;
+    }
+    if (message.id && message.type !== 'hello') this.#position = message.id;
+    if (message.type === 'reset') this.#position = said.position; // the old one would be refused again
+    this.handlers.message(message);
+  }
+
+  /** Whether events up to a heartbeat's position did not arrive. The second time at the same place it is believed. */
+  #lost(position: string): boolean {
+    const lost = isBehind(this.#position, position) && this.#suspect !== this.#position;
+    if (lost) this.#suspect = this.#position;
+    return lost;
+  }
+
+  #away(): void {
+    clearTimeout(this.#shown);
+    const status = () => this.handlers.status(navigator.onLine === false ? 'offline' : 'reconnecting');
+    this.#shown = setTimeout(status, navigator.onLine === false ? 0 : SHOWN_AFTER);
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => (clearTimeout(timer), resolve());
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import type { FeedEvent } from '../src/wire.js';
+
+let made = 0;
+
+/** An event with what a test says of it. */
+export function event(said: Partial<FeedEvent> = {}): FeedEvent {
+  made += 1;
+  const at = said.occurred_at ?? '2026-11-22T20:14:03Z';
+  return {
+    event_id: `event-${made}`,
+    seq: made,
+    type: 'email.opened',
+    version: 1,
+    category: 'email',
+    summary: 'opened “Renewal terms”',
+    summary_parts: [{ t: 'opened' }],
+    occurred_at: at,
+    recorded_at: at,
+    actor: 'jo@acme.example',
+    source: 'api',
+    account_id: 'acme',
+    contact_id: 'jo',
+    record_type: 'thread',
+    record_id: 'th_1',
+    cause_id: null,
+    payload: {},
+    title: 'Email opened',
+    icon: 'mail-open',
+    tone: 'blue',
+    foldable: true,
+    account_name: 'Acme',
+    contact_name: undefined,
+    ...said,
+  };
+}
