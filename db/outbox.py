@@ -21,7 +21,7 @@ def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
             copy.write_row(row)
 
 
-# Take a batch, fairly: from the waiting tenants in random order, at most a quarter of the batch from each while others wait, until it is full.
+# Take a batch, fairly: from the waiting tenants in random order, at most an eighth of the batch from each while others wait, until it is full.
 # A tenant is claimed whole, by a lock that ends with the transaction: while one append task has it no other takes from it, so its events keep
 # their order, and other tasks go on with other tenants. The tenants that wait are found by a loose index scan, whose cost grows with the
 # tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
@@ -36,7 +36,7 @@ claimed as materialized (select tenant_id from turns where pg_try_advisory_xact_
 delete from activity.outbox where ctid = any(array(
   select o.ctid from claimed c cross join lateral (
     select ctid from activity.outbox where tenant_id = c.tenant_id order by n
-     limit %(limit)s / least(4, (select count(*) from turns))) o
+     limit case (select count(*) from turns) when 1 then %(limit)s else (%(limit)s + 7) / 8 end) o
    limit %(limit)s))
 returning tenant_id, n, doc
 """

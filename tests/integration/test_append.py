@@ -94,7 +94,7 @@ def test_no_tenant_gives_more_than_its_share_of_a_batch(admin: psycopg.Connectio
     with begin("producer") as session:
         emit(session, [note(flooding, str(n)) for n in range(100)])
         emit(session, note(quiet))
-    assert append_batch(10) == {"appended": 6}
+    assert append_batch(80) == {"appended": 11}
     assert len(log(admin, quiet)) == 1
 
 
