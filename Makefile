@@ -9,7 +9,7 @@ UVX = $(or $(UV),$(BIN)/uv)
 ARGS ?=
 
 NODE_IS_RECENT := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
-PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*')
+PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -145,16 +145,16 @@ def test_a_stop_ends_even_what_ignores_it_within_five_seconds() -> None:
     found: list[psutil.Process] = []
     began: list[float] = []
 
-    async def scenario(_: Supervisor, log: Log) -> None:
+    async def scenario(keeper: Supervisor, log: Log) -> None:
         await log.until("up", count=4)
-        found.extend(psutil.Process().children(recursive=True))
+        children = [psutil.Process(keeper.pid(name)) for name in "abc"]
+        found.extend([*children, *(grandchild for child in children for grandchild in child.children())])
         began.append(time.monotonic())
 
     supervised([python("a", HAS_STUBBORN_CHILD), python("b", STUBBORN), python("c", LIVES)], scenario)
     assert time.monotonic() - began[0] < 5
-    assert len([process for process in found if "warden" not in _command(process)]) >= 4
-    _, alive = psutil.wait_procs([process for process in found if "warden" not in _command(process)], timeout=1)
-    assert alive == []
+    assert len(found) == 4
+    assert psutil.wait_procs(found, timeout=1)[1] == []
 
 
 def _command(process: psutil.Process) -> str:
