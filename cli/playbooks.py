@@ -1,0 +1,293 @@
+"""`activity playbook`: plays that run when the timeline says so; see docs/playbooks.md."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from activity.errors import ActivityError
+from cli.tenants import Json, TenantOption, resolve
+
+if TYPE_CHECKING:
+    from activity.event import RecordedEvent
+    from producers.playbooks.operate import Act
+    from producers.playbooks.program import Program
+
+playbooks = typer.Typer(no_args_is_help=True, help="Plays that run when the timeline says so: added, tried, enabled, and their runs.")
+
+File = Annotated[Path, typer.Argument(help="The definition, a YAML file.", exists=True, dir_okay=False, readable=True)]
+Name = Annotated[str, typer.Argument(help="The playbook, by name or id.")]
+Run = Annotated[int, typer.Argument(help="The run's number, as `activity playbook runs` shows it.")]
+Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address.")]
+Reason = Annotated[str | None, typer.Option(help="Why, in words; it is kept with who did it.")]
+
+
+@playbooks.command()
+def validate(file: File, json: Json = False) -> None:
+    """Check a definition; every mistake is named with its line and field. Exit code 1: there are some."""
+    from producers.playbooks.source import InvalidPlaybook
+
+    try:
+        program = _program(file)
+    except InvalidPlaybook as invalid:
+        faults = [fault._asdict() for fault in invalid.faults]
+        if json:
+            _echo({"valid": False, "faults": faults})
+        else:
+            for fault in invalid.faults:
+                typer.echo(f"{file}:{fault.line}: {fault.field + ': ' if fault.field else ''}{fault.message}", err=True)
+        raise typer.Exit(1) from None
+    steps = len(program.operations)
+    _echo({"valid": True, "name": program.name, "steps": steps}) if json else typer.echo(f"{program.name}: valid, {steps} steps")
+
+
+@playbooks.command()
+def schema() -> None:
+    """Print the JSON Schema of a definition, for editors that check while one types."""
+    from producers.playbooks.definition import json_schema
+
+    _echo(json_schema())
+
+
+@playbooks.command()
+def add(
+    file: File,
+    tenant: TenantOption = None,
+    enable: Annotated[bool, typer.Option("--enable", help="Enable it as well.")] = False,
+    actor: Actor = "system",
+    json: Json = False,
+) -> None:
+    """Keep a definition as its playbook's next version. A new playbook is paused until it is enabled."""
+    from db.engine import begin
+    from producers.playbooks import operate
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        saved, program = operate.save(session, number, file.read_text(encoding="utf-8"), actor)
+        if enable:
+            operate.enable(session, number, program.name)
+    said = "version" if saved.new else "unchanged, version"
+    _echo(saved._asdict()) if json else typer.echo(f"{program.name}: {said} {saved.version}{', enabled' if enable else ''}")
+
+
+@playbooks.command("list")
+def list_all(tenant: TenantOption = None, json: Json = False) -> None:
+    """List the playbooks: version, state, why paused, runs under way."""
+    from db import playbooks as stored
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("reader", number) as session:
+        rows = stored.every(session, number)
+    for row in rows:
+        if json:
+            _echo(dict(row._mapping))
+        else:
+            why = f"  ({row.reason})" if row.reason else ""
+            typer.echo(f"{row.id:>6}  v{row.version:<4} {row.state:<8} {row.open:>8} under way  {row.name}{why}")
+
+
+@playbooks.command()
+def enable(name: Name, tenant: TenantOption = None) -> None:
+    """Let a playbook start at what is recorded from now on."""
+    from db.engine import begin
+    from producers.playbooks import operate
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        typer.echo(f"{operate.enable(session, number, name).name}: enabled")
+
+
+@playbooks.command()
+def pause(
+    name: Annotated[str, typer.Argument(help="The playbook, by name or id; with --run, the number of a run.")],
+    tenant: TenantOption = None,
+    run: Annotated[bool, typer.Option("--run", help="Pause one run instead; `retry` lets it go on.")] = False,
+    actor: Actor = "system",
+    reason: Reason = None,
+) -> None:
+    """Let a playbook start nothing more; its runs go on. With --run, hold one run."""
+    from db.engine import begin
+    from producers.playbooks import operate
+
+    if run:
+        _act(int(name) if name.isdigit() else 0, "pause", tenant, actor, reason)
+        return
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        typer.echo(f"{operate.pause(session, number, name, actor, reason or 'paused by hand').name}: paused")
+
+
+@playbooks.command()
+def start(
+    name: Name,
+    account: Annotated[str | None, typer.Option(help="The account it is started for.")] = None,
+    contact: Annotated[str | None, typer.Option(help="The contact it is started for.")] = None,
+    opportunity: Annotated[str | None, typer.Option(help="The opportunity it is started for.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Start a playbook by hand for one record."""
+    from db.engine import begin
+    from producers.playbooks import operate
+
+    given = [(kind, id) for kind, id in (("account", account), ("contact", contact), ("opportunity", opportunity)) if id]
+    if len(given) != 1:
+        raise ActivityError("say for whom: one of --account, --contact and --opportunity")
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        started = operate.start(session, number, name, *given[0])
+    typer.echo("started" if started else "not started: its once_per rule has it that it ran for this record before")
+    if not started:
+        raise typer.Exit(1)
+
+
+@playbooks.command("dry-run")
+def dry_run(
+    file: File,
+    event: Annotated[str, typer.Option(help="The event to try it with: its id, or its number in the log.")],
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Say what a playbook would do for an event of the log. Nothing is changed. Exit code 1: it would not start."""
+    from db.engine import begin
+    from producers.playbooks import trial
+
+    program, number = _program(file), resolve(tenant).id
+    recorded = _event(number, event)
+    with begin("producer", number) as session:
+        verdict, lines = trial.dry_run(session, number, program, recorded)
+    if json:
+        _echo({"starts": verdict.startswith("yes"), "verdict": verdict, "steps": lines})
+    else:
+        typer.echo("\n".join([f"would start: {verdict}", *(f"  {line}" for line in lines)]))
+    if not verdict.startswith("yes"):
+        raise typer.Exit(1)
+
+
+@playbooks.command()
+def backtest(
+    file: File,
+    since: Annotated[str, typer.Option(help="From where: a number of the log (0: all of it), a date or time, or 30d ago.")] = "0",
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Say what a playbook would have started, over the log as it is. Nothing is changed. --json lists the events that would start it."""
+    from producers.playbooks import trial
+
+    program, number = _program(file), resolve(tenant).id
+    found = trial.backtest(number, program, _seq(number, since))
+    rate = found.examined / max(found.seconds, 1e-9)
+    if json:
+        starts = [str(id) for id in found.starts]
+        counts = {"examined": found.examined, "matched": found.matched, "started": len(starts), "refused": dict(found.refused)}
+        _echo({**counts, "seconds": round(found.seconds, 3), "events_per_s": round(rate), "starts": starts})
+        return
+    typer.echo(f"{found.examined:,} events examined in {found.seconds:.1f} s ({rate:,.0f}/s)")
+    typer.echo(f"{found.matched:,} met trigger and conditions, {len(found.starts):,} would have started")
+    for reason, count in found.refused.most_common():
+        typer.echo(f"{count:>12,}  not: {reason}")
+
+
+@playbooks.command()
+def runs(
+    name: Annotated[str | None, typer.Argument(help="Only those of this playbook.")] = None,
+    tenant: TenantOption = None,
+    state: Annotated[
+        Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"] | None,
+        typer.Option(help="Only those in it."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    json: Json = False,
+) -> None:
+    """List runs, the newest first: state, step, and why where there is a reason."""
+    from db import playbooks as stored
+    from db import plays
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("reader", number) as session:
+        playbook = stored.find(session, number, name).id if name else None
+        found = plays.listed(session, number, playbook=playbook, state=state, limit=limit)
+    for row in found:
+        if json:
+            _echo(dict(row._mapping))
+        else:
+            about = row.account_id or row.contact_id or row.opportunity_id or "-"
+            due = f"  due {row.due_at:%Y-%m-%d %H:%M:%S}" if row.due_at else ""
+            typer.echo(
+                f"{row.id:>8}  {row.state:<9}  {row.playbook} v{row.version}  {about}{due}{f'  ({row.reason})' if row.reason else ''}"
+            )
+
+
+@playbooks.command()
+def cancel(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
+    """End a run before its end."""
+    _act(run, "cancel", tenant, actor, reason)
+
+
+@playbooks.command()
+def retry(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
+    """Try a failed run's step again, or let a paused run go on."""
+    _act(run, "retry", tenant, actor, reason)
+
+
+@playbooks.command()
+def skip(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
+    """Leave out the step that a run is at, and go on with the next."""
+    _act(run, "skip", tenant, actor, reason)
+
+
+def _act(run: int, what: "Act", tenant: str | None, actor: str, reason: str | None) -> None:
+    from db.engine import begin
+    from producers.playbooks import operate
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        typer.echo(f"run {run}: {operate.act(session, number, run, what, actor, reason)}")
+
+
+def _program(file: Path) -> "Program":
+    from producers.playbooks.program import build
+
+    return build(file.read_text(encoding="utf-8"))
+
+
+def _event(tenant: int, ref: str) -> "RecordedEvent":
+    from uuid import UUID
+
+    from db import events
+    from db.engine import begin
+
+    try:
+        key = int(ref) if ref.isdigit() else UUID(ref)
+    except ValueError:
+        raise ActivityError(f"--event {ref}: give an event's id (a UUID) or its number in the log") from None
+    with begin("reader", tenant) as session:
+        found = events.get(session, tenant, key)
+    if found is None:
+        raise ActivityError(f"--event {ref}: the log holds no such event")
+    return found
+
+
+def _seq(tenant: int, since: str) -> int:
+    """Return the number of the log that --since means."""
+    from db import events
+    from db.engine import begin
+    from producers.playbooks.definition import span
+
+    if since.isdigit():
+        return int(since)
+    try:
+        moment = datetime.now(UTC) - span(since) if since[:-1].isdigit() else datetime.fromisoformat(since)
+    except (ValueError, KeyError):
+        raise ActivityError(f"--since {since}: write a number of the log, 2026-01-31, a time, or 30d") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    with begin("reader", tenant) as session:
+        return events.seq_at(session, tenant, min(moment, datetime.now(UTC) + timedelta(days=1)))
+
+
+def _echo(value: Any) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())

@@ -1,0 +1,164 @@
+"""Try a playbook without effect: what it would do for one event, and what it would have started over the log as it is."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from activity.event import RecordedEvent
+from db import events, plays
+from db.engine import begin
+from db.playbooks import Enabled
+from producers.playbooks.conditions import Expression, InvalidExpression
+from producers.playbooks.definition import Branch, Stop, Wait, WaitForEvent, names
+from producers.playbooks.follow import facts_of, loader
+from producers.playbooks.program import Program
+from producers.playbooks.starts import MAX_CAUSES, Gate, Index, Load, Match, Play, matches, once_key
+
+_PAGE = 2_000
+
+
+@dataclass
+class Trial:
+    """What a backtest found. `starts` are the ids of the events that would have started it, in the order of the log."""
+
+    examined: int = 0
+    matched: int = 0
+    starts: list[UUID] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+def backtest(tenant: int, program: Program, after: int = 0, until: int | None = None) -> Trial:
+    """Return what a playbook would have started had it been enabled at number `after` of the log; records are as they are today.
+
+    The same decisions as live are made by the same code; only the rate limit, which delays and drops nothing, plays no part.
+    """
+    trial, began = Trial(), time.monotonic()
+    play = Play(Enabled(0, 0, after), program)
+    index, gate = Index([play]), Gate({})
+    with begin("producer", tenant) as session:
+        for page in _pages(tenant, after, until):
+            load = loader(session, tenant)
+            trial.examined += len(page)
+            found = matches(index, page, load)
+            trial.matched += len(found)
+            gate.ancestry = _ancestry(session, found)
+            for match in found:
+                refusal = gate.refusal(match)
+                if refusal is None:
+                    trial.starts.append(match.event.event_id)
+                else:
+                    trial.refused[_kind(refusal.reason)] += 1
+    trial.seconds = time.monotonic() - began
+    return trial
+
+
+def _pages(tenant: int, after: int, until: int | None) -> Iterator[list[RecordedEvent]]:
+    while True:
+        with begin("reader", tenant) as reader:
+            page = events.after(reader, tenant, after, _PAGE)
+        page = [event for event in page if until is None or event.seq <= until]
+        if not page:
+            return
+        yield page
+        after = page[-1].seq
+
+
+def _ancestry(session: Session, found: list[Match]) -> dict[UUID, plays.Ancestry]:
+    caused = {match.event.event_id for match in found if match.event.cause_id}
+    return plays.ancestry(session, caused, MAX_CAUSES) if caused else {}
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without what differs from one event to the next."""
+    if reason.startswith("started for"):
+        return "within the cooldown" if reason.endswith("cooldown") else "started before (once_per)"
+    return reason
+
+
+def dry_run(session: Session, tenant: int, program: Program, event: RecordedEvent) -> tuple[str, list[str]]:
+    """Return whether an event would start the playbook, in words, and what would be done, line by line. Nothing is changed.
+
+    A wait is taken to end with the awaited event, whose own steps on a timeout are shown as such.
+    """
+    load = loader(session, tenant)
+    saved = Play(Enabled(0, 0, 0), program)
+    found = matches(Index([saved]), [event], load)
+    if not found:
+        return "no: " + _why_not(program, event, load), []
+    key = once_key(found[0])
+    gate = Gate({}, _ancestry(session, found))
+    refusal = gate.refusal(found[0])
+    if refusal:
+        return f"no: {refusal.reason}", []
+    once = f"; once for {key[1]}" if key and key[1] else ""
+    return f"yes{once}", list(_walk(program, found[0], load))
+
+
+def _why_not(program: Program, event: RecordedEvent, load: Load) -> str:
+    if not Index([Play(Enabled(0, 0, 0), program)]).of(event.type):
+        return f"{event.type} is not its trigger"
+    if program.max_age is not None and event.recorded_at - event.occurred_at > program.max_age:
+        return "the event was older than max_age when it was recorded"
+    run = SimpleNamespace(trigger=None, account_id=event.account_id, contact_id=event.contact_id, opportunity_id=_opportunity(event))
+    facts = facts_of(run, event, load)
+    unmet = (f"{condition.text} {_verdict(condition, facts)}" for condition in program.conditions)
+    return next((text for text in unmet if not text.endswith(" holds")), "a condition does not hold")
+
+
+def _opportunity(event: RecordedEvent) -> str | None:
+    return event.record_id if event.record_type == "opportunity" else None
+
+
+def _verdict(condition: Expression, facts: dict[str, Any]) -> str:
+    try:
+        return "holds" if condition.value(facts) is True else "does not hold"
+    except InvalidExpression as error:
+        return f"has no value ({str(error).removeprefix(condition.text + ': ')})"
+
+
+def _walk(program: Program, match: Match, load: Load) -> Iterator[str]:
+    about = {f"{kind}_id": match.subjects.get(kind) for kind in ("account", "contact", "opportunity")}
+    facts = facts_of(SimpleNamespace(trigger=None, **about), match.event, load) | {"trigger": match.event, "now": datetime.now(UTC)}
+    at = 0
+    while at < len(program.operations):
+        operation = program.operations[at]
+        step = operation.step
+        if isinstance(step, Branch):
+            met = all(condition.holds(facts) for condition in operation.conditions)
+            yield f"{operation.label}. branch: {step.if_} {'holds' if met else 'does not hold'}"
+            at = operation.next if met else operation.otherwise
+            continue
+        yield f"{operation.label}. {operation.kind}{_detail(step)}{_texts(operation.texts, facts)}"
+        if isinstance(step, WaitForEvent):
+            yield from (f"{one.label}. if none comes: {one.kind}" for one in program.operations[operation.otherwise : operation.next])
+        if isinstance(step, Stop):
+            return
+        at = operation.next
+
+
+def _detail(step: Any) -> str:
+    if isinstance(step, Wait):
+        return f" {step.for_}"
+    if isinstance(step, WaitForEvent):
+        return f" {' or '.join(names(step.event))} within {step.within}"
+    said = {name: value for name in step.__struct_fields__ if (value := getattr(step, name)) and isinstance(value, str | int | float)}
+    shown = {name: value for name, value in said.items() if name not in ("title", "note", "message", "text", "name", "value", "secret")}
+    return "".join(f" {name}={value}" for name, value in shown.items())
+
+
+def _texts(texts: dict[str, Any], facts: dict[str, Any]) -> str:
+    parts = []
+    for name, template in texts.items():
+        try:
+            parts.append(f" {name}={template.fill(facts)!r}")
+        except InvalidExpression as error:
+            parts.append(f" {name}: FAILS, {error}")
+    return "".join(parts)
