@@ -73,7 +73,8 @@ def save(session: Session, tenant: int, name: str, mailbox_id: int, definition: 
     )
     session.execute(
         text("""insert into crm.sequence_version (tenant_id, sequence_id, version, definition, saved_by)
-                select tenant_id, id, version, cast(:definition as json), :by from crm.sequence where tenant_id = :tenant and name = :name"""),
+                select tenant_id, id, version, cast(:definition as json), :by from crm.sequence
+                 where tenant_id = :tenant and name = :name"""),
         values,
     )
     return find(session, tenant, name)
@@ -121,7 +122,8 @@ with made as (
   on conflict on constraint enrolled_once do nothing
   returning id, sequence_id, contact_id, step, sent)
 select m.id, m.sequence_id, s.name, m.contact_id, c.account_id, c.name, m.step, m.sent
-  from made m join crm.sequence s on s.id = m.sequence_id join crm.contact c on c.tenant_id = :tenant and c.id = m.contact_id order by m.id""")
+  from made m join crm.sequence s on s.id = m.sequence_id join crm.contact c on c.tenant_id = :tenant and c.id = m.contact_id
+ order by m.id""")
 
 
 def enrol(session: Session, tenant: int, sequence_id: int, contacts: Sequence[str], by: str) -> list[Enrolment]:
@@ -139,7 +141,8 @@ stopped as (
   update crm.enrolment e set state = 'finished', reason = :reason, due_at = null, fence = e.fence + 1, changed_at = clock_timestamp()
     from stopping where e.id = stopping.id returning e.id, e.sequence_id, e.contact_id, e.step, e.sent)
 select d.id, d.sequence_id, s.name, d.contact_id, c.account_id, coalesce(c.name, ''), d.step, d.sent
-  from stopped d join crm.sequence s on s.id = d.sequence_id left join crm.contact c on c.tenant_id = :tenant and c.id = d.contact_id order by d.id""")
+  from stopped d join crm.sequence s on s.id = d.sequence_id
+  left join crm.contact c on c.tenant_id = :tenant and c.id = d.contact_id order by d.id""")
 
 
 def stop(session: Session, tenant: int, contact_id: str, reason: str, sequence_id: int | None = None) -> list[Enrolment]:

@@ -9,7 +9,17 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from db.engine import forget_connections
 from worker.logs import configure_logging
 
-app = Celery("worker", include=["worker.append", "worker.announce", "producers.enrichment.run", "producers.enrichment.tasks", "producers.playbooks.tasks", "producers.sequences.task"])
+app = Celery(
+    "worker",
+    include=[
+        "worker.append",
+        "worker.announce",
+        "producers.enrichment.run",
+        "producers.enrichment.tasks",
+        "producers.playbooks.tasks",
+        "producers.sequences.task",
+    ],
+)
 app.config_from_object("worker.config")
 
 

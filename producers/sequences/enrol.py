@@ -86,7 +86,9 @@ def _enrolled(tenant: int, one: Enrolment, by: str, cause_id: UUID | None) -> Ev
 def finished(tenant: int, one: Enrolment, reason: str, cause_id: UUID | None = None) -> Event:
     """Return the event that says that an enrolment ended; by default the enrolling is its cause."""
     more = {"reason": reason, "sent": one.sent, "step": one.step}
-    return _event("sequence.finished", tenant, one, more, cause_id or event_id(tenant, "enrolled", one.id), event_id(tenant, "finished", one.id))
+    return _event(
+        "sequence.finished", tenant, one, more, cause_id or event_id(tenant, "enrolled", one.id), event_id(tenant, "finished", one.id)
+    )
 
 
 def _event(kind: str, tenant: int, one: Enrolment, more: dict[str, object], cause: UUID | None, said_as: UUID, by: str = "system") -> Event:

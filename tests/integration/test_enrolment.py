@@ -14,11 +14,15 @@ from worker.append import append_batch
 @pytest.fixture
 def sequence_id(admin: psycopg.Connection[Any], tenant: int) -> int:
     row = admin.execute(
-        "insert into crm.mailbox (tenant_id, address, host, port, security) values (%s, 'ana@v.example', '127.0.0.1', 25, 'none') returning id", (tenant,)
+        """insert into crm.mailbox (tenant_id, address, host, port, security)
+           values (%s, 'ana@v.example', '127.0.0.1', 25, 'none') returning id""",
+        (tenant,),
     ).fetchone()
     assert row is not None
     with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [records.Contact(id=name, name=name.title(), email=f"{name}@acme.example") for name in ("jo", "kim")])
+        records.upsert(
+            session, tenant, [records.Contact(id=name, name=name.title(), email=f"{name}@acme.example") for name in ("jo", "kim")]
+        )
         return sequences.save(session, tenant, "Renewals", row[0], '{"steps":[]}', "ana@v.example").id
 
 
@@ -41,11 +45,12 @@ def test_a_contact_that_does_not_exist_is_refused(tenant: int, sequence_id: int)
         enrol(session, tenant, sequence_id, "nobody", by="system")
 
 
-def test_stopping_ends_every_enrolment_of_the_contact_once_with_its_reason(admin: psycopg.Connection[Any], tenant: int, sequence_id: int) -> None:
+def test_stopping_ends_every_enrolment_of_the_contact_once_with_its_reason(
+    admin: psycopg.Connection[Any], tenant: int, sequence_id: int
+) -> None:
     with begin("producer", tenant) as session:
         for contact in ("jo", "kim"):
             enrol(session, tenant, sequence_id, contact, by="system")
         assert [stop(session, tenant, "jo", "replied") for _ in range(2)] == [1, 0]
     assert events(admin)[2:] == [("sequence.finished", "jo", "replied", "sequence")]
     assert admin.execute("select contact_id from crm.enrolment where due_at is not null").fetchall() == [("kim",)]
-

@@ -1,0 +1,246 @@
+"""Sends what the gate let pass: lane by lane, one connection each, every mail with two commits around the one moment that counts.
+
+`sending` is committed when the mail server has all of a mail but its end; then the end is sent, and after the server's 250 `sent` is
+committed together with email.sent. A worker that dies between the two leaves `sending`, and nobody can know: it becomes `unknown`, and is
+not sent again. Wherever else it dies, the mail was not taken, and is sent by whoever claims it next.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from activity.settings import settings
+from db import sending, sequences, suppression
+from db.engine import EVERY_TENANT, begin
+from db.sending import Mailbox, Move
+from producers.sequences import events
+from producers.sequences.chunk import take
+from producers.sequences.enrol import stop
+from producers.sequences.gate import after
+from producers.sequences.mail import AddressInvalid, Mail, Outgoing, compose
+from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
+from producers.sequences.templates import TemplateInvalid
+from worker.emit import emit
+
+log = structlog.get_logger()
+
+CHUNK = 100
+_LANE_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
+_MAILS_A_LANE = 5  # fewer are not worth a connection of their own
+_MOST_TRIES = 10
+_LONGEST_WAIT_S = 4 * 3600.0
+
+
+def send_chunk(limit: int = CHUNK) -> Counter[str]:
+    """Send what is due and may go, up to `limit` mails; an empty tally says that nothing was due."""
+    tally = Counter({"unknown": _give_up_undecided()})
+    with begin("producer", EVERY_TENANT) as session:
+        chunk = take(session, limit)
+    lanes = [(chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
+    if len(lanes) == 1:
+        tally += _lane(*lanes[0])
+    elif lanes:
+        with ThreadPoolExecutor(max_workers=min(len(lanes), 2 * settings().smtp_connections)) as pool:
+            for sent in [pool.submit(_lane, *lane) for lane in lanes]:
+                tally += sent.result()
+    return tally + chunk.tally
+
+
+def _lanes(mails: Sequence[Outgoing]) -> list[Sequence[Outgoing]]:
+    count = min(settings().smtp_connections, -(-len(mails) // _MAILS_A_LANE))
+    return [mails[at::count] for at in range(count)]
+
+
+def _give_up_undecided() -> int:
+    with begin("producer", EVERY_TENANT) as session:
+        lost = sending.give_up_undecided(session, settings().send_lease_s)
+        for row_id in lost:
+            message = sequences.message_by_row(session, row_id)
+            if message is not None:
+                emit(session, events.undecided(message, "unknown: the worker ended before the mail server's answer was kept"))
+    if lost:
+        log.error("mail_unknown", messages=lost)
+    return len(lost)
+
+
+def _lane(box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
+    """Send one mail after another over one connection; what cannot be sent now is given back."""
+    connection, tally, started = Connection(box), Counter[str](), time.monotonic()
+    try:
+        for at, out in enumerate(mails):
+            if time.monotonic() - started > _LANE_S:
+                _give_back(box, mails[at:], datetime.now(UTC), None)
+                tally["given back"] += len(mails) - at
+                break
+            try:
+                tally[_send(connection, out, box)] += 1
+            except ServerDown as down:
+                _pause(box, mails[at:], down)
+                tally["given back"] += len(mails) - at
+                break
+    except BaseException:
+        connection.drop()  # not closed politely: a goodbye within a content would become part of it
+        raise
+    connection.close()
+    return tally
+
+
+def _send(connection: Connection, out: Outgoing, box: Mailbox) -> str:
+    """Send one mail and keep what became of it, in a word. Raises ServerDown."""
+    try:
+        mail = compose(out, box)
+    except (TemplateInvalid, AddressInvalid) as error:
+        return _insist(_skip, out, str(error))
+    try:
+        connection.begin(mail)
+        if not _mark(out):
+            connection.drop()
+            return _insist(_look_again, out)
+        answer = connection.end()
+    except Refused as refused:
+        return _insist(_refused, out, mail, refused)
+    except Dropped as dropped:
+        return _insist(_put_off, out, mail, str(dropped), None)
+    except Undecided as undecided:
+        return _insist(_undecided, out, mail, str(undecided))
+    return _insist(_sent, out, mail, box, answer)
+
+
+def _mark(out: Outgoing) -> bool:
+    """Commit that the mail server is about to have the whole mail; False where it must not have it any more."""
+    margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
+    with begin("producer", out.due.tenant_id) as session:
+        return sending.mark_sending(session, out.row_id, out.due.fence, margin_s, suppression.targets(out.due.email or ""))
+
+
+def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
+    """Keep what became of a mail, again and again while the database is away: forgetting it would make it unknown."""
+    trying = Retrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(settings().send_lease_s / 2),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
+    for attempt in trying:
+        with attempt, begin("producer", out.due.tenant_id) as session:
+            word = keep(session, out, *what)
+    return word
+
+
+def _sent(session: Session, out: Outgoing, mail: Mail, box: Mailbox, answer: str) -> str:
+    if not sending.conclude(session, out.row_id, out.due.fence, "sent", answer, mail.subject):
+        return "kept before"
+    emit(session, events.sent(out, mail, box))
+    if box.failures:
+        sending.forget_failures(session, box.id)
+    _go_on(session, out, sent=1)
+    return "sent"
+
+
+def _go_on(session: Session, out: Outgoing, sent: int = 0) -> None:
+    """Move the enrolment to its next step, or to its end; one that was stopped meanwhile stays as it is."""
+    step, wait = after(out.definition, out.step)
+    more = wait or out.definition.step(step) is not None
+    move = Move(out.due.id, out.due.fence, step, datetime.now(UTC) + wait if more else None, sent=sent)
+    if more:
+        sending.move(session, [move])
+    elif sending.move(session, [move._replace(state="finished", reason="completed")]):
+        emit(session, events.ended(out.due, step, "completed", out.due.sent + sent))
+
+
+def _refused(session: Session, out: Outgoing, mail: Mail, refused: Refused) -> str:
+    if not refused.lasting:
+        return _put_off(session, out, mail, str(refused), refused.status)
+    return _bounced(session, out, mail, refused, _kind(refused))
+
+
+def _kind(refused: Refused) -> str:
+    """Say what a 5xx tells of the address: hard only where it is the address that is wrong, not our standing or the mail's content."""
+    if refused.status is None:
+        return "hard" if refused.code in (550, 551, 553) else "unknown"
+    if refused.status.startswith("5.1.") or refused.status in ("5.2.1", "5.0.0"):
+        return "hard"
+    return "soft" if refused.status.startswith("5.2.") else "unknown"
+
+
+def _bounced(session: Session, out: Outgoing, mail: Mail, refused: Refused, kind: str) -> str:
+    if not sending.conclude(session, out.row_id, out.due.fence, "bounced", str(refused), mail.subject):
+        return "kept before"
+    event, address = events.bounced(out, mail, refused, kind), out.due.email or ""
+    emit(session, event)
+    if kind == "hard":
+        suppression.add(session, out.due.tenant_id, address, "bounced", cause_id=event.event_id)
+        stop(session, out.due.tenant_id, out.due.contact_id, "bounced", cause_id=event.event_id)
+    else:
+        if kind == "soft":
+            suppression.count_soft_bounce(session, out.due.tenant_id, address)
+        _go_on(session, out)
+    return "bounced"
+
+
+def _put_off(session: Session, out: Outgoing, mail: Mail, reason: str, status: str | None) -> str:
+    """Try again later, each time after twice as long; after the last try it is a soft bounce."""
+    attempt = out.due.attempt + 1
+    if attempt >= _MOST_TRIES:
+        return _bounced(session, out, mail, Refused(451, f"given up after {attempt} tries: {reason}"), "soft")
+    if not sending.conclude(session, out.row_id, out.due.fence, "deferred", reason, mail.subject):
+        return "kept before"
+    emit(session, events.deferred(out, mail, reason, status, attempt))
+    wait = min(settings().smtp_retry_s * 2 ** (attempt - 1), _LONGEST_WAIT_S)
+    due_at = datetime.now(UTC) + timedelta(seconds=wait)
+    sending.move(session, [Move(out.due.id, out.due.fence, out.step, due_at, attempt, reason=f"put off: {reason}")])
+    return "deferred"
+
+
+def _undecided(session: Session, out: Outgoing, mail: Mail, reason: str) -> str:
+    if not sending.conclude(session, out.row_id, out.due.fence, "unknown", reason, mail.subject):
+        return "kept before"
+    message = sequences.message_by_row(session, out.row_id)
+    if message is not None:
+        emit(session, events.undecided(message, f"unknown: {reason}"))
+    _go_on(session, out)
+    return "unknown"
+
+
+def _skip(session: Session, out: Outgoing, reason: str) -> str:
+    """End the enrolment: a mail that cannot be written is not sent, and neither are those that build on it."""
+    if not sending.conclude(session, out.row_id, out.due.fence, "skipped", reason):
+        return "kept before"
+    emit(session, [events.skipped(out.due, out.step, reason), events.ended(out.due, out.step, f"step {out.step}: {reason}", out.due.sent)])
+    sending.move(session, [Move(out.due.id, out.due.fence, out.step, None, state="finished", reason=f"step {out.step}: {reason}")])
+    return "skipped"
+
+
+def _look_again(session: Session, out: Outgoing) -> str:
+    """Something changed since the gate: let it say what, at once; where the claim is another's by now this changes nothing."""
+    sending.move(session, [Move(out.due.id, out.due.fence, out.step, datetime.now(UTC), out.due.attempt)])
+    return "given back"
+
+
+def _pause(box: Mailbox, mails: Sequence[Outgoing], down: ServerDown) -> None:
+    """Pause the mailbox, longer each time, and give back what it has not sent."""
+    wait = min(settings().smtp_retry_s * 2 ** min(box.failures, 20), _LONGEST_WAIT_S)
+    until = None if down.lasting else datetime.now(UTC) + timedelta(seconds=wait)
+    with begin("producer", box.tenant_id) as session:
+        if sending.pause_mailbox(session, box.id, until, str(down)):
+            emit(session, events.mailbox_paused(box, until, str(down)))
+    log.warning("mailbox_paused", mailbox=box.address, reason=str(down), until=until and until.isoformat())
+    _give_back(box, mails, until, f"mailbox paused: {down}")
+
+
+def _give_back(box: Mailbox, mails: Sequence[Outgoing], due_at: datetime | None, reason: str | None) -> None:
+    """Let others send these mails, at `due_at` or when the mailbox is resumed; they count against no limit."""
+    spread = timedelta(seconds=random.random())  # noqa: S311  # no secret
+    with begin("producer", box.tenant_id) as session:
+        back = [Move(out.due.id, out.due.fence, out.step, due_at and due_at + spread, out.due.attempt, reason=reason) for out in mails]
+        sending.move(session, back)
+        sending.give_back(session, box, len(back))

@@ -1,0 +1,393 @@
+"""What the sequence engine promises of every mail, with a real mail server."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from activity.settings import settings
+from db import records, sequences, suppression
+from db.engine import EVERY_TENANT, begin
+from producers.sequences import enrol, stop
+from producers.sequences.definition import Definition, Email, Step, Variant, Wait
+from producers.sequences.send import send_chunk
+from producers.sequences.window import Window
+from tests.mailserver import Sink, running
+from worker.append import append_batch
+
+Row = tuple[Any, ...]
+
+
+def mail(subject: str = "", text: str = "Hello {{ contact.first_name }}") -> Email:
+    return Email(variants=(Variant(subject=subject, text=text, html='<p>Hi</p><a href="https://v.example/p?a=1&amp;b=2">see</a>'),))
+
+
+@pytest.fixture
+def sink(environment: dict[str, str], free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
+    monkeypatch.setenv("ACTIVITY_SMTP_RETRY_S", "60")
+    settings.cache_clear()
+    with running(Sink(), free_port) as server:
+        yield server
+
+
+class Workspace:
+    """One workspace with a mailbox on the sink: a few verbs, so that a test reads as its promise."""
+
+    def __init__(self, admin: psycopg.Connection[Any], tenant: int, port: int) -> None:
+        self.admin, self.tenant = admin, tenant
+        self.mailbox = self.one(
+            """insert into crm.mailbox (tenant_id, address, name, host, port, security)
+               values (%s, 'ana@v.example', 'Ana', '127.0.0.1', %s, 'none') returning id""",
+            tenant,
+            port,
+        )
+
+    def one(self, query: str, *values: Any) -> Any:
+        row = self.admin.execute(query, values).fetchone()
+        return row and row[0]
+
+    def sequence(self, *steps: Step, **more: Any) -> int:
+        made = Definition(name=f"S{len(steps)}", mailbox="ana@v.example", steps=steps, **more)
+        with begin("producer", self.tenant) as session:
+            return sequences.save(session, self.tenant, made.name, self.mailbox, made.json, "ana@v.example").id
+
+    def enrol(self, sequence: int, *contacts: str, **more: Any) -> None:
+        with begin("producer", self.tenant) as session:
+            people = [records.Contact(id=name, name=f"{name.title()} Park", email=f"{name}@acme.example", **more) for name in contacts]
+            records.upsert(session, self.tenant, people)
+            for name in contacts:
+                enrol(session, self.tenant, sequence, name, by="ana@v.example")
+
+    def send(self) -> dict[str, int]:
+        """Send all that is due, as the worker's task does."""
+        tally: dict[str, int] = {}
+        while done := send_chunk():
+            tally = {word: tally.get(word, 0) + done.get(word, 0) for word in {*tally, *done}}
+        return tally
+
+    def due(self) -> None:
+        """Let time pass until what waits is due."""
+        self.admin.execute("update crm.enrolment set due_at = now() where due_at is not null")
+
+    def enrolments(self) -> list[Row]:
+        return self.admin.execute("select contact_id, state, reason, step, sent from crm.enrolment order by id").fetchall()
+
+    def messages(self) -> list[Row]:
+        return self.admin.execute("select contact_id, step, state, reason from crm.message order by contact_id, step").fetchall()
+
+    def events(self, *types: str) -> list[Row]:
+        append_batch(1000)
+        query = "select type, contact_id, payload->>'step', payload->>'reason' from activity.event where type = any(%s) order by seq"
+        return self.admin.execute(query, (list(types),)).fetchall()
+
+
+@pytest.fixture
+def space(admin: psycopg.Connection[Any], tenant: int, sink: Sink) -> Workspace:
+    return Workspace(admin, tenant, sink.port)
+
+
+def test_each_step_is_sent_once_and_said_once(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("One"), mail(), mail()), "jo", "kim")
+    assert space.send()["sent"] == 6
+    assert sorted(to for to, _ in sink.taken) == ["jo@acme.example"] * 3 + ["kim@acme.example"] * 3
+    assert sorted(space.events("email.sent")) == [("email.sent", who, str(step), None) for who in ("jo", "kim") for step in (1, 2, 3)]
+    assert space.enrolments() == [(who, "finished", "completed", 4, 3) for who in ("jo", "kim")]
+    assert [(kind, why) for kind, _, _, why in space.events("sequence.finished")] == [("sequence.finished", "completed")] * 2
+    assert space.send() == {}
+
+
+def test_the_steps_are_one_thread(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("Renewal of {{ account.name|default('you') }}"), mail(), mail("Another")), "jo")
+    space.send()
+    first, second, third = sink.mails()
+    assert second["In-Reply-To"] == first["Message-ID"]
+    assert third["References"] == f"{first['Message-ID']} {second['Message-ID']}"
+    assert [m["Subject"] for m in (first, second, third)] == ["Renewal of", "Re: Renewal of", "Another"]
+    with begin("producer", space.tenant) as session:
+        found = sequences.message_by_id(session, first["Message-ID"])
+        assert found is not None
+        assert (found.contact_id, found.step, found.state, found.subject) == ("jo", 1, "sent", "Renewal of")
+
+
+def test_a_mail_can_be_left_by_one_click_and_its_links_are_tracked(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("One")), "jo")
+    space.send()
+    (sent,) = sink.mails()
+    assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert sent["List-Unsubscribe"].startswith("<http://127.0.0.1:8000/u/k1.")
+    html = sent.get_body(("html",))
+    assert html is not None
+    assert "https://v.example/p" not in html.get_content()
+    assert 'src="http://127.0.0.1:8000/t/o/k1.' in html.get_content()
+    assert 'href="http://127.0.0.1:8000/t/c/k1.' in html.get_content()
+
+
+def test_a_wait_is_waited_for(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("One"), Wait(days=3), mail()), "jo")
+    assert space.send() == {"sent": 1}
+    days = space.one("select extract(epoch from due_at - now()) / 86400 from crm.enrolment")
+    assert 2.99 < days <= 3
+    space.due()
+    assert space.send() == {"sent": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        ("suppressed address", "suppressed: complained"),
+        ("suppressed domain", "suppressed: complained"),
+        ("consent withdrawn", "consent withdrawn"),
+        ("no consent", "no consent"),
+        ("no address", "no e-mail address"),
+        ("contact gone", "the contact is gone"),
+    ],
+)
+def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(space: Workspace, sink: Sink, before: str, reason: str) -> None:
+    space.enrol(space.sequence(mail("One"), consent="opt_in" if before == "no consent" else "opt_out"), "jo")
+    with begin("producer", space.tenant) as session:
+        if before == "suppressed address":
+            suppression.add(session, space.tenant, "Jo@ACME.example", "complained")
+        if before == "suppressed domain":
+            suppression.add(session, space.tenant, "acme.example", "complained")
+        if before == "consent withdrawn":
+            suppression.set_consent(session, space.tenant, "jo@acme.example", False, "phone")
+    if before == "no address":
+        space.admin.execute("update crm.contact set email = null")
+    if before == "contact gone":
+        space.admin.execute("delete from crm.contact")
+    assert space.send() == {"finished": 1}
+    assert sink.taken == []
+    assert space.enrolments() == [("jo", "finished", reason, 1, 0)]
+    assert space.events("sequence.step_skipped", "sequence.finished") == [
+        ("sequence.step_skipped", "jo", "1", reason),
+        ("sequence.finished", "jo", "1", reason),
+    ]
+
+
+def test_a_stopped_contact_gets_no_more(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    with begin("producer", space.tenant) as session:
+        assert stop(session, space.tenant, "jo", "replied") == 1
+    assert space.send() == {}
+    assert sink.taken == []
+
+
+def test_what_is_paused_waits_with_its_reason_and_goes_on_when_resumed(space: Workspace, sink: Sink) -> None:
+    sequence = space.sequence(mail("One"))
+    space.enrol(sequence, "jo")
+    with begin("producer", space.tenant) as session:
+        sequences.set_paused(session, space.tenant, sequence, True)
+    assert space.send() == {"waiting": 1}
+    assert space.enrolments() == [("jo", "active", "sequence paused", 1, 0)]
+    assert space.one("select due_at from crm.enrolment") is None
+    with begin("producer", space.tenant) as session:
+        sequences.set_paused(session, space.tenant, sequence, False)
+    assert space.send() == {"sent": 1}
+
+
+def test_outside_its_window_a_mail_waits_for_the_contacts_morning(space: Workspace, sink: Sink) -> None:
+    never_now = Window(days=("mon",), start="00:00", end="00:01")
+    space.enrol(space.sequence(mail("One"), window=never_now), "jo", fields={"time_zone": "Asia/Tokyo"})
+    space.send()
+    local = space.one(
+        "select to_char(due_at at time zone 'Asia/Tokyo', 'Dy HH24:MI') from crm.enrolment where reason = 'outside the send window'"
+    )
+    assert local == "Mon 00:00"
+    assert sink.taken == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "sent", "reason"),
+    [
+        ("per_minute = 3", 3, "mailbox: limit of 3 a minute"),
+        ("per_day = 4", 4, "mailbox: limit of 4 a day"),
+        ("spacing_seconds = 90", 1, "mailbox: spacing"),
+    ],
+)
+def test_a_mailbox_never_sends_more_than_its_limits(space: Workspace, sink: Sink, limits: str, sent: int, reason: str) -> None:
+    space.admin.execute("update crm.mailbox set " + limits)  # noqa: S608  # the test's own text
+    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(6)))
+    assert space.send() == {"sent": sent, "waiting": 6 - sent}
+    space.due()
+    assert space.send() == {"waiting": 6 - sent}
+    assert len(sink.taken) == sent
+    assert {row[2] for row in space.enrolments() if row[1] == "active"} == {reason}
+
+
+def test_a_workspace_never_sends_more_than_its_limit(space: Workspace, sink: Sink) -> None:
+    space.admin.execute("insert into crm.sending_limit (tenant_id, per_day) values (%s, 2)", (space.tenant,))
+    space.enrol(space.sequence(mail("One")), "a", "b", "c")
+    assert space.send() == {"sent": 2, "waiting": 1}
+
+
+def test_a_4xx_is_tried_again_later_and_later(space: Workspace, sink: Sink) -> None:
+    sink.at_rcpt = lambda _: "450 4.2.1 greylisted"
+    space.enrol(space.sequence(mail("One")), "jo")
+    assert space.send() == {"deferred": 1}
+    waits = [space.one("select extract(epoch from due_at - now()) from crm.enrolment")]
+    space.due()
+    space.send()
+    waits.append(space.one("select extract(epoch from due_at - now()) from crm.enrolment"))
+    assert 50 < waits[0] <= 60 < 110 < waits[1] <= 120
+    sink.at_rcpt = lambda _: None
+    space.due()
+    assert space.send() == {"sent": 1}
+    assert len(space.events("email.deferred")) == 2
+    assert space.messages()[0][2] == "sent"
+
+
+def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(space: Workspace, sink: Sink) -> None:
+    sink.at_data = lambda _: "452 4.2.2 full" if not sink.taken and len(space.messages()) < 2 else None
+    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    for _ in range(11):
+        space.send()
+        space.due()
+    assert [row[:3] for row in space.messages()] == [("jo", 1, "bounced"), ("jo", 2, "sent")]
+    assert space.one("select count from crm.soft_bounce where address = 'jo@acme.example'") == 1
+
+
+@pytest.mark.parametrize("stage", ["at_rcpt", "at_data"])
+def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(space: Workspace, sink: Sink, stage: str) -> None:
+    setattr(sink, stage, lambda address: "550 5.1.1 no such user" if address.startswith("jo") else None)
+    space.enrol(space.sequence(mail("One"), mail()), "jo", "kim")
+    assert space.send()["bounced"] == 1
+    assert space.enrolments()[0] == ("jo", "finished", "bounced", 1, 0)
+    assert [row[1] for row in space.events("email.sent")] == ["kim", "kim"]
+    assert space.events("email.bounced") == [("email.bounced", "jo", "1", "550 5.1.1 no such user")]
+    with begin("producer", space.tenant) as session:
+        assert suppression.check(session, space.tenant, "jo@acme.example") == "bounced"
+
+
+def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Workspace, sink: Sink) -> None:
+    sink.at_data = lambda _: "554 5.7.1 looks like spam"
+    space.enrol(space.sequence(mail("One")), "jo")
+    assert space.send() == {"bounced": 1}
+    with begin("producer", space.tenant) as session:
+        assert suppression.check(session, space.tenant, "jo@acme.example") is None
+
+
+def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(space: Workspace, sink: Sink) -> None:
+    dropped: list[str] = []
+
+    def once(address: str) -> str | None:
+        dropped.append(address)
+        return "drop" if len(dropped) == 1 else None
+
+    sink.at_rcpt = once
+    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    space.send()
+    space.due()
+    space.send()
+    assert sorted(to for to, _ in sink.taken) == ["jo@acme.example", "kim@acme.example"]
+    assert len(space.events("email.sent")) == 2
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop-after"])
+def test_no_answer_after_a_whole_mail_is_unknown_and_never_sent_again(space: Workspace, sink: Sink, fault: str) -> None:
+    sink.at_data = lambda _: fault if not space.messages() or space.messages()[0][2] == "sending" else None
+    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.send()
+    space.due()
+    space.send()
+    assert [row[:3] for row in space.messages()] == [("jo", 1, "unknown"), ("jo", 2, "sent")]
+    assert [row[2] for row in space.events("email.sent")] == ["2"]
+    ((_, _, step, reason),) = space.events("sequence.step_skipped")
+    assert step == "1"
+    assert "unknown" in reason
+
+
+def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(space: Workspace, sink: Sink, free_port: int) -> None:
+    space.admin.execute("update crm.mailbox set port = 1")
+    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    assert space.send() == {"given back": 2}
+    assert [row[1] for row in space.enrolments()] == ["active", "active"]
+    append_batch(100)
+    assert space.one("select count(*) from activity.event where type = 'mailbox.paused'") == 1
+    assert space.one("select day_count from crm.mailbox") == 0
+    space.due()
+    assert space.send() == {"waiting": 2}
+    space.admin.execute("update crm.mailbox set port = %s, paused_until = now()", (sink.port,))
+    space.due()
+    assert space.send() == {"sent": 2}
+
+
+def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space: Workspace, sink: Sink) -> None:
+    from producers.sequences.chunk import take
+
+    space.enrol(space.sequence(mail("One")), "jo")
+    with begin("producer", EVERY_TENANT) as session:
+        assert len(take(session, 10).mails) == 1
+    assert space.send() == {}
+    space.due()
+    assert space.send() == {"sent": 1}
+
+
+def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:
+    from producers.sequences.chunk import take
+    from producers.sequences.send import _mark
+
+    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    with begin("producer", EVERY_TENANT) as session:
+        ((out,),) = take(session, 10).mails.values()
+    assert _mark(out)
+    space.due()
+    assert space.send() == {"waiting": 1}
+    space.admin.execute("update crm.message set sending_at = sending_at - interval '1 hour'")
+    space.due()
+    assert space.send()["unknown"] == 1
+    assert [row[:3] for row in space.messages()] == [("jo", 1, "unknown"), ("jo", 2, "sent")]
+    assert [row[2] for row in space.events("email.sent")] == ["2"]
+
+
+def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink) -> None:
+    from producers.sequences.chunk import take
+    from producers.sequences.send import _mark
+
+    space.enrol(space.sequence(mail("One")), "jo")
+    with begin("producer", EVERY_TENANT) as session:
+        ((late,),) = take(session, 10).mails.values()
+    space.due()
+    assert space.send() == {"sent": 1}
+    assert not _mark(late)
+
+
+def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(space: Workspace, sink: Sink) -> None:
+    def suppress(address: str) -> None:
+        with begin("producer", space.tenant) as session:
+            suppression.add(session, space.tenant, address, "unsubscribed")
+
+    sink.at_rcpt = suppress
+    space.enrol(space.sequence(mail("One")), "jo")
+    space.send()
+    assert sink.taken == []
+    assert space.enrolments() == [("jo", "finished", "suppressed: unsubscribed", 1, 0)]
+
+
+def test_an_enrolment_keeps_the_version_it_started_with(space: Workspace, sink: Sink) -> None:
+    sequence = space.sequence(mail("Old"))
+    space.enrol(sequence, "jo")
+    assert space.sequence(mail("New")) == sequence
+    space.enrol(sequence, "kim")
+    space.send()
+    assert {m["To"].addresses[0].username: m["Subject"] for m in sink.mails()} == {"jo": "Old", "kim": "New"}
+
+
+def test_a_template_that_lacks_a_value_sends_nothing_and_says_so(space: Workspace, sink: Sink) -> None:
+    space.enrol(space.sequence(mail("One", "Your plan is {{ contact.fields.plan }}")), "jo")
+    assert space.send() == {"skipped": 1}
+    assert sink.taken == []
+    ((_, _, _, reason),) = space.events("sequence.step_skipped")
+    assert "plan" in reason
+
+
+def test_two_workers_at_once_send_each_mail_once(space: Workspace, sink: Sink) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(40)))
+    work: Callable[[int], Any] = lambda _: send_chunk(10)  # noqa: E731  # a name for the type
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(8)))
+    assert sorted(to for to, _ in sink.taken) == sorted(f"c{n}@acme.example" for n in range(40))
+    assert len(space.events("email.sent")) == 40
