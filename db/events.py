@@ -1,5 +1,7 @@
-"""Reads of the log, as the role reader in a transaction that names the tenant. Two orders, never mixed up: `after` goes by seq, `look` by
-when things happened, the newest first. What each costs depends on the page, not on the length of the log.
+"""Reads of the log, as the role reader in a transaction that names the tenant.
+
+Two orders, never mixed up: `after` goes by seq, `look` by when things happened, the newest first. What each costs depends on the page, not
+on the length of the log.
 """
 
 from collections.abc import Mapping
@@ -17,14 +19,14 @@ from db import records
 
 LOOK = 5000  # rows read for a filter that has no index, before a page comes short
 _BENEATH_LOOK = 100_000  # keys read for all accounts beneath one, together
-_HIERARCHY = [name for name, known in CATALOGUE.items() if known.category is Category.HIERARCHY]
+HIERARCHY = [name for name, known in CATALOGUE.items() if known.category is Category.HIERARCHY]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which events a page shows: those that pass all that is given.
 
-    `types` is any of these. `beneath` is the events of the accounts beneath this one, and the changes of its own place among them. `since` is
-    included, `until` is not. `as_of` is the log as it stood when its last event had this number.
+    `types` is any of these. `beneath` is the events of the accounts beneath this one, and the changes of its own place among them.
+    `since` is included, `until` is not. `as_of` is the log as it stood when its last event had this number.
     """
 
     account: str | None = None
@@ -48,7 +50,7 @@ class Key(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """The events found, the newest first, and the key that was reached: every event that passes and is not older was found. None: the last one was."""
+    """The events found, the newest first, and the key down to which all that pass were found; None where there are no more."""
 
     events: list[RecordedEvent]
     reached: Key | None
@@ -123,7 +125,7 @@ class _Query:
                 self.values[name] = value
         if which.beneath is not None:
             accounts = [*records.beneath(session, tenant, which.beneath), which.beneath]
-            self.values |= {"beneath": which.beneath, "accounts": accounts, "hierarchy": _HIERARCHY}
+            self.values |= {"beneath": which.beneath, "accounts": accounts, "hierarchy": HIERARCHY}
             self.rest.append("account_id = any(:accounts) and (account_id <> :beneath or type = any(:hierarchy))")
         if which.types:
             self.values["types"] = sorted(set(which.types))
@@ -145,7 +147,8 @@ class _Query:
             looked = f"select {BARE} from activity.event where {self._within} {_NEWEST} limit :look"
             return f"select {_COLUMNS} from ({looked}) looked_at where {rest} limit :limit"
         row = f"select {BARE} from activity.event where tenant_id = :tenant and seq = key.n"
-        return f"select {_COLUMNS} from ({self._keys} limit :look) key (at, n) cross join lateral ({row}) e where {rest} {_NEWEST} limit :limit"
+        keys = f"({self._keys} limit :look) key (at, n)"
+        return f"select {_COLUMNS} from {keys} cross join lateral ({row}) e where {rest} {_NEWEST} limit :limit"
 
     def end(self) -> str:
         """The statement that finds the last key of those that were looked at, or nothing when there were fewer."""
@@ -188,7 +191,8 @@ with recursive down (event_id, seq, depth) as (
   select event_id, seq, 0 from activity.event where tenant_id = :tenant and event_id = :event_id
   union
   select e.event_id, e.seq, down.depth + 1 from down cross join lateral (
-    select event_id, seq from activity.event where tenant_id = :tenant and cause_id = down.event_id order by seq limit :limit) e where down.depth < :depth)
+    select event_id, seq from activity.event where tenant_id = :tenant and cause_id = down.event_id order by seq limit :limit) e
+   where down.depth < :depth)
 select seq, min(depth) as depth from (select seq, depth from down where depth > 0 limit :limit) d group by seq"""
 
 
@@ -212,14 +216,15 @@ _COUNTS = text("""
 with recursive types (name) as (
   (select type from activity.event where tenant_id = :tenant order by type limit 1)
   union all
-  select (select e.type from activity.event e where e.tenant_id = :tenant and e.type > t.name order by e.type limit 1) from types t where t.name is not null)
+  select (select e.type from activity.event e where e.tenant_id = :tenant and e.type > t.name order by e.type limit 1)
+    from types t where t.name is not null)
 select t.name, (select count(*) from (select from activity.event where tenant_id = :tenant and type = t.name limit :cap) counted) as events
   from types t where t.name is not null""")
 
 
 def counts(session: Session, tenant: int, cap: int = 10_000) -> Mapping[str, int]:
     """Return how many events there are of each type; counting ends at `cap` a type."""
-    return {name: number for name, number in session.execute(_COUNTS, {"tenant": tenant, "cap": cap})}
+    return {row.name: row.events for row in session.execute(_COUNTS, {"tenant": tenant, "cap": cap})}
 
 
 # recorded_at never runs backwards, so the number is found by halving: one probe of the key a step.

@@ -107,7 +107,7 @@ _TENANT = "select id, slug, name, created_at from crm.tenant"
 
 
 def make_tenant(session: Session, slug: str, name: str) -> Tenant:
-    """Make the workspace, with an empty log; return the one that is there where the slug is taken. `slug`: a-z, 0-9 and -, 63 at the most."""
+    """Make the workspace, with an empty log; return the one that is there where the slug is taken. `slug` is 1 to 63 of a-z, 0-9 and -."""
     session.execute(
         text("insert into crm.tenant (slug, name) values (:slug, :name) on conflict (slug) do nothing"), {"slug": slug, "name": name}
     )
@@ -161,9 +161,8 @@ def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
     after = [f"t.{column} || r.{column}" if column == "fields" else f"coalesce(r.{column}, t.{column})" for column in changing]
     sets = ", ".join(f"{column} = {value}" for column, value in zip(changing, after, strict=True))
     return (  # in the order of the key, so that two of these wait for each other and never lock each other out
-        text(
-            f"insert into {table.name} (tenant_id, {', '.join(columns)}) select :tenant, {new} from {said} order by r.{table.key} on conflict do nothing"
-        ),
+        text(f"""insert into {table.name} (tenant_id, {", ".join(columns)}) select :tenant, {new} from {said}
+                  order by r.{table.key} on conflict do nothing"""),
         text(f"""update {table.name} t set {sets}{", updated_at = clock_timestamp()" if table.stamped else ""} from {said}
                   where t.tenant_id = :tenant and t.{table.key} = r.{table.key}
                     and ({", ".join(f"t.{column}" for column in changing)}) is distinct from ({", ".join(after)})"""),

@@ -1,4 +1,4 @@
-"""Pages of the feed: the newest first, each with a cursor to the next one. A cursor is opaque, and good for the filters it was made with alone."""
+"""Pages of the feed: the newest first, each with a cursor to the next one, which is good for the filters it was made with alone."""
 
 import hashlib
 import struct
@@ -28,8 +28,8 @@ class CursorInvalid(ActivityError):
 class Page(NamedTuple):
     """A page of events, the newest first.
 
-    `cursor` leads to the next page; None says that there is none. `looked_to` is set where the page came short though there may be more: all
-    events down to this time were looked at, and the next page goes on from there.
+    `cursor` leads to the next page; None says that there is none. `looked_to` is set where the page came short though there may be more:
+    all events down to this time were looked at, and the next page goes on from there.
     """
 
     events: list[RecordedEvent]

@@ -21,6 +21,7 @@ class Done(msgspec.Struct, kw_only=True):
     records: int = 0
     rejected: int = 0
     rejects_bytes: int = 0
+    starts: dict[int, tuple[int, int]] = {}
 
 
 def file_digest(path: Path) -> str:

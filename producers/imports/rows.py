@@ -45,7 +45,11 @@ class RowFile:
         )
         self._line = 0
         self._csv = csv.reader(self._lines(), delimiter=form.delimiter, strict=True) if form.format == "csv" else None
-        self.columns = self._header() if self._csv else None
+        try:
+            self.columns = self._header() if self._csv else None
+        except ImportFailed:
+            self.close()
+            raise
 
     @property
     def position(self) -> int:
@@ -56,6 +60,10 @@ class RowFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._text.close()
         self._raw.close()
 

@@ -74,16 +74,16 @@ class Importer:
         self._append_here = append_here
         self._tell = tell
         self._by_slug: dict[str, int] = {}
-        self._starts: dict[int, tuple[int, int]] = {}  # by tenant: where its log and its refusals stood
-        if tenant is not None:
-            self._begin_with(tenant)
+        self._starts: dict[int, tuple[int, int]] = {}  # by tenant: where its log and its refusals stood when the file was begun
 
     def run(self, path: Path, folder: Path, *, wait: bool = True) -> Summary:
         """Import one file; its state and its rejects are kept in `folder`. Interrupted, the same call goes on after the last commit."""
         started = time.monotonic()
-        self._starts = {tenant: self._start(tenant) for tenant in self._starts}
         progress = Progress(folder, path, self._mapping.digest, str(self._tenant or "of the rows"))
-        done, said_before = progress.done, progress.done.said
+        done = progress.done
+        self._starts = done.starts
+        if self._tenant is not None:
+            self._begin_with(self._tenant)
         joined = Joined(self._mapping, path.parent)
         with RowFile(path, self._mapping.form) as file:
             if file.columns is not None:
@@ -102,7 +102,7 @@ class Importer:
         )
         summary.rejects_file = str(progress.rejects) if done.rejected else None
         if wait:
-            self._count(summary, done.said - said_before)
+            self._count(summary)
         summary.seconds = round(time.monotonic() - started, 3)
         return summary
 
@@ -130,7 +130,7 @@ class Importer:
             with begin("producer") as session:
                 make = self._mapping.make_tenants
                 self._by_slug[slug] = (records.make_tenant(session, slug, slug) if make else records.get_tenant(session, slug)).id
-            self._begin_with(self._by_slug[slug])
+        self._begin_with(self._by_slug[slug])
         return self._by_slug[slug]
 
     def _commit(self, made: Sequence[Made], progress: Progress) -> list[dict[str, Any]]:
@@ -171,22 +171,19 @@ class Importer:
             return backlog.waiting(session, list(self._starts), cap)
 
     def _begin_with(self, tenant: int) -> None:
-        self._starts.setdefault(tenant, self._start(tenant))
+        if tenant not in self._starts:
+            with begin("reader", tenant) as session:
+                self._starts[tenant] = (heads.head(session, tenant).seq, backlog.last_rejected(session, tenant))
 
-    @staticmethod
-    def _start(tenant: int) -> tuple[int, int]:
-        with begin("reader", tenant) as session:
-            return heads.head(session, tenant).seq, backlog.last_rejected(session, tenant)
-
-    def _count(self, summary: Summary, said: int) -> None:
-        """Count what the log took of what was said in this run, and what it refused; the rest it had already."""
+    def _count(self, summary: Summary) -> None:
+        """Count what the log took of what was said, and what it refused; the rest it had already."""
         summary.appended = summary.refused = 0
         for tenant, (seq, rejected) in self._starts.items():
             with begin("reader", tenant) as session:
                 appended, refused = backlog.outcome(session, tenant, self._mapping.source, seq, rejected)
             summary.appended += appended
             summary.refused += refused
-        summary.duplicates = said - summary.appended - summary.refused
+        summary.duplicates = summary.said - summary.appended - summary.refused
 
 
 def _chunks(file: RowFile, done: int) -> Iterator[Sequence[Numbered]]:
