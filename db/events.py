@@ -56,8 +56,10 @@ class Looked(NamedTuple):
     reached: Key | None
 
 
-BARE = "tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, "
+BARE = (
+    "tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, "
     "account_id, contact_id, record_type, record_id, cause_id, payload"
+)
 _COLUMNS = f"{BARE}::text"
 _COLUMN_OF = {"contact": "contact_id", "account": "account_id", "actor": "actor", "source": "source"} | {
     name: name for name in ("record_type", "record_id")
