@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import events, health, problems, session, writing
+from api import events, health, problems, session, stream, tracking, writing
 from api.encoding import SCHEMAS
+from api.hub import Hub
 from api.page import Page
 from api.requests import Requests
 
-ROUTERS = (problems.router, health.router, events.router, writing.router, session.router)
+ROUTERS = (problems.router, health.router, events.router, writing.router, stream.router, session.router, tracking.router)
 
 
 def create_app() -> FastAPI:
@@ -28,7 +29,9 @@ def create_app() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.hub = Hub()
     yield
+    await app.state.hub.stop()
 
 
 def _describe(app: FastAPI) -> None:

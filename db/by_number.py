@@ -7,12 +7,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from activity.catalogue import CATALOGUE, Category
 from activity.event import RecordedEvent
 from db import records
-from db.events import BARE, LOOK, Filter, Key, recorded
+from db.events import BARE, HIERARCHY, LOOK, Filter, Key, recorded
 
-_HIERARCHY = [name for name, known in CATALOGUE.items() if known.category is Category.HIERARCHY]
 _PLAIN = {
     "account": "account_id",
     "contact": "contact_id",
@@ -86,7 +84,7 @@ def conditions(session: Session, tenant: int, which: Filter) -> tuple[str, dict[
             values[name] = value
     if which.beneath is not None:
         said.append("(account_id = any(:accounts) or (account_id = :beneath and type = any(:hierarchy)))")
-        values |= {"beneath": which.beneath, "accounts": records.beneath(session, tenant, which.beneath), "hierarchy": _HIERARCHY}
+        values |= {"beneath": which.beneath, "accounts": records.beneath(session, tenant, which.beneath), "hierarchy": HIERARCHY}
     return " and ".join(said) or "true", values
 
 
