@@ -1,26 +1,24 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
+import { Arrivals } from './arrivals.js';
 import { Client, type TokenSource } from './client.js';
 import { compose, type Composing } from './compose.js';
 import type { Context } from './context.js';
 import { Drafts } from './drafts.js';
-import { matches, readFilters, writeFilters, type Filters } from './filters.js';
+import { readFilters, writeFilters, type Filters } from './filters.js';
 import { fold, type Row } from './fold.js';
 import { icon, sprite } from './icons.js';
 import { FeedKeys } from './feed-keys.js';
-import { eventUrl } from './links.js';
+import { eventUrl, firstEvent } from './links.js';
 import { draftRows, list } from './list.js';
-import { Live, principalOf } from './live.js';
 import { FeedModel } from './model.js';
 import './panel.js';
 import { parsePosition } from './position.js';
 import { preferences, seenBefore, setPreferences, setSeen } from './remembered.js';
-import { isReading, keepPlace, topRow } from './reading.js';
 import type { StreamStatus } from './stream.js';
 import { styles } from './styles.js';
 import { knownZone } from './time.js';
 import { chips, filterForm, keyHelp, liveStatus, settingsForm, tabs, tools, type Opened, type Preferences } from './toolbar.js';
-import type { FeedEvent } from './wire.js';
 import { dateLocale, knownLocale, wordsFor, type Tab } from './words.js';
 
 const CONFIGURES = ['src', 'locale', 'token', 'account', 'contact'] as const;
@@ -57,7 +55,7 @@ export class ActivityFeed extends LitElement {
 
   @state() openId: string | undefined;
   @state() current: string | undefined;
-  @state() private status: StreamStatus = 'connecting';
+  @state() status: StreamStatus = 'connecting';
   @state() private expanded: ReadonlySet<string> = new Set();
   @state() private opened: Opened | undefined;
   @state() private composing: Composing | undefined;
@@ -69,14 +67,12 @@ export class ActivityFeed extends LitElement {
   model!: FeedModel;
   rows: readonly Row[] = [];
   #client!: Client;
-  #live: Live | undefined;
+  #arrivals: Arrivals | undefined;
   #drafts: Drafts | undefined;
   #keys = new FeedKeys(this);
   #clock: ReturnType<typeof setInterval> | undefined;
   #lastSeen = 0;
   #folded: unknown[] = [];
-  #asked = new Set<string>();
-  #catchingUp: ReturnType<typeof setTimeout> | undefined;
   readonly #sizes = new ResizeObserver(([entry]) => (this.isWide = entry!.contentRect.width >= WIDE));
   readonly #ends = new IntersectionObserver((all) => all.some((one) => one.isIntersecting) && void this.model.more(), { rootMargin: '600px' });
 
@@ -157,28 +153,19 @@ export class ActivityFeed extends LitElement {
     const client = (this.#client = new Client(this.src.replace(/\/$/, ''), this.token, knownLocale(this.locale)));
     client.csrf = this.csrf;
     this.model = new FeedModel(client, changed);
+    this.#arrivals = new Arrivals(this, client);
     this.#drafts = new Drafts(client, `activity drafts ${this.src}`, changed, (id) => this.#written(id));
     this.#lastSeen = seenBefore(this.#scope);
-    const query = new URLSearchParams(this.address ? location.search : '');
-    const filters: Filters = { ...readFilters(query), ...(this.account && { account: this.account }), ...(this.contact && { contact: this.contact }) };
-    if (!this.address) filters.tab = this.tab;
-    this.openId = query.get('event') ?? undefined;
-    await this.#load(filters, this.openId);
-    if (client !== this.#client || !this.isConnected) return;
-    this.#live = new Live(client, await principalOf(client), {
-      events: (events) => this.#receive(events),
-      status: (status) => (this.status = status),
-      gap: () => void this.#catchUp(),
-      reset: () => void this.#reload(),
-    });
-    this.#live.start(this.model.position);
+    const { filters, open } = this.#asked();
+    this.openId = open;
+    await this.#load(filters, open);
+    if (client !== this.#client) return;
+    await this.#arrivals.start(this.model.position);
   }
 
   #end(): void {
-    this.#live?.close();
-    this.#live = undefined;
+    this.#arrivals?.close();
     this.#drafts?.close();
-    clearTimeout(this.#catchingUp);
   }
 
   async #load(filters: Filters, around?: string): Promise<void> {
@@ -187,58 +174,28 @@ export class ActivityFeed extends LitElement {
     if (around && this.model.phase === 'ready') await this.#keys.reveal(around);
   }
 
-  async #reload(): Promise<void> {
+  async reload(): Promise<void> {
     await this.#load(this.model.filters);
     this.say(this.context.words.reloaded);
   }
 
+  /** What the page's address and the attributes ask for. */
+  #asked(): { filters: Filters; open: string | undefined } {
+    const query = new URLSearchParams(this.address ? location.search : { tab: this.tab });
+    const about = { ...(this.account && { account: this.account }), ...(this.contact && { contact: this.contact }) };
+    return { filters: { ...readFilters(query), ...about }, open: query.get('event') ?? undefined };
+  }
+
   readonly #readAddress = () => {
     if (!this.address) return;
-    const query = new URLSearchParams(location.search);
-    const open = query.get('event') ?? undefined;
-    const filters = { ...readFilters(query), ...(this.account && { account: this.account }), ...(this.contact && { contact: this.contact }) };
+    const { filters, open } = this.#asked();
     if (String(writeFilters(filters)) !== String(writeFilters(this.model.filters))) void this.#load(filters, open);
     if (this.openId && !open) void this.#keys.focusRow(this.openId);
     this.openId = open;
   };
 
-  #receive(events: readonly FeedEvent[]): void {
-    if (this.model.filters.tab === 'hierarchy') return this.#catchUpSoon();
-    const ours = events.filter((event) => matches(event, this.model.filters));
-    if (ours.length) void keepPlace(this.list, () => (this.model.receive(ours, this.#reader()), this.updateComplete));
-    this.#announce();
-    void this.#nameThem(ours);
-  }
-
-  #reader() {
-    const { list } = this;
-    const top = list && topRow(list)?.dataset.id;
-    const focused = (this.renderRoot as ShadowRoot).activeElement;
-    return { isReading: !!list && isReading(list, focused), topEvent: this.model.events.find((event) => event.event_id === top) };
-  }
-
-  #catchUpSoon(): void {
-    this.#catchingUp ??= setTimeout(() => ((this.#catchingUp = undefined), void this.#catchUp()), 1000);
-  }
-
-  async #catchUp(): Promise<void> {
-    await keepPlace(this.list, async () => (await this.model.catchUp(() => this.#reader()), await this.updateComplete));
-    this.#announce();
-  }
-
-  /** Ask once for the names of accounts and contacts that a live event is the first to mention. */
-  async #nameThem(events: readonly FeedEvent[]): Promise<void> {
-    const accounts = events.filter((event) => event.account_id && !event.account_name).map((event) => `account ${event.account_id}`);
-    const contacts = events.filter((event) => event.contact_id && !event.contact_name).map((event) => `contact ${event.contact_id}`);
-    const unknown = [...new Set([...accounts, ...contacts])].filter((one) => !this.#asked.has(one)).slice(0, 20);
-    if (!unknown.length) return;
-    for (const one of unknown) this.#asked.add(one);
-    const ask = (one: string) => (one.startsWith('account ') ? this.#client.account(one.slice(8)) : this.#client.contact(one.slice(8)));
-    await Promise.allSettled(unknown.map(ask)); // one without a record keeps its id
-    this.model.redress();
-  }
-
-  #announce(): void {
+  /** Tell those who listen, not too often. */
+  announce(): void {
     const n = this.model.pending.length;
     if (!n || this.announced) return;
     this.announced = this.context.words.newEvents(n);
@@ -247,7 +204,7 @@ export class ActivityFeed extends LitElement {
 
   async #written(id: string): Promise<void> {
     const { event } = await this.#client.detail(id);
-    await keepPlace(this.list, () => (this.model.insertOwn(event), this.updateComplete));
+    await this.#arrivals?.keepingPlace(() => this.model.insertOwn(event));
   }
 
   #fold(): void {
@@ -380,7 +337,7 @@ export class ActivityFeed extends LitElement {
           open: this.openId,
           expanded: this.expanded,
           lastSeen: this.#lastSeen,
-          curl: this.#curl(),
+          curl: firstEvent(this.src, this.account),
           toggle: (id) => (this.expanded = this.expanded.has(id) ? new Set([...this.expanded].filter((one) => one !== id)) : new Set([...this.expanded, id])),
           retry: () => void this.#load(this.model.filters),
           more: () => void this.model.more(),
@@ -389,12 +346,6 @@ export class ActivityFeed extends LitElement {
         context,
       )}
     </div>`;
-  }
-
-  #curl(): string {
-    const event = { type: 'note.added', account_id: this.account || 'acme', payload: { text: 'Hello' } };
-    const url = new URL(`${this.src.replace(/\/$/, '')}/events`, location.href).href;
-    return `curl ${url} \\\n  -H "Authorization: Bearer $KEY" --json \\\n  '${JSON.stringify(event)}'`;
   }
 }
 

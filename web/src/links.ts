@@ -31,3 +31,10 @@ export function actorName(actor: string): string {
 
 export const accountLabel = (event: FeedEvent) => event.account_name || event.account_id;
 export const contactLabel = (event: FeedEvent) => event.contact_name || event.contact_id;
+
+/** The command that sends a first event. */
+export function firstEvent(src: string, account: string): string {
+  const event = { type: 'note.added', account_id: account || 'acme', payload: { text: 'Hello' } };
+  const url = new URL(`${src.replace(/\/$/, '')}/events`, location.href).href;
+  return `curl ${url} \\\n  -H "Authorization: Bearer $KEY" --json \\\n  '${JSON.stringify(event)}'`;
+}

@@ -1,0 +1,83 @@
+import type { Client } from './client.js';
+import type { ActivityFeed } from './feed.js';
+import { matches } from './filters.js';
+import { Live, principalOf, type LiveHandlers } from './live.js';
+import type { Reader } from './model.js';
+import { isReading, keepPlace, topRow } from './reading.js';
+import type { StreamStatus } from './stream.js';
+import type { FeedEvent } from './wire.js';
+
+const ASKED_AT_ONCE = 20;
+
+/** What arrives live, brought into a feed without moving what is read. */
+export class Arrivals implements LiveHandlers {
+  #live: Live | undefined;
+  #isClosed = false;
+  #asked = new Set<string>();
+  #catchingUp: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly feed: ActivityFeed,
+    private readonly client: Client,
+  ) {}
+
+  async start(after: string | undefined): Promise<void> {
+    const principal = await principalOf(this.client);
+    if (this.#isClosed) return;
+    this.#live = new Live(this.client, principal, this);
+    this.#live.start(after);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#live?.close();
+    clearTimeout(this.#catchingUp);
+  }
+
+  status(status: StreamStatus): void {
+    this.feed.status = status;
+  }
+
+  events(events: readonly FeedEvent[]): void {
+    const { model } = this.feed;
+    if (model.filters.tab === 'hierarchy') this.#catchingUp ??= setTimeout(() => this.gap(), 1000);
+    const ours = events.filter((event) => matches(event, model.filters));
+    if (!ours.length) return;
+    void this.keepingPlace(() => model.receive(ours, this.#reader()));
+    void this.#nameThem(ours);
+  }
+
+  gap(): void {
+    this.#catchingUp = undefined;
+    void this.keepingPlace(() => this.feed.model.catchUp(() => this.#reader()));
+  }
+
+  reset(): void {
+    void this.feed.reload();
+  }
+
+  /** Change the list without moving what is read. */
+  async keepingPlace(change: () => unknown): Promise<void> {
+    await keepPlace(this.feed.list, async () => (await change(), await this.feed.updateComplete));
+    this.feed.announce();
+  }
+
+  #reader(): Reader {
+    const { list, model } = this.feed;
+    const top = list && topRow(list)?.dataset.id;
+    const focused = (this.feed.renderRoot as ShadowRoot).activeElement;
+    return { isReading: !!list && isReading(list, focused), topEvent: model.events.find((event) => event.event_id === top) };
+  }
+
+  /** Ask once for the names of accounts and contacts that a live event is the first to mention. */
+  async #nameThem(events: readonly FeedEvent[]): Promise<void> {
+    const accounts = events.filter((event) => event.account_id && !event.account_name).map((event) => `account ${event.account_id}`);
+    const contacts = events.filter((event) => event.contact_id && !event.contact_name).map((event) => `contact ${event.contact_id}`);
+    const unknown = [...new Set([...accounts, ...contacts])].filter((one) => !this.#asked.has(one)).slice(0, ASKED_AT_ONCE);
+    if (!unknown.length) return;
+    for (const one of unknown) this.#asked.add(one);
+    const ask = (one: string) => (one.startsWith('account ') ? this.client.account(one.slice(8)) : this.client.contact(one.slice(8)));
+    await Promise.allSettled(unknown.map(ask)); // one without a record keeps its id
+    this.feed.model.redress();
+  }
+}
