@@ -89,3 +89,16 @@ def latest(session: Session, tenant: int, kind: str, record_id: str) -> Row[Any]
         "select pass_id, provider, ended_at from crm.enrichment_latest where tenant_id = :tenant and kind = :kind and record_id = :record"
     )
     return session.execute(query, {"tenant": tenant, "kind": kind, "record": record_id}).one_or_none()
+
+
+_READ = {
+    kind: text(f"""
+select a.fields || jsonb_strip_nulls(jsonb_build_object({_object(kind)})) from crm.{kind} a where tenant_id = :tenant and id = :record""")
+    for kind in COLUMNS
+}
+
+
+def read(session: Session, kind: str, tenant: int, record_id: str) -> dict[str, Any] | None:
+    """Return a record's values by field, None where there is no such record."""
+    found: dict[str, Any] | None = session.execute(_READ[kind], {"tenant": tenant, "record": record_id}).scalar_one_or_none()
+    return found

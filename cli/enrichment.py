@@ -1,0 +1,91 @@
+"""`activity enrich`: ask for passes, and see what they cost and how the providers are doing."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from activity.errors import ActivityError
+
+Kind = Literal["account", "contact"]
+Tenant = Annotated[str, typer.Option("--tenant", help="The workspace: its slug or id.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+enrichment = typer.Typer(no_args_is_help=True, help="What enrichment costs, and how its providers are doing.")
+
+
+def enrich(
+    tenant: Tenant,
+    records: Annotated[list[str] | None, typer.Argument(help="Ids of accounts, or of contacts with --kind contact.")] = None,
+    kind: Annotated[Kind, typer.Option(help="What the ids are of.")] = "account",
+    field: Annotated[list[str] | None, typer.Option(help="A wanted field; may be repeated. Default: all that are configured.")] = None,
+    ids_file: Annotated[
+        Path | None, typer.Option("--file", help="A file with one id a line; many passes wait behind the urgent ones.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who asks: an e-mail address.")] = "system",
+    json: Json = False,
+) -> None:
+    """Ask for a pass over each record; one that is in flight already is joined."""
+    import msgspec
+
+    from activity.settings import settings
+    from db.engine import begin
+    from db.records import get_tenant
+    from producers.enrichment import Priority, ask_all
+
+    settings().required("database_url")
+    ids = [*(records or []), *(_lines(ids_file) if ids_file else [])]
+    if not ids:
+        raise ActivityError("name the records to enrich, or give --file")
+    with begin("producer") as session:
+        number = get_tenant(session, tenant).id
+    with begin("producer", number) as session:
+        asked = ask_all(session, number, kind, ids, field, priority=Priority.IMPORT if ids_file else Priority.NOW, by=by)
+    typer.echo(msgspec.json.encode(asked).decode() if json else f"{len(asked)} passes asked for")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ActivityError(f"{path}: {error}") from None
+
+
+@enrichment.command()
+def providers(json: Json = False) -> None:
+    """Show how each provider is doing, and whether its circuit breaker is open."""
+    import msgspec
+
+    from db import enrichment_ledger as ledger
+    from db.engine import begin
+
+    with begin("reader") as session:
+        rows = [dict(row._mapping) for row in ledger.providers(session)]
+    if json:
+        typer.echo(msgspec.json.encode(rows).decode())
+        return
+    for row in rows:
+        state = f"open until {row['open_until']:%H:%M:%S}" if row["open_until"] else "closed"
+        typer.echo(f"{row['name']:<20} {state:<20} {row['failures']} failures in a row  {row['reason'] or ''}")
+
+
+@enrichment.command()
+def spend(tenant: Tenant, json: Json = False) -> None:
+    """Show what a workspace has spent on enrichment this month."""
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from db import enrichment_ledger as ledger
+    from db.engine import begin
+    from db.records import get_tenant
+    from producers.enrichment.configuration import configuration
+
+    with begin("producer") as session:
+        found = get_tenant(session, tenant)
+    with begin("reader", found.id) as session:
+        row = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
+    config = configuration()
+    figures = {"spent": 0, "reserved": 0, "calls": 0, "repeats": 0} | (dict(row._mapping) if row else {})
+    figures |= {"budget": config.budget.of(found.slug), "currency": config.currency}
+    typer.echo(msgspec.json.encode(figures).decode() if json else ", ".join(f"{name} {value}" for name, value in figures.items()))
