@@ -146,7 +146,8 @@ def _name(text: str) -> str:
 
 
 def _one_line(text: str, longest: int) -> str:
-    return " ".join(_UNPRINTABLE.sub(" ", text).split())[:longest].strip()
+    # The email package decodes encoded words in a value, and line ends hidden in them would begin a header of the contact's own.
+    return " ".join(_UNPRINTABLE.sub(" ", text).replace("=?", "= ?").split())[:longest].strip()
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,99 @@
+"""What the links in mails lead to: the pixel, the tracked links, and the page to unsubscribe. Open to anybody who holds a token of ours."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from html import escape
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.exc import OperationalError
+
+from activity.errors import SettingMissing
+from producers import engagement
+from producers.engagement import Visit
+from producers.tracking import Kind, Target, TokenInvalid, verify
+
+log = structlog.get_logger()
+router = APIRouter(include_in_schema=False)
+
+_PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_NEVER_STORED = {"cache-control": "no-store, private", "x-robots-tag": "noindex"}
+_PAGE_HEADERS = {
+    **_NEVER_STORED,
+    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
+<body><main><h1>{title}</h1>{body}</main></body></html>
+"""
+
+
+@router.api_route("/t/o/{token}", methods=["GET", "HEAD"])
+def pixel(token: str, request: Request) -> Response:
+    """Answer with the invisible image, whatever the token, and keep that a mail was opened."""
+    target = _target("o", token)
+    if target is not None:
+        _kept("email.opened", lambda: engagement.opened(target, _visit(request)))
+    return Response(_PIXEL, media_type="image/gif", headers=_NEVER_STORED)
+
+
+@router.api_route("/t/c/{token}", methods=["GET", "HEAD"])
+def link(token: str, request: Request) -> Response:
+    """Lead on to the target that we signed, and nowhere else, and keep that it was followed."""
+    target = _target("c", token)
+    if target is None or not target.url:
+        return _page(404, "This link is not valid", "<p>It was cut, changed, or is too old.</p>")
+    _kept("email.clicked", lambda: engagement.clicked(target, _visit(request)))
+    return RedirectResponse(target.url, 302, headers={**_NEVER_STORED, "referrer-policy": "no-referrer"})
+
+
+@router.get("/u/{token}")
+def ask(token: str) -> Response:
+    """Show a button: following a link unsubscribes nobody, since scanners follow links too."""
+    target = _target("u", token)
+    address = None if target is None else engagement.recipient(target)
+    if address is None:
+        return _unknown()
+    button = '<form method="post"><button type="submit">Unsubscribe</button></form>'
+    return _page(200, "Unsubscribe", f"<p>No more e-mail to <b>{escape(address)}</b>?</p>{button}")
+
+
+@router.post("/u/{token}")
+def unsubscribe(token: str, request: Request) -> Response:
+    """Unsubscribe, for the button and for mail programs (RFC 8058); a repeat changes nothing."""
+    target = _target("u", token)
+    one_click = not request.headers.get("referer") and not request.headers.get("origin")
+    address = None if target is None else engagement.unsubscribe(target, "one-click" if one_click else "link")
+    if address is None:
+        return _unknown()
+    return _page(200, "Unsubscribed", f"<p><b>{escape(address)}</b> gets no more e-mail from us.</p>")
+
+
+def _unknown() -> Response:
+    return _page(
+        404, "This link is not valid", "<p>It was cut, changed, or is too old. Please answer the e-mail with the word unsubscribe.</p>"
+    )
+
+
+def _target(kind: Kind, token: str) -> Target | None:
+    try:
+        return verify(kind, token)
+    except (TokenInvalid, SettingMissing):
+        return None
+
+
+def _kept(kind: str, keep: Callable[[], bool]) -> None:
+    """Keep what happened; while the database is away the recipient is served all the same, and the log says what was lost."""
+    try:
+        keep()
+    except OperationalError:
+        log.error("visit_lost", type=kind)
+
+
+def _visit(request: Request) -> Visit:
+    return Visit(request.headers.get("user-agent", ""), request.headers.get("referer", ""), request.method)
+
+
+def _page(status: int, title: str, body: str) -> Response:
+    return HTMLResponse(_PAGE.format(title=title, body=body), status, headers=_PAGE_HEADERS)
