@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, dev, enrichment, imports, keys, playbooks, processes, serve, tenants
+from cli import audit, bench, demo, dev, enrichment, imports, keys, playbooks, processes, serve, sources, tenants
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -58,8 +58,11 @@ app.command()(audit.checkpoint)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="key")
+app.add_typer(sources.sources, name="source")
+app.command()(sources.classify)
 app.command("import")(imports.import_)
 app.add_typer(tenants.tenants, name="tenant")
 app.add_typer(playbooks.playbooks, name="playbook")
 app.command()(enrichment.enrich)
 app.add_typer(enrichment.enrichment, name="enrichment")
+app.command()(demo.demo)

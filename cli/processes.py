@@ -20,6 +20,7 @@ def processes() -> list[Child]:
         Child("producers", _worker("producers", "sequences,enrichment,playbooks,default", "--pool=prefork", "--concurrency=2")),
         Child("beat", _celery("beat", f"--schedule={_data_dir() / 'beat'}")),
         Child("flower", _celery("flower", f"--conf={FLOWER_CONFIG}")),
+        Child("demo", (sys.executable, "-m", "cli.demo", "--live")),
     ]
 
 
