@@ -148,7 +148,6 @@ def standing(caller: Reader) -> Response:
     """Say what enrichment has cost this month, and how each provider is doing."""
     month = datetime.now(UTC).date().replace(day=1)
     with begin("reader", caller.tenant) as session:
-        row = ledger.spend(session, caller.tenant, month)
+        spent = ledger.spend(session, caller.tenant, month)
         health = [ProviderHealth(one.name, one.failures, one.open_until, one.reason, one.failed_at) for one in ledger.providers(session)]
-    spent, reserved, calls, repeats = row.tuple() if row else (Decimal(0), Decimal(0), 0, 0)
-    return json_response(Standing(f"{month:%Y-%m}", spent, reserved, calls, repeats, health))
+    return json_response(Standing(f"{month:%Y-%m}", spent.spent, spent.reserved, spent.calls, spent.repeats, health))

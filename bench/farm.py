@@ -1,6 +1,7 @@
 """A provider farm on 127.0.0.1 that misbehaves on purpose, and counts what it answered: `python -m bench.farm` runs it as a process.
 
-GET /<provider>/lookup?domain=<domain>  the answer or a fault: domain, provider and how often it asked decide
+GET /<provider>/lookup?domain=<domain>  the answer or a fault: domain, provider and how often it asked decide;
+                                        a domain such as html.acme.example always gets that fault
 GET /counts                             {"answered", "asked", "distinct"}: full good answers, requests, different answers
 """
 
@@ -56,6 +57,9 @@ class State:
         asyncio.get_running_loop().call_later(self.delay_s, self._answer, transport, key, domain, fault)
 
     def _fault(self, key: str) -> str | None:
+        forced = key.split(":")[1].split(".")[0]
+        if forced in FAULTS:
+            return forced
         dice = zlib.crc32(key.encode()) / 2**32
         return FAULTS[int(dice / self.faults * len(FAULTS))] if dice < self.faults else None
 
@@ -64,6 +68,9 @@ class State:
             return
         if fault is None:
             self.answered[key] += 1  # counted as it is sent: who does not hear it is charged all the same
+            if domain.startswith("unknown."):
+                _send(transport, "404 Not Found", b"{}")
+                return
             number = zlib.crc32(domain.encode()) % 5000
             _say(transport, {"company": {"industry": f"industry {number % 40}", "employees": number}, "score": 0.9})
         else:

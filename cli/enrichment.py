@@ -84,8 +84,7 @@ def spend(tenant: Tenant, json: Json = False) -> None:
     with begin("producer") as session:
         found = get_tenant(session, tenant)
     with begin("reader", found.id) as session:
-        row = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
+        spent = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
     config = configuration()
-    figures = {"spent": 0, "reserved": 0, "calls": 0, "repeats": 0} | (dict(row._mapping) if row else {})
-    figures |= {"budget": config.budget.of(found.slug), "currency": config.currency}
+    figures = {**spent._asdict(), "budget": config.budget.of(found.slug), "currency": config.currency}
     typer.echo(msgspec.json.encode(figures).decode() if json else ", ".join(f"{name} {value}" for name, value in figures.items()))

@@ -96,10 +96,20 @@ def committed(session: Session, tenants: Sequence[int], month: date) -> dict[int
     return {row.tenant_id: row.total for row in session.execute(query, {"tenants": list(tenants), "month": month})}
 
 
-def spend(session: Session, tenant: int, month: date) -> Row[Any] | None:
-    """Return a tenant's month: reserved, spent, calls, repeats."""
-    query = text("select reserved, spent, calls, repeats from crm.enrichment_spend where tenant_id = :tenant and month = :month")
-    return session.execute(query, {"tenant": tenant, "month": month}).one_or_none()
+class Month(NamedTuple):
+    """What a tenant's month has cost by now."""
+
+    spent: Decimal = Decimal(0)
+    reserved: Decimal = Decimal(0)
+    calls: int = 0
+    repeats: int = 0
+
+
+def spend(session: Session, tenant: int, month: date) -> Month:
+    """Return a tenant's month."""
+    query = text("select spent, reserved, calls, repeats from crm.enrichment_spend where tenant_id = :tenant and month = :month")
+    row = session.execute(query, {"tenant": tenant, "month": month}).one_or_none()
+    return Month(*row) if row else Month()
 
 
 class Cached(NamedTuple):
