@@ -69,7 +69,8 @@ def _verdict(message: Message, visit: Visit) -> dict[str, Any]:
     since = None if message.sent_at is None else (datetime.now(UTC) - message.sent_at).total_seconds()
     verdict = classify(visit.user_agent, seconds_since_delivery=since, method=visit.method, referrer=visit.referrer or None)
     agent = "".join(character if character.isprintable() else " " for character in visit.user_agent)
-    return {"machine": verdict.machine, "machine_rule": verdict.rule, "user_agent": agent[:_LONGEST_AGENT]}
+    evidence = {"method": visit.method, "seconds_since_delivery": since}  # what a later verdict needs
+    return {"machine": verdict.machine, "machine_rule": verdict.rule, "user_agent": agent[:_LONGEST_AGENT], **evidence}
 
 
 def _event(kind: str, message: Message, more: dict[str, Any], said_as: UUID | None = None) -> Event:

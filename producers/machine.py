@@ -1,4 +1,4 @@
-"""Tell a machine's open or click from a person's. Nothing is dropped on the strength of it: the verdict travels with the event, and can be judged anew."""
+"""Tell a machine's open or click from a person's. Nothing is dropped for it: the verdict is in the event, and can be judged anew."""
 
 import re
 from typing import NamedTuple
@@ -25,14 +25,16 @@ class Verdict(NamedTuple):
 _MACHINE = re.compile(
     r"(?<!cu)bot\b|(?<!cu)bot[/_-]|crawl|spider|scann|preview|pre-?fetch|link.?(expand|check|resolv)|url.?(defen[cs]e|protect|scan|inspect)"
     r"|safe.?links|safe.?browsing|security|threat|phish|antivirus|sandbox|monitor|validator|headless|phantomjs|selenium|puppeteer|playwright"
-    r"|barracuda|mimecast|proofpoint|fireeye|trellix|kaspersky|symantec|messagelabs|ironport|trend ?micro|forcepoint|sophos|bitdefender|cloudflare"
+    r"|barracuda|mimecast|proofpoint|fireeye|trellix|kaspersky|symantec|messagelabs|ironport|trend ?micro|forcepoint|sophos|bitdefender"
+    r"|cloudflare"
     r"|virustotal|zscaler|checkpoint|avanan|cofense|\+https?://|[\w.]+@[\w-]+\.[a-z]"
     r"|^(curl|wget|python|java|go-http|libwww|axios|node|got|okhttp|apache-http|http|ruby|perl|php|guzzle|postman|insomnia|scrapy|aiohttp|httpx)\b",
     re.IGNORECASE,
 )
 _IMAGE_PROXY = re.compile(r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|OutlookImageProxy|DuckDuckGo Email", re.IGNORECASE)
 _SCANNING_REFERRER = re.compile(
-    r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)|mimecast(protect)?\.com|linkprotect\.cudasvc\.com)\b", re.IGNORECASE
+    r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)|mimecast(protect)?\.com|linkprotect\.cudasvc\.com)\b",
+    re.IGNORECASE,
 )
 _PERSON = re.compile(r"^(Mozilla/\d|Opera/|Dalvik/|Mail/|Safari/?\d|Microsoft Office|Outlook|Thunderbird)|CFNetwork/", re.IGNORECASE)
 _PRIVACY_PROXY = "Mozilla/5.0"  # all that Apple's Mail Privacy Protection says; it fetches every mail, read or not

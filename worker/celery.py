@@ -16,6 +16,7 @@ app = Celery(
         "worker.announce",
         "producers.enrichment.run",
         "producers.enrichment.tasks",
+        "producers.mailbox_poller",
         "producers.playbooks.tasks",
         "producers.sequences.task",
     ],

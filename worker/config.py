@@ -47,6 +47,7 @@ SWEEPS = {
     "enrichment.signals": 1.0,
     "enrichment.schedule": 60.0,
     "sequence.send": 1.0,
+    "webhook.poll": 5.0,
     "playbook.start": 1.0,
     "playbook.advance": 1.0,
     "playbook.schedule": 5.0,

@@ -87,11 +87,22 @@ class EmailAutoReplied(EmailReplied, frozen=True, kw_only=True):
     back_at: Annotated[Moment | None, Meta(description="When the person is back, where the answer says so")] = None
 
 
+class EmailReceived(EmailReplied, frozen=True, kw_only=True):
+    """A person wrote, and not in answer to an e-mail that is known."""
+
+
 class EmailUnsubscribed(Email, frozen=True, kw_only=True):
     """A recipient asked for no more e-mail."""
 
     method: Annotated[Name | None, Meta(description="How: link, one-click, reply, provider")] = None
     list_name: Annotated[Name | None, Meta(description="The list that was left; absent when it is all of them")] = None
+
+
+class EmailSubscribed(Email, frozen=True, kw_only=True):
+    """A recipient wants e-mail again."""
+
+    method: Annotated[Name | None, Meta(description="How: link, provider")] = None
+    list_name: Annotated[Name | None, Meta(description="The list that was joined; absent when it is all of them")] = None
 
 
 class EmailComplained(Email, frozen=True, kw_only=True):
@@ -217,7 +228,18 @@ TYPES = (
         excerpt="I am away.",
         back_at="2026-12-01T08:00:00Z",
     ),
+    _email(
+        "email.received",
+        EmailReceived,
+        "inbox",
+        Tone.BLUE,
+        "Email received",
+        from_address="jo.park@acme.example",
+        from_name="Jo Park",
+        excerpt="Do you ship to Norway?",
+    ),
     _email("email.unsubscribed", EmailUnsubscribed, "mail-minus", Tone.AMBER, "Unsubscribed", method="link", list_name="Newsletter"),
+    _email("email.subscribed", EmailSubscribed, "mail-plus", Tone.GREEN, "Subscribed again", method="provider", list_name="Newsletter"),
     _email("email.complained", EmailComplained, "mail-warning", Tone.RED, "Spam complaint", feedback_type="abuse"),
     _email("email.rejected", EmailRejected, "ban", Tone.RED, "Email not sent", reason="on the suppression list"),
     EventType(

@@ -11,6 +11,8 @@ _V1 = {
     "email.bounced": "could not deliver [“{subject}”|an email][ to {recipient}][ ({bounce_type:=bounce})][: {reason}|: {status}]",
     "email.replied": "received a reply[ from {from_name}| from {from_address}][ to “{subject}”][: {excerpt}]",
     "email.auto_replied": "received an automatic reply[ from {from_name}| from {from_address}][ to “{subject}”][, back {back_at:when}]",
+    "email.received": "received an email[ from {from_name}| from {from_address}][ about “{subject}”][: {excerpt}]",
+    "email.subscribed": "subscribed [{recipient}|a recipient] again[ to {list_name}][ ({method})]",
     "email.unsubscribed": "unsubscribed [{recipient}|a recipient][ from {list_name}][ ({method})]",
     "email.complained": "reported [“{subject}”|an email] as spam",
     "email.rejected": "did not send [“{subject}”|an email][ to {recipient}][: {reason}]",

@@ -13,6 +13,8 @@ _V1 = {
     "email.auto_replied": (
         "hat eine automatische Antwort[ von {from_name}| von {from_address}][ auf „{subject}“] erhalten[, zurück am {back_at:when}]"
     ),
+    "email.received": "hat eine E-Mail[ von {from_name}| von {from_address}][ zu „{subject}“] erhalten[: {excerpt}]",
+    "email.subscribed": "hat [{recipient}|einen Empfänger] wieder angemeldet[ für {list_name}][ ({method})]",
     "email.unsubscribed": "hat [{recipient}|einen Empfänger][ von {list_name}] abgemeldet[ ({method})]",
     "email.complained": "hat [„{subject}“|eine E-Mail] als Spam gemeldet",
     "email.rejected": "hat [„{subject}“|eine E-Mail][ an {recipient}] nicht gesendet[: {reason}]",
@@ -79,6 +81,8 @@ _TITLES = {
     "email.bounced": "E-Mail unzustellbar",
     "email.replied": "E-Mail beantwortet",
     "email.auto_replied": "Automatische Antwort",
+    "email.received": "E-Mail erhalten",
+    "email.subscribed": "Wieder angemeldet",
     "email.unsubscribed": "Abgemeldet",
     "email.complained": "Spam-Beschwerde",
     "email.rejected": "E-Mail nicht gesendet",

@@ -15,7 +15,7 @@ from activity.catalogue.reference import json_schema, reference
 ROOT = Path(__file__).parents[2]
 SPECIFIED = """
 email.sent email.delivered email.deferred email.opened email.clicked email.bounced email.replied email.auto_replied
-email.unsubscribed email.complained email.rejected call.completed call.missed meeting.booked meeting.completed
+email.unsubscribed email.received email.subscribed email.complained email.rejected call.completed call.missed meeting.booked meeting.completed
 note.added comment.added contact.added contact.updated contact.merged contact.erased account.added account.updated
 account.parent_changed account.merged deal.added deal.stage_changed deal.amount_changed deal.won deal.lost
 signal.detected enrichment_completed enrichment_failed playbook.started playbook.step_completed playbook.completed

@@ -1,0 +1,181 @@
+"""`activity source`: where reports on mail come from: providers' webhooks, and mailboxes that are read."""
+
+import secrets
+import sys
+from typing import Annotated, Any
+
+import typer
+
+sources = typer.Typer(no_args_is_help=True, help="Webhooks of e-mail providers, and mailboxes to read: added, listed, rotated, removed.")
+
+Tenant = Annotated[str, typer.Option(help="The workspace: its slug or id.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Secret = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ACTIVITY_SOURCE_SECRET", help="What proves a request; '-' reads it from standard input. Its forms are in docs/webhooks.md."
+    ),
+]
+SourceId = Annotated[str, typer.Argument(help="The id that `activity source list` shows.")]
+
+
+@sources.command()
+def add(
+    provider: Annotated[str, typer.Argument(help="sendgrid, ses, mailgun, postmark, resend, standardwebhooks, ...; imap for a mailbox.")],
+    tenant: Tenant,
+    secret: Secret = None,
+    id: Annotated[
+        str | None, typer.Option(help="The source's id in its address: 3 to 64 of A-Z, a-z, 0-9, _ and -. Default: a random one.")
+    ] = None,  # the option's name
+    name: Annotated[str, typer.Option(help="For people.")] = "",
+    unsigned: Annotated[bool, typer.Option(help="Take requests without any proof: whoever knows the address can invent events.")] = False,
+    tolerance: Annotated[int, typer.Option(min=0, max=604_800, help="Seconds that a request may be old; 0: any.")] = 300,
+    url: Annotated[str | None, typer.Option(help="mandrill: the address as entered there. imap: imaps://USER@HOST/FOLDER.")] = None,
+    json: Json = False,
+) -> None:
+    """Add a source and show the address to enter at the provider."""
+    from db import mail
+    from db.engine import begin
+
+    if (secret is None) != unsigned:
+        raise typer.BadParameter("give --secret, or say --unsigned; not both")
+    public_id, number = id or secrets.token_urlsafe(18), _tenant_id(tenant)
+    mailbox = _checked(provider, secret, public_id, url)
+    with begin("producer", number) as session:
+        mail.add_source(
+            session, number, provider, public_id, name=name, secret=_read(secret), tolerance_s=tolerance, url=url, mailbox=mailbox
+        )
+    _show(provider, public_id, json)
+
+
+@sources.command("list")
+def list_(tenant: Tenant, json: Json = False) -> None:
+    """List the sources, with when each was last heard, and what it reported that we do not know. Secrets are never shown."""
+    from db import mail
+    from db.engine import begin
+
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        found, unknown = mail.sources(session, number), mail.unknown_kinds(session, number)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": one.public_id,
+            "provider": one.provider,
+            "name": one.name,
+            "path": _path(one.provider, one.public_id),
+            "proof": "none" if one.unsigned else f"{len(one.secrets)} secrets",
+            "tolerance_s": one.tolerance_s,
+            "heard_at": one.heard_at,
+            "failure": one.failure,
+            "unknown": {kind: count for id_, kind, count in unknown if id_ == one.public_id},
+        }
+        for one in found
+    ]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        heard = f"heard {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "never heard"
+        counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
+        typer.echo(f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}" + (f"  unknown: {counts}" if counts else ""))
+
+
+@sources.command()
+def rotate(
+    source_id: SourceId,
+    tenant: Tenant,
+    secret: Secret = None,
+    overlap: Annotated[float, typer.Option(min=0, help="Hours that the old secret is still taken.")] = 24,
+) -> None:
+    """Add a new secret beside the old one, which ends after the overlap."""
+    from db import mail
+    from db.engine import begin
+
+    said = _read(secret)
+    if not said:
+        raise typer.BadParameter("give the new secret with --secret")
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        mail.rotate(session, number, source_id, said, int(overlap * 3600))
+    typer.echo(f"source {source_id} takes the new secret; the old one for {overlap:g} hours more")
+
+
+@sources.command()
+def remove(source_id: SourceId, tenant: Tenant) -> None:
+    """Remove a source: from now on its address answers 404. What it reported stays."""
+    from db import mail
+    from db.engine import begin
+
+    number = _tenant_id(tenant)
+    with begin("producer", number) as session:
+        mail.remove(session, number, source_id)
+    typer.echo(f"source {source_id} is removed")
+
+
+def _checked(provider: str, secret: str | None, public_id: str, url: str | None) -> dict[str, object] | None:
+    """Refuse what could never work; return a mailbox's parts."""
+    import re
+
+    from producers.mailbox import parts_of
+    from producers.webhooks.providers import CREDENTIALS, PROVIDERS
+
+    if not re.fullmatch("[A-Za-z0-9_-]{3,64}", public_id):
+        raise typer.BadParameter("an id has 3 to 64 of A-Z, a-z, 0-9, _ and -")
+    if provider == "imap":
+        return parts_of(url or "")
+    known = PROVIDERS.get(provider)
+    if known is None:
+        raise typer.BadParameter(f"no provider {provider!r}: imap, {', '.join(PROVIDERS)}")
+    if known.verify is None and secret is not None and secret != "-" and not secret.startswith(CREDENTIALS):  # noqa: S105  # means standard input
+        raise typer.BadParameter(f"{provider}: the secret is {known.secret}")
+    return None
+
+
+def _read(secret: str | None) -> str | None:
+    return sys.stdin.read().strip() if secret == "-" else secret  # noqa: S105  # means standard input
+
+
+def _path(provider: str, public_id: str) -> str:
+    return f"imap {public_id}" if provider == "imap" else f"/v1/webhooks/{provider}/{public_id}"
+
+
+def _show(provider: str, public_id: str, json: bool) -> None:
+    from activity.settings import settings
+
+    path = _path(provider, public_id)
+    address = settings().public_url.rstrip("/") + path
+    if json:
+        _print_json({"id": public_id, "provider": provider, "path": path, "url": address})
+    elif provider == "imap":
+        typer.echo(f"mailbox {public_id} is read from now on")
+    else:
+        typer.echo(address)
+
+
+def _tenant_id(ref: str) -> int:
+    from db.engine import begin
+    from db.records import get_tenant
+
+    with begin("producer") as session:
+        return get_tenant(session, ref).id
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def classify(tenant: Tenant, json: Json = False) -> None:
+    """Judge every open and click anew by today's rules; a verdict that differs is appended as event.classified."""
+    from collections import Counter
+
+    from producers.classify import judge_all
+
+    total: Counter[str] = Counter(judged=0, changed=0)
+    for part in judge_all(_tenant_id(tenant)):
+        total += part
+    if json:
+        _print_json({"judged": total["judged"], "changed": total["changed"]})
+    else:
+        typer.echo(f"{total['judged']} judged, {total['changed']} changed")

@@ -1,0 +1,193 @@
+"""Bounces: RFC 3464 reports, and the many that are not. What a server said is kept; whether the address is of no use is judged."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from email.message import Message
+from typing import Literal
+
+from flufl.bounce import all_failures
+
+from producers.bounce_reasons import reason_of
+from producers.webhooks import read
+
+Action = Literal["failed", "delayed", "delivered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a report says of one recipient. `status` is null where the server named none; `final` is the address that the mail ended at."""
+
+    recipient: str
+    action: Action
+    status: str | None = None
+    diagnostic: str | None = None
+    remote_mta: str | None = None
+    final: str | None = None
+    reason: str | None = None
+    hard: bool = False
+
+
+_ACTIONS: Mapping[str, Action] = {
+    "failed": "failed",
+    "undeliverable": "failed",
+    "delayed": "delayed",
+    "delivered": "delivered",
+    "deliverable": "delivered",
+    "relayed": "delivered",
+    "expanded": "delivered",
+}
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_ANGLED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
+_ORIGINAL = re.compile(
+    r"^[\s>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message follows"
+    r"|this is a copy of the message|the header of the original message|copy of the original|returned message|included is a copy|forwarded message)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DAEMON = re.compile(r"mailer-?daemon|postmaster|mail delivery (sub)?system|mail\.?daemon|mdaemon|bounce", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"undeliver|deliver(y|ing)[\w ()]*(fail|error|status|problem|notif|report|unsuccess|delay|impossible)|returned mail|failure notice"
+    r"|failed (mail|delivery)|mail (system )?(error|status|failure)|could ?n.t be delivered|not delivered|unzustellbar|non remis"
+    r"|no entregado|non recapitabile",
+    re.IGNORECASE,
+)
+_DELAYED = re.compile(
+    r"\(delay\)|delayed|warning message only|will be retried|still being retried|could not be delivered for|temporarily deferred",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t]+.*)*)", re.MULTILINE)
+
+_HARD_STATUS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
+_VAGUE_STATUS = re.compile(r"[45]\.0\.0")
+
+
+def failures(message: Message, text: str) -> list[Failure]:
+    """Return what a report says of each recipient; nothing where the mail is no report. `text` is what it says to people."""
+    found = list(_reported(message)) or list(_reported_in_text(message))
+    if not found and looks_like_a_report(message):
+        found = list(_guessed(message, text))
+    told = notification(text)
+    return [_judged(failure, told, alone=len(found) == 1) for failure in found]
+
+
+def looks_like_a_report(message: Message) -> bool:
+    """Say whether a mail comes from a mail system about another mail."""
+    if message.get("X-Failed-Recipients") or message.get_param("report-type") == "delivery-status":
+        return True
+    return bool(_DAEMON.search(_first(message, "From", "Sender"))) or bool(
+        _SUBJECT.search(_first(message, "Subject")) and _null_sender(message)
+    )
+
+
+def _null_sender(message: Message) -> bool:
+    return any(_first(message, name).strip() == "<>" for name in ("Return-Path", "X-Envelope-From"))
+
+
+def _first(message: Message, *names: str) -> str:
+    return next((str(value) for name in names if (value := message.get(name))), "")
+
+
+def _reported(message: Message) -> Iterator[Failure]:
+    """Yield from message/delivery-status parts: a group of fields for the message, then one for each recipient."""
+    for part in message.walk():
+        if part.get_content_type() == "message/delivery-status" and isinstance(part.get_payload(), list):
+            for group in part.get_payload():
+                if isinstance(group, Message) and (made := _failure({name.lower(): str(value) for name, value in group.items()})):
+                    yield made
+
+
+def _reported_in_text(message: Message) -> Iterator[Failure]:
+    """Yield from the same fields where a broken report holds them as text."""
+    if message.is_multipart() or not looks_like_a_report(message):
+        return
+    payload = message.get_payload(decode=True)
+    text = payload.decode("latin-1") if isinstance(payload, bytes) else ""
+    for group in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        fields = {match[1].lower(): match[2] for match in _FIELD.finditer(group)}
+        if "final-recipient" in fields and "action" in fields and (made := _failure(fields)):
+            yield made
+
+
+def _failure(fields: Mapping[str, str]) -> Failure | None:
+    original, final = (_address(fields.get(name, "")) for name in ("original-recipient", "final-recipient"))
+    action = _ACTIONS.get(fields.get("action", "failed").strip().split(" ")[0].lower(), "failed")
+    if not (original or final):
+        return None
+    diagnostic = _folded(fields.get("diagnostic-code"))
+    status = read.status_of(fields.get("status")) or read.status_of(diagnostic)
+    return Failure(original or final or "", action, status, diagnostic, _folded(fields.get("remote-mta")), final or original)
+
+
+def _address(field: str) -> str | None:
+    """Return the address of `rfc822; <jo@example.com>`; a route before it is left out."""
+    value = field.partition(";")[2] or field
+    bare = re.sub(r"\(.*?\)", "", " ".join(value.split())).strip().strip("<>").strip()
+    bare = bare.rpartition(":")[2] if bare.startswith("@") else bare
+    match = _ADDRESS.search(bare)
+    return match[0] if match else None
+
+
+def _folded(value: str | None) -> str | None:
+    return " ".join(value.split()) or None if value else None
+
+
+def _guessed(message: Message, text: str) -> Iterator[Failure]:
+    """Yield what the library finds in the forms it knows, else the addresses that the notification names."""
+    temporary, permanent = all_failures(message)
+    named = {address.decode("ascii", "replace") for address in (*temporary, *permanent)} or set(_named(message, text))
+    delayed = bool(_DELAYED.search(_first(message, "Subject") + "\n" + notification(text))) or bool(temporary and not permanent)
+    for address in sorted(named):
+        said = _about(address, notification(text), len(named))
+        yield Failure(address, "delayed" if delayed else "failed", read.status_of(said), said)
+
+
+def notification(text: str) -> str:
+    """Return what a report says before the original mail that it quotes."""
+    match = _ORIGINAL.search(text)
+    return text[: match.start()] if match else text
+
+
+def _named(message: Message, text: str) -> Iterable[str]:
+    listed = _first(message, "X-Failed-Recipients")
+    if listed:
+        return _ADDRESS.findall(listed)
+    ours = {address.lower() for name in ("To", "From", "Sender", "Return-Path") for address in _ADDRESS.findall(_first(message, name))}
+    said = notification(text)
+    found = _ANGLED.findall(said) or _ADDRESS.findall(said)
+    return [address for address in dict.fromkeys(found) if address.lower() not in ours and not _DAEMON.match(address)][:20]
+
+
+def _about(address: str, text: str, recipients: int) -> str | None:
+    """Return what the notification says of one address: all of it where there is one, else the paragraph after its name."""
+    if recipients == 1:
+        return _folded(text[-2000:])
+    _, found, after = text.partition(address)
+    others = [match.start() for match in _ADDRESS.finditer(after) if match[0].lower() != address.lower()]
+    said = after[: others[0]] if others else after
+    return _folded(re.split(r"\n\s*\n", said, maxsplit=1)[0]) if found else None
+
+
+def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
+    """Add the reason and whether the address is of no use; what the server answered in `told` is more exact than a vague status."""
+    about = _about(failure.recipient, told, 2) or _about(failure.final or failure.recipient, told, 2)
+    said, status = failure.diagnostic or about or "", failure.status
+    if status is None or _VAGUE_STATUS.fullmatch(status):
+        status = read.status_of(failure.diagnostic, about) or status
+    around = f"{said}\n{told if alone else about}"
+    reason = reason_of(said) or reason_of(around)
+    hard = failure.action == "failed" and _is_hard(status, reason, after_data=">>> DATA" in around or "end of DATA" in around)
+    return replace(failure, status=status, diagnostic=said or None, reason=reason, hard=hard)
+
+
+def _is_hard(status: str | None, reason: str | None, *, after_data: bool) -> bool:
+    """Say whether the address is of no use.
+
+    A status that says so is believed. Words are believed where an exact permanent status goes with them and the server said them before it
+    took the mail: filters say "unknown user" of people who exist.
+    """
+    if reason in ("mailboxfull", "mesgtoobig", "suspend", "authfailure", "norelaying", "spamdetected"):
+        return False
+    if status in _HARD_STATUS or reason == "hostunknown":
+        return status is None or status.startswith("5")
+    exact = status is not None and status.startswith("5") and not _VAGUE_STATUS.fullmatch(status)
+    return exact and reason in ("userunknown", "hasmoved") and not after_data

@@ -1,0 +1,80 @@
+"""Brevo (Sendinblue): one event a request. It signs nothing: give it credentials in the webhook's URL or headers."""
+
+from typing import Any
+
+from producers.webhooks import read
+from producers.webhooks.event import Kind, MailEvent, Provider, Request
+
+_KINDS: dict[str, Kind] = {
+    "request": "queued",
+    "delivered": "delivered",
+    "hard_bounce": "bounced",
+    "soft_bounce": "bounced",
+    "blocked": "rejected",
+    "spam": "complained",
+    "complaint": "complained",
+    "invalid_email": "rejected",
+    "error": "failed",
+    "deferred": "deferred",
+    "click": "clicked",
+    "opened": "opened",
+    "unique_opened": "opened",
+    "proxy_open": "opened",
+    "unique_proxy_open": "opened",
+    "unsubscribed": "unsubscribed",
+    "list_addition": "subscribed",
+}
+_REJECT = {
+    "hard_bounce": "bounced",
+    "soft_bounce": "bounced",
+    "blocked": "blocked",
+    "spam": "spam",
+    "complaint": "spam",
+    "invalid_email": "invalid",
+}
+
+
+def parse(request: Request) -> list[MailEvent]:
+    """Read the event of a request, or several of a batch."""
+    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+
+
+def _event(item: Any) -> MailEvent:
+    name = str(item.get("event"))
+    kind = read.kind_of(_KINDS, name)
+    reason, message_id = read.text(item.get("reason")), read.clean_id(item.get("message-id"))
+    return MailEvent(
+        kind=kind,
+        name=name,
+        identity=read.identity(read.digest(item)),
+        recipient=read.text(item.get("email")),
+        message_id=message_id,
+        header_id=message_id,
+        # ts_event is when it happened; ts_epoch is in milliseconds; ts is when the mail was sent; date has the account's zone, unsaid
+        occurred_at=read.moment(item.get("ts_event"), item.get("ts_epoch"), item.get("ts")),
+        url=read.text(item.get("link")) or read.text(item.get("URL")),
+        user_agent=read.text(item.get("user_agent")),
+        machine=True if name in ("proxy_open", "unique_proxy_open") else None,
+        status=read.status_of(reason),
+        reason=reason,
+        reject_reason=_REJECT.get(name),
+        bounce_type={"hard_bounce": "hard", "soft_bounce": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all three are bounce types
+        subject=read.text(item.get("subject")),
+        tags=_tags(item),
+        metadata=_metadata(item.get("X-Mailin-custom")),
+    )
+
+
+def _tags(item: Any) -> tuple[str, ...]:
+    if item.get("tags"):
+        return read.texts(item["tags"])
+    said = read.text(item.get("tag"))
+    return read.texts(read.json_of(said)) if said and said.startswith("[") else read.texts(said)
+
+
+def _metadata(custom: Any) -> dict[str, Any]:
+    said = read.text(custom)
+    return dict(read.object_of(read.json_of(said))) if said and said.startswith("{") else {}
+
+
+PROVIDER = Provider(parse, None, "none: Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -1,0 +1,76 @@
+"""Postmark: one event a request. It signs nothing: give it credentials in the webhook's settings."""
+
+from typing import Any
+
+from producers.webhooks import read
+from producers.webhooks.event import Kind, MailEvent, Provider, Request
+
+_RECORDS: dict[str, Kind] = {
+    "Bounce": "bounced",
+    "Delivery": "delivered",
+    "Open": "opened",
+    "Click": "clicked",
+    "SpamComplaint": "complained",
+    "SubscriptionChange": "unsubscribed",
+}
+_BOUNCES: dict[str, Kind] = {
+    "Transient": "deferred",
+    "Subscribe": "subscribed",
+    "Unsubscribe": "unsubscribed",
+    "AutoResponder": "autoresponded",
+    "SpamNotification": "complained",
+    "SpamComplaint": "complained",
+    "InboundError": "unknown",
+    "DMARCPolicy": "rejected",
+    "ManuallyDeactivated": "unsubscribed",
+    "Unconfirmed": "unknown",
+    "VirusNotification": "bounced",
+    "ChallengeVerification": "autoresponded",
+    "AddressChange": "autoresponded",
+    "TemplateRenderingFailed": "failed",
+    "SMTPApiError": "failed",
+}
+_HARD = {"HardBounce", "BadEmailAddress", "ManuallyDeactivated"}
+_SUPPRESSIONS: dict[str, Kind] = {"HardBounce": "bounced", "SpamComplaint": "complained"}
+
+
+def parse(request: Request) -> list[MailEvent]:
+    """Read the event of a request."""
+    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+
+
+def _event(item: Any) -> MailEvent:
+    name = str(item.get("RecordType"))
+    kind = _kind(name, item)
+    recipient = read.text(item.get("Email")) or read.text(item.get("Recipient"))
+    message_id = read.text(item.get("MessageID"))
+    hard = item.get("Type") in _HARD or item.get("SuppressionReason") == "HardBounce"
+    return MailEvent(
+        kind=kind,
+        name=name,
+        identity=read.identity(read.digest(item)),
+        recipient=recipient,
+        message_id=message_id,
+        event_id=read.text(item.get("ID")),
+        occurred_at=read.moment(item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")),
+        url=read.text(item.get("OriginalLink")),
+        user_agent=read.text(item.get("UserAgent")),
+        status=read.status_of(read.text(item.get("Details"))),
+        reason=read.text(item.get("Description")) or read.text(item.get("Details")),
+        reject_reason={"bounced": "bounced", "complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
+        bounce_type="unknown" if kind != "bounced" else "hard" if hard else "soft",
+        subject=read.text(item.get("Subject")),
+        tags=read.texts(item.get("Tag")),
+        metadata=read.object_of(item.get("Metadata")),
+    )
+
+
+def _kind(name: str, item: Any) -> Kind:
+    if name == "Bounce":
+        return _BOUNCES.get(str(item.get("Type")), "bounced")
+    if name == "SubscriptionChange":
+        return _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed") if item.get("SuppressSending") else "subscribed"
+    return read.kind_of(_RECORDS, name)
+
+
+PROVIDER = Provider(parse, None, "none: Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -1,0 +1,59 @@
+"""The providers by the name that is in their address: /v1/webhooks/{provider}/{source}."""
+
+from collections.abc import Mapping
+
+from producers.webhooks import (
+    brevo,
+    mailersend,
+    mailgun,
+    mailjet,
+    mailomat,
+    mailtrap,
+    mandrill,
+    postal,
+    postmark,
+    resend,
+    sendgrid,
+    ses,
+    sparkpost,
+    sweego,
+    unisender_go,
+)
+from producers.webhooks.event import Check, Forged, Provider, Request
+from producers.webhooks.signatures import credentials
+
+PROVIDERS: Mapping[str, Provider] = {
+    "brevo": brevo.PROVIDER,
+    "mailersend": mailersend.PROVIDER,
+    "mailgun": mailgun.PROVIDER,
+    "mailjet": mailjet.PROVIDER,
+    "mailomat": mailomat.PROVIDER,
+    "mailtrap": mailtrap.PROVIDER,
+    "mandrill": mandrill.PROVIDER,
+    "postal": postal.PROVIDER,
+    "postmark": postmark.PROVIDER,
+    "resend": resend.PROVIDER,
+    "sendgrid": sendgrid.PROVIDER,
+    "ses": ses.PROVIDER,
+    "sparkpost": sparkpost.PROVIDER,
+    "standardwebhooks": resend.PROVIDER,
+    "sweego": sweego.PROVIDER,
+    "unisender_go": unisender_go.PROVIDER,
+}
+
+CREDENTIALS = ("basic:", "header:")
+
+
+def authenticate(provider: Provider, request: Request, checks: list[Check], unsigned: bool) -> None:
+    """Raise Forged unless one of the source's secrets proves the request. A source with no secret takes any, if it was added so."""
+    if not checks and unsigned:
+        return
+    proofs = [_proves(provider, request, check) for check in checks]
+    if not any(proofs):
+        raise Forged("no secret of this source proves the request: its signature, credentials or age are wrong")
+
+
+def _proves(provider: Provider, request: Request, check: Check) -> bool:
+    if check.secret.startswith(CREDENTIALS):
+        return credentials(request, check.secret)
+    return provider.verify is not None and provider.verify(request, check)

@@ -1,0 +1,137 @@
+"""Read what providers send: JSON or forms, times in seconds, milliseconds or ISO, values that change their type."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from producers.webhooks.event import Kind, Request, Unreadable
+
+_MILLISECONDS = 10**11  # seconds reach this in the year 5138, milliseconds did in 1973
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_CODE = re.compile(r"(?<![\d.])([245]\d\d)(?![\d.])")
+
+
+def json_of(body: bytes | str) -> Any:
+    """Return what a JSON text holds. Raises Unreadable."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"the body is not JSON: {error}") from None
+
+
+def object_of(value: Any) -> Mapping[str, Any]:
+    """Return the value where it is an object, else an empty one: providers leave parts out, or send null."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list, or the object itself as a list of one."""
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
+
+
+def form_of(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form in their order, urlencoded or multipart. Raises Unreadable."""
+    kind = request.headers.get("content-type", "")
+    if "multipart/form-data" in kind:
+        message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n" + request.body)
+        parts = message.iter_parts() if message.is_multipart() else ()
+        named = ((part.get_param("name", header="content-disposition"), part) for part in parts)
+        return [(str(name), part.get_payload(decode=True).decode("utf-8", "replace")) for name, part in named if name]  # type: ignore[union-attr]  # no part of a form is multipart
+    try:
+        return parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=1000)
+    except ValueError as error:
+        raise Unreadable(f"the body is not a form: {error}") from None
+
+
+def text(value: Any) -> str | None:
+    """Return a value as text; None where it says nothing."""
+    if value is None or isinstance(value, (dict, list, bool)):
+        return None
+    return str(value).strip() or None
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return what may be one text or a list of them."""
+    return tuple(item for item in map(text, value if isinstance(value, list) else [value]) if item)
+
+
+def moment(*values: Any) -> datetime | None:
+    """Return the first of some values that is a time: seconds, milliseconds, or ISO with any number of digits; UTC where it has no zone."""
+    for value in values:
+        found = _moment(value)
+        if found is not None:
+            return found
+    return None
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return _iso(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _iso(value: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub(r"\1", value.strip()))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def digest(value: Any) -> str:
+    """Return a name for what a provider said that is the same in every repeat."""
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def identity(*parts: Any) -> str:
+    """Return the parts of an event's identity as one text."""
+    return msgspec.json.encode([str(part) if part is not None else "" for part in parts]).decode()
+
+
+def status_of(*answers: str | None) -> str | None:
+    """Return the enhanced status code (5.1.1) in what a mail server answered."""
+    return next((match[1] for answer in answers if answer and (match := _STATUS.search(answer))), None)
+
+
+def is_permanent(*answers: str | None) -> bool | None:
+    """Say whether a mail server's answer is a 5xx; None where it names no code."""
+    for answer in answers:
+        for pattern in (_STATUS, _CODE):
+            if answer and (match := pattern.search(answer)):
+                return match[1].startswith("5")
+    return None
+
+
+def clean_id(value: Any) -> str | None:
+    """Return a Message-ID with its angle brackets."""
+    found = text(value)
+    if found is None or "@" not in found:
+        return found
+    return found if found.startswith("<") else f"<{found}>"
+
+
+def kind_of(kinds: Mapping[str, Kind], name: Any) -> Kind:
+    """Return what a provider's word means; unknown words are unknown kinds."""
+    return kinds.get(str(name), "unknown")
+
+
+def pick(item: Mapping[str, Any], leave_out: Iterable[str]) -> dict[str, Any]:
+    """Return what the sender added to an event: everything but the provider's own fields."""
+    left = set(leave_out)
+    return {name: value for name, value in item.items() if name not in left}

@@ -1,0 +1,78 @@
+"""Twilio SendGrid's Event Webhook: a list of events, signed with ECDSA over a timestamp and the body."""
+
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+
+from producers.webhooks import read
+from producers.webhooks.event import Check, Kind, MailEvent, Provider, Request
+from producers.webhooks.signatures import fresh, public_key_verifies
+
+_KINDS: dict[str, Kind] = {
+    "processed": "queued",
+    "dropped": "rejected",
+    "deferred": "deferred",
+    "bounce": "bounced",
+    "delivered": "delivered",
+    "open": "opened",
+    "click": "clicked",
+    "spamreport": "complained",
+    "unsubscribe": "unsubscribed",
+    "group_unsubscribe": "unsubscribed",
+    "group_resubscribe": "subscribed",
+}
+_REASONS = {
+    "invalid": "invalid",
+    "unsubscribed address": "unsubscribed",
+    "bounced address": "bounced",
+    "spam reporting address": "spam",
+    "spam content": "blocked",
+}
+_OWN = {
+    "email", "timestamp", "smtp-id", "event", "category", "sg_event_id", "sg_message_id", "reason", "status", "response", "attempt", "type",
+    "useragent", "ip", "url", "url_offset", "asm_group_id", "tls", "cert_err", "sg_machine_open", "bounce_classification", "pool",
+    "sg_content_type", "send_at", "anymail_id", "unique_args", "marketing_campaign_id", "marketing_campaign_name", "newsletter",
+}  # fmt: skip
+
+
+def verify(request: Request, check: Check) -> bool:
+    """Check the ECDSA signature by the verification key of the mail settings."""
+    stamp = request.headers.get("x-twilio-email-event-webhook-timestamp")
+    signature = request.headers.get("x-twilio-email-event-webhook-signature")
+    signed = (stamp or "").encode() + request.body
+    return fresh(stamp, check) and public_key_verifies(check.secret, signature, signed, hashes.SHA256())
+
+
+def parse(request: Request) -> list[MailEvent]:
+    """Read the events of a request."""
+    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+
+
+def _event(item: Any) -> MailEvent:
+    name, event_id = str(item.get("event")), read.text(item.get("sg_event_id"))
+    message_id = read.text(item.get("anymail_id")) or read.text(item.get("sg_message_id"))
+    recipient, reason = read.text(item.get("email")), read.text(item.get("reason"))
+    kind = read.kind_of(_KINDS, name)
+    reject = _REASONS.get((reason or "").lower(), "other") if kind == "rejected" else None
+    return MailEvent(
+        kind=kind,
+        name=name,
+        identity=read.identity(event_id or read.digest(item), name, recipient, message_id, item.get("url")),
+        recipient=recipient,
+        message_id=message_id,
+        header_id=read.clean_id(item.get("smtp-id")),
+        event_id=event_id,
+        occurred_at=read.moment(item.get("timestamp")),
+        url=read.text(item.get("url")) if kind == "clicked" else None,
+        user_agent=read.text(item.get("useragent")),
+        machine=item.get("sg_machine_open") if isinstance(item.get("sg_machine_open"), bool) else None,
+        status=read.text(item.get("status")),
+        reason=reason or read.text(item.get("response")),
+        reject_reason=reject,
+        bounce_type="unknown" if kind != "bounced" else "soft" if item.get("type") == "blocked" else "hard",
+        tags=read.texts(item.get("category")),
+        metadata=read.pick(item, _OWN),
+    )
+
+
+PROVIDER = Provider(parse, verify, "the public key (base64) of Settings > Mail Settings > Event Webhook > Signature Verification")
