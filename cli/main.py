@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, demo, dev, enrichment, imports, keys, playbooks, processes, serve, sources, tenants
+from cli import audit, bench, demo, dev, enrichment, imports, keys, playbooks, processes, sequences, serve, sources, tenants
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -62,6 +62,8 @@ app.add_typer(sources.sources, name="source")
 app.command()(sources.classify)
 app.command("import")(imports.import_)
 app.add_typer(tenants.tenants, name="tenant")
+app.add_typer(sequences.sequence, name="sequence")
+app.add_typer(sequences.mailbox, name="mailbox")
 app.add_typer(playbooks.playbooks, name="playbook")
 app.command()(enrichment.enrich)
 app.add_typer(enrichment.enrichment, name="enrichment")

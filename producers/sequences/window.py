@@ -48,6 +48,11 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def known_zone(name: object) -> bool:
+    """Say whether a name is a time zone's: IANA, such as Europe/Berlin."""
+    return isinstance(name, str) and name in _zones()
+
+
 def zone_of(names: Iterable[object]) -> ZoneInfo:
-    """Return the zone of the first name that is one (IANA, such as Europe/Berlin), else UTC."""
-    return ZoneInfo(next((name for name in names if isinstance(name, str) and name in _zones()), "UTC"))
+    """Return the zone of the first name that is one, else UTC."""
+    return ZoneInfo(next((str(name) for name in names if known_zone(name)), "UTC"))

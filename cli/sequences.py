@@ -1,0 +1,215 @@
+"""`activity sequence` and `activity mailbox`: what is sent to whom, and from where; see docs/sequences.md."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from activity.errors import ActivityError
+from cli.tenants import Json, TenantOption, resolve
+
+sequence = typer.Typer(
+    no_args_is_help=True, help="Steps of mail that contacts go through: added, enrolled in, paused, and where they stand."
+)
+mailbox = typer.Typer(no_args_is_help=True, help="The mailboxes that sequences send from, with their servers and limits.")
+
+Name = Annotated[str, typer.Argument(help="The sequence, by name or id.")]
+Address = Annotated[str, typer.Argument(help="The mailbox's address.")]
+Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address.")]
+
+
+@sequence.command("add")
+def add_sequence(
+    file: Annotated[Path, typer.Argument(help="The definition: TOML, or JSON.", exists=True, dir_okay=False, readable=True)],
+    tenant: TenantOption = None,
+    actor: Actor = "system",
+    json: Json = False,
+) -> None:
+    """Check a definition and keep it as its sequence's next version; those enrolled keep the one they started with."""
+    from db import mailboxes, sequences
+    from db.engine import begin
+    from producers.sequences.definition import read
+
+    definition = read(file.read_text(encoding="utf-8"), "json" if file.suffix == ".json" else "toml")
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        box = mailboxes.find(session, number, definition.mailbox)
+        saved = sequences.save(session, number, definition.name, box, definition.json, actor)
+    _print([saved._asdict()], json)
+
+
+@sequence.command("list")
+def list_sequences(tenant: TenantOption = None, json: Json = False) -> None:
+    """List the sequences."""
+    from db import sequences
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        found = sequences.all_of(session, number)
+    _print([one._asdict() for one in found], json)
+
+
+@sequence.command()
+def enroll(
+    name: Name,
+    contacts: Annotated[list[str] | None, typer.Argument(help="Contacts, by id.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file with a contact's id on each line.", exists=True, dir_okay=False)] = None,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Enrol none if one of them is or was enrolled.")] = False,
+    tenant: TenantOption = None,
+    actor: Actor = "system",
+    json: Json = False,
+) -> None:
+    """Enrol contacts; who is or was enrolled is left as they are."""
+    from db import sequences
+    from db.engine import begin
+    from producers.sequences import enrol_many
+
+    wanted = list(dict.fromkeys([*(contacts or ()), *(file.read_text().split() if file else ())]))
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        made = enrol_many(session, number, sequences.find(session, number, name).id, wanted, by=actor)
+        if refuse and len(made) < len(wanted):
+            missing = sorted(set(wanted) - {one.contact_id for one in made})
+            raise ActivityError(f"enrolled before, or no contact: {', '.join(missing[:10])}; nobody was enrolled")
+    _print([{"enrolled": len(made), "left": len(wanted) - len(made)}], json)
+
+
+@sequence.command("pause")
+def pause_sequence(name: Name, tenant: TenantOption = None) -> None:
+    """Pause a sequence: nothing of it is sent until it is resumed."""
+    _set_paused(name, tenant, paused=True)
+
+
+@sequence.command("resume")
+def resume_sequence(name: Name, tenant: TenantOption = None) -> None:
+    """Let a paused sequence go on."""
+    _set_paused(name, tenant, paused=False)
+
+
+def _set_paused(name: str, tenant: str | None, *, paused: bool) -> None:
+    from db import sequences
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        sequences.set_paused(session, number, sequences.find(session, number, name).id, paused)
+
+
+@sequence.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="The sequence, by name or id. Default: all of them.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="List the mails of which nobody can know whether they were sent.")] = False,
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Show how many enrolments and mails are where, and why."""
+    from db import sequences
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        if unknown:
+            _print([one._asdict() for one in sequences.unknown_messages(session, number)], json)
+        else:
+            which = None if name is None else sequences.find(session, number, name).id
+            _print([one._asdict() for one in sequences.status(session, number, which)], json)
+
+
+@mailbox.command("add")
+def add_mailbox(
+    address: Address,
+    host: Annotated[str, typer.Option(help="Its mail server.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port: 465 with tls, 587 with starttls.")] = 465,
+    security: Annotated[Literal["tls", "starttls", "none"], typer.Option(help="How the connection is protected.")] = "tls",
+    username: Annotated[str | None, typer.Option(help="The login; its password is in ACTIVITY_SMTP_PASSWORDS.")] = None,
+    name: Annotated[str, typer.Option(help="The sender's name, as recipients see it.")] = "",
+    zone: Annotated[str, typer.Option(help="Its time zone, such as Europe/Berlin.")] = "UTC",
+    per_minute: Annotated[int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")] = None,
+    per_day: Annotated[int | None, typer.Option(min=1, help="Mails on one of its days at the most.")] = None,
+    spacing: Annotated[float, typer.Option(min=0, max=86400, help="Seconds between two mails at the least.")] = 0,
+    jitter: Annotated[float, typer.Option(min=0, max=1, help="The share of the spacing that chance adds.")] = 0.3,
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Add a mailbox, or change the one with this address."""
+    from db import mailboxes
+    from db.engine import begin
+    from producers.sequences.mail import deliverable
+    from producers.sequences.window import known_zone
+
+    deliverable(address)
+    if not known_zone(zone):
+        raise ActivityError(f"--zone: {zone!r} is no time zone; write one such as Europe/Berlin")
+    made = mailboxes.NewMailbox(address, name, host, port, security, username, zone, per_minute, per_day, spacing, jitter)
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        id_ = mailboxes.add(session, number, made)
+    _print([{"id": id_, **made._asdict()}], json)
+
+
+@mailbox.command("list")
+def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
+    """List the mailboxes with their limits, and why one is paused."""
+    from db import mailboxes
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        found = mailboxes.all_of(session, number)
+    _print([one._asdict() for one in found], json)
+
+
+@mailbox.command("pause")
+def pause_mailbox(
+    address: Address, reason: Annotated[str, typer.Option(help="Why, in words.")] = "by hand", tenant: TenantOption = None
+) -> None:
+    """Stop sending from a mailbox until it is resumed."""
+    from db import mailboxes
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        mailboxes.pause(session, number, mailboxes.find(session, number, address), reason)
+
+
+@mailbox.command("resume")
+def resume_mailbox(address: Address, tenant: TenantOption = None) -> None:
+    """Let a paused mailbox send again."""
+    from db import mailboxes
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        mailboxes.resume(session, number, mailboxes.find(session, number, address))
+
+
+@mailbox.command()
+def limit(
+    per_minute: Annotated[int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")] = None,
+    per_day: Annotated[int | None, typer.Option(min=1, help="Mails on one day, in UTC, at the most.")] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Set what all mailboxes of a workspace may send together; an option left out is no limit."""
+    from db import mailboxes
+    from db.engine import begin
+
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        mailboxes.limit_workspace(session, number, per_minute, per_day)
+
+
+def _print(rows: Iterable[dict[str, Any]], json: bool) -> None:
+    import msgspec
+
+    for row in rows:
+        if json:
+            typer.echo(msgspec.json.encode(row).decode())
+        else:
+            typer.echo("  ".join(f"{name}={_shown(value)}" for name, value in row.items() if value not in (None, "")))
+
+
+def _shown(value: object) -> str:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
