@@ -51,6 +51,7 @@ class Desk:
         self._waiting: list[_Waiting] = []
         self._numbers = count()
         self._serving: set[asyncio.Task[None]] = set()
+        self._turnstile = asyncio.Lock()
         self._slots = 0  # of the rate limit, reserved and not yet used
 
     async def ask(self, question: Question, priority: int) -> Reply:
@@ -92,10 +93,12 @@ class Desk:
         rate = self._config.rate_per_s
         if rate is None:
             return
-        if self._slots == 0:
-            self._slots = slots = max(1, int(min(rate / 4, len(self._waiting))))
-            await asyncio.sleep(await self._take_slots(self._name, slots / rate))
-        self._slots = max(0, self._slots - 1)
+        async with self._turnstile:
+            if self._slots == 0:
+                slots = max(1, int(min(rate / 4, len(self._waiting))))
+                await asyncio.sleep(await self._take_slots(self._name, slots / rate))
+                self._slots = slots
+            self._slots -= 1
 
     async def _ask(self, questions: Sequence[Question]) -> list[Reply]:
         tries = 0

@@ -1,0 +1,372 @@
+"""What enrichment passes promise, over a farm of providers that misbehave."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from activity.settings import settings
+from db import enrichment as passes
+from db.engine import EVERY_TENANT, begin
+from producers.enrichment import FieldUnknown, Priority, RecordUnknown, ask, ask_all, finishing
+from producers.enrichment.run import work_off
+from producers.enrichment.tasks import ask_for_stale
+from worker.append import append_batch
+
+ROOT = Path(__file__).parents[2]
+Rows = list[tuple[Any, ...]]
+Admin = psycopg.Connection[Any]
+
+
+class Farm:
+    """The farm of bench.farm as a process."""
+
+    def __init__(self, delay_s: float = 0.001, faults: float = 0.0) -> None:
+        argv = [sys.executable, "-m", "bench.farm", str(delay_s), str(faults)]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def counts(self) -> dict[str, int]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts") as answer:
+            counts: dict[str, int] = json.load(answer)
+            return counts
+
+    def stop(self) -> None:
+        self.process.communicate("")
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[Farm]:
+    """A farm that answers, but for domains that name a fault."""
+    running = Farm()
+    yield running
+    running.stop()
+
+
+def provider(name: str, port: int, **more: object) -> str:
+    said = {"uses": "http_json", "cost": "0.05", "timeout_s": 0.5, "tries": 1, "breaker_failures": 1000, **more}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in said.items()]
+    options = f'''options.url = "http://127.0.0.1:{port}/{name}/lookup?domain={{domain}}"
+options.fields = {{ industry = "company.industry", employees = "company.employees" }}
+options.confidence = "score"'''
+    return f"[providers.{name}]\n" + "\n".join(lines) + f"\n{options}\n"
+
+
+FIELDS = """
+[fields.account]
+industry = { providers = ["orbit", "lumen"] }
+employees = { type = "integer", providers = ["orbit", "lumen"] }
+"""
+
+
+@pytest.fixture
+def configure(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that makes a text the configuration."""
+
+    def use(*parts: str) -> None:
+        path = tmp_path / f"{time.monotonic_ns()}.toml"
+        path.write_text("\n".join(parts))
+        monkeypatch.setenv("ACTIVITY_ENRICHMENT_CONFIG", str(path))
+        monkeypatch.setenv("ACTIVITY_OUTBOUND_ALLOW", "127.0.0.1/32")
+        settings.cache_clear()
+
+    return use
+
+
+@pytest.fixture
+def two(configure: Callable[..., None], farm: Farm) -> None:
+    """Two providers of the farm."""
+    configure(provider("orbit", farm.port), provider("lumen", farm.port, cost="0.02"), FIELDS)
+
+
+def account(admin: Admin, tenant: int, id_: str, domain: str | None = None, **fields: Any) -> None:
+    admin.execute(
+        "insert into crm.account (tenant_id, id, name, domain, fields) values (%s, %s, %s, %s, %s)",
+        (tenant, id_, id_.title(), domain or f"{id_}.example", json.dumps(fields)),
+    )
+
+
+def enrich(tenant: int, *ids: str, fields: list[str] | None = None) -> None:
+    with begin("producer", tenant) as session:
+        ask_all(session, tenant, "account", ids, fields, priority=Priority.NOW, by="ana@example.com")
+    while work_off():
+        pass
+
+
+def events(admin: Admin, tenant: int) -> list[dict[str, Any]]:
+    while append_batch(1000):
+        pass
+    rows = admin.execute(
+        "select type, account_id, actor, cause_id, payload from activity.event where tenant_id = %s order by seq", (tenant,)
+    )
+    return [{"type": type_, "account": id_, "actor": actor, "cause": cause, **payload} for type_, id_, actor, cause, payload in rows]
+
+
+def values(admin: Admin, tenant: int, id_: str) -> dict[str, Any]:
+    ((found,),) = admin.execute("select fields from crm.account where tenant_id = %s and id = %s", (tenant, id_)).fetchall()
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.usefixtures("two")
+def test_a_pass_fills_fields_and_says_what_changed_by_whom_how_surely_at_which_cost(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme")
+    enrich(tenant, "acme")
+    (event,) = events(admin, tenant)
+    assert (event["type"], event["account"], event["actor"], event["name"]) == ("enrichment_completed", "acme", "ana@example.com", "Acme")
+    assert (event["providers"], event["cost"], event["changed"]) == (["orbit"], "0.05", 2)
+    assert {change["field"]: change["to"] for change in event["changes"]} == values(admin, tenant, "acme")
+    assert {(c["from"], c["provider"], c["confidence"], c["cost"]) for c in event["changes"]} == {(None, "orbit", 0.9, "0.025")}
+    spent = admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall()
+    assert spent == [(Decimal("0.05"), Decimal(0), 1, 0)]
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "hang", "html", "huge", "lie", "cut", "drip"])
+@pytest.mark.usefixtures("two")
+def test_a_provider_that_misbehaves_fails_with_a_reason_and_the_next_is_asked(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm, fault: str
+) -> None:
+    good = provider("lumen", farm.port, cost="0.02").replace("domain={domain}", "domain={name}")
+    configure(provider("orbit", farm.port), good, FIELDS)
+    account(admin, tenant, "acme", f"{fault}.acme.example")
+    enrich(tenant, "acme")
+    (event,) = events(admin, tenant)
+    assert (event["type"], event["providers"], event["cost"]) == ("enrichment_completed", ["lumen"], "0.02")
+    ((skipped),) = event["skipped"]
+    assert skipped["provider"] == "orbit"
+    assert len(skipped["reason"]) > 5
+
+
+@pytest.mark.usefixtures("two")
+def test_a_pass_that_nobody_answers_fails_and_says_why(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme", "500.acme.example")
+    account(admin, tenant, "none", "x")
+    admin.execute("update crm.account set domain = null where id = 'none'")
+    enrich(tenant, "acme", "none")
+    by_account = {event["account"]: event for event in events(admin, tenant)}
+    assert {event["type"] for event in by_account.values()} == {"enrichment_failed"}
+    assert "orbit: it answered 500; lumen: it answered 500" in by_account["acme"]["reason"]
+    assert "lacks" in by_account["none"]["reason"]
+    assert by_account["acme"]["cost"] == "0"
+
+
+@pytest.mark.usefixtures("two")
+def test_a_pass_that_changes_nothing_says_so(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme", "unknown.acme.example")
+    enrich(tenant, "acme")
+    (event,) = events(admin, tenant)
+    assert (event["type"], event["changed"], event["cost"], event["providers"]) == ("enrichment_completed", 0, "0", ["orbit", "lumen"])
+
+
+@pytest.mark.usefixtures("two")
+def test_what_a_person_entered_stays_and_the_pass_says_that_it_was_kept(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme", industry="Logistics")
+    enrich(tenant, "acme")
+    found = values(admin, tenant, "acme")
+    assert found["industry"] == "Logistics"
+    assert isinstance(found["employees"], int)
+    (event,) = events(admin, tenant)
+    assert [kept["field"] for kept in event["kept"]] == ["industry"]
+    admin.execute("update crm.account set fields = fields || '{\"employees\": 7}'")
+    enrich(tenant, "acme")
+    assert values(admin, tenant, "acme") == {"industry": "Logistics", "employees": 7}
+
+
+@pytest.mark.usefixtures("two")
+def test_a_second_request_joins_the_pass_in_flight_and_makes_it_as_urgent(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        first = ask(session, tenant, "account", "acme", priority=Priority.SCHEDULE)
+        assert ask(session, tenant, "account", "acme", ["employees", "industry"], priority=Priority.NOW) == first
+        assert ask(session, tenant, "account", "acme", ["industry"], priority=Priority.NOW) != first
+    assert admin.execute("select priority from crm.enrichment_pass where id = %s", (first,)).fetchall() == [(0,)]
+    while work_off():
+        pass
+    assert len(events(admin, tenant)) == 2
+    with begin("producer", tenant) as session:
+        assert ask(session, tenant, "account", "acme") != first
+
+
+@pytest.mark.usefixtures("two")
+def test_an_unknown_record_or_field_is_refused_with_the_names_that_exist(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        with pytest.raises(RecordUnknown, match="'nobody'"):
+            ask(session, tenant, "account", "nobody")
+        with pytest.raises(FieldUnknown, match=r"'colour'.*employees, industry"):
+            ask(session, tenant, "account", "acme", ["industry", "colour"])
+        with pytest.raises(FieldUnknown, match="employees"):
+            ask(session, tenant, "account", "acme", [])
+
+
+@pytest.mark.usefixtures("two")
+def test_a_record_that_went_away_ends_its_pass_with_an_event(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        ask(session, tenant, "account", "acme")
+    admin.execute("delete from crm.account")
+    work_off()
+    (event,) = events(admin, tenant)
+    assert (event["type"], event["reason"]) == ("enrichment_failed", "the account no longer exists")
+
+
+def test_a_month_costs_no_more_than_its_budget(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+    configure(provider("orbit", farm.port), provider("lumen", farm.port), "[budget]\nmonthly = 0.5", FIELDS)
+    ids = [f"a{number}" for number in range(30)]
+    for id_ in ids:
+        account(admin, tenant, id_)
+    enrich(tenant, *ids)
+    assert admin.execute("select spent, reserved from crm.enrichment_spend").fetchall() == [(Decimal("0.5"), Decimal(0))]
+    types = [event["type"] for event in events(admin, tenant)]
+    assert (types.count("enrichment_completed"), types.count("enrichment_failed")) == (10, 20)
+    assert "over the month's budget of 0.5 EUR" in next(e["reason"] for e in events(admin, tenant) if e["type"] == "enrichment_failed")
+
+
+def test_an_answer_is_kept_and_so_is_that_nothing_is_known(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+    kept = {"cache_days": 1, "negative_cache_days": 1}
+    configure(provider("orbit", farm.port, **kept), provider("lumen", farm.port, **kept), FIELDS)
+    account(admin, tenant, "one", "kept.example")
+    account(admin, tenant, "two", "kept.example")
+    account(admin, tenant, "three", "unknown.kept.example")
+    enrich(tenant, "one", "three")
+    asked = farm.counts()["asked"]
+    enrich(tenant, "two", "three")
+    assert farm.counts()["asked"] == asked
+    assert values(admin, tenant, "two") == values(admin, tenant, "one")
+    two = next(event for event in events(admin, tenant) if event["account"] == "two")
+    assert (two["cost"], two["cached"], two["providers"]) == ("0", ["orbit"], ["orbit"])
+
+
+def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm
+) -> None:
+    configure("concurrency = 1", provider("orbit", farm.port, breaker_failures=3, breaker_s=600), FIELDS.replace(', "lumen"', ""))
+    for number in range(10):
+        account(admin, tenant, f"bad{number}", f"500.bad{number}.example")
+    account(admin, tenant, "good")
+    before = farm.counts()["asked"]
+    enrich(tenant, *(f"bad{number}" for number in range(10)))
+    assert farm.counts()["asked"] - before == 3
+    ((failures, is_open),) = admin.execute("select failures, open_until > now() from crm.enrichment_provider").fetchall()
+    assert (failures, is_open) == (3, True)
+    assert any("left alone until" in event["reason"] for event in events(admin, tenant))
+    admin.execute("update crm.enrichment_provider set open_until = now()")
+    enrich(tenant, "good")
+    assert admin.execute("select failures, open_until from crm.enrichment_provider").fetchall() == [(0, None)]
+
+
+def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+    configure("concurrency = 10", provider("orbit", farm.port, rate_per_s=20), FIELDS.replace(', "lumen"', ""))
+    ids = [f"a{number}" for number in range(20)]
+    for id_ in [*ids, "urgent"]:
+        account(admin, tenant, id_)
+    with begin("producer", tenant) as session:
+        ask_all(session, tenant, "account", ids, priority=Priority.SCHEDULE)
+        urgent = ask(session, tenant, "account", "urgent")
+    started = time.monotonic()
+    while work_off():
+        pass
+    assert time.monotonic() - started > 0.8
+    rows = admin.execute("select id from crm.enrichment_pass order by ended_at").fetchall()
+    assert (urgent,) in rows[:3]
+
+
+@pytest.mark.usefixtures("two")
+def test_a_worker_that_dies_after_the_answer_repeats_one_call_and_counts_it(
+    admin: Admin, tenant: int, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account(admin, tenant, "acme", "crash.example")
+    before = farm.counts()["answered"]
+    with begin("producer", tenant) as session:
+        ask(session, tenant, "account", "acme")
+
+    def server_goes_away(*_: object) -> None:
+        raise OperationalError("commit", {}, Exception("the connection is gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "finish", server_goes_away)
+        assert work_off() == {"left": 1}
+    assert admin.execute("select state, cost from crm.enrichment_call").fetchall() == [("calling", 0)]
+    admin.execute("update crm.enrichment_pass set due_at = now()")
+    assert work_off() == {"done": 1}
+    assert farm.counts()["answered"] - before == 2
+    states = admin.execute("select attempt, state, cost from crm.enrichment_call order by attempt").fetchall()
+    assert states == [(1, "lost", Decimal(0)), (2, "answered", Decimal("0.05"))]
+    assert admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall() == [(Decimal("0.05"), 0, 1, 1)]
+    (event,) = events(admin, tenant)
+    assert (event["repeated_calls"], event["cost"]) == (1, "0.05")
+
+
+@pytest.mark.usefixtures("two")
+def test_a_holder_that_comes_back_late_books_nothing(admin: Admin, tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        ask(session, tenant, "account", "acme")
+    claim = passes.claim
+
+    def then_lose(*arguments: Any, **more: Any) -> Any:
+        rows = claim(*arguments, **more)
+        if rows:
+            arguments[0].execute(text("update crm.enrichment_pass set fence = fence + 1"))
+        return rows
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "claim", then_lose)
+        assert work_off() == {"lost": 1}
+    assert events(admin, tenant) == []
+    assert admin.execute("select count(*) from crm.enrichment_call").fetchall() == [(0,)]
+
+
+@pytest.mark.usefixtures("two")
+def test_two_passes_over_one_record_at_once_merge_one_after_the_other(admin: Admin, tenant: int) -> None:
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        ask(session, tenant, "account", "acme", ["industry"])
+        ask(session, tenant, "account", "acme", ["employees"])
+        ask(session, tenant, "account", "acme", ["employees", "industry"])
+    while work_off():
+        pass
+    said = events(admin, tenant)
+    assert len(said) == 3
+    assert sum(event["changed"] for event in said) == 2
+    assert set(values(admin, tenant, "acme")) == {"industry", "employees"}
+
+
+def test_records_that_have_grown_stale_are_asked_for_again(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+    schedule = "[schedule.account]\nafter_days = 30\n"
+    configure(provider("orbit", farm.port), provider("lumen", farm.port), FIELDS, schedule)
+    account(admin, tenant, "old")
+    account(admin, tenant, "fresh")
+    account(admin, tenant, "gone")
+    enrich(tenant, "old", "fresh", "gone")
+    admin.execute("update crm.enrichment_latest set ended_at = now() - interval '31 days' where record_id <> 'fresh'")
+    admin.execute("delete from crm.account where id = 'gone'")
+    assert ask_for_stale() == 1
+    assert ask_for_stale() == 0
+    row = admin.execute("select record_id, priority, requested_by from crm.enrichment_pass where state = 'waiting'").fetchall()
+    assert row == [("old", 9, "system")]
+
+
+@pytest.mark.usefixtures("two")
+def test_no_tenant_sees_anothers_passes(admin: Admin, tenant: int, make_tenant: Callable[[], int]) -> None:
+    other = make_tenant()
+    account(admin, tenant, "acme")
+    with begin("producer", tenant) as session:
+        pass_id = ask(session, tenant, "account", "acme")
+    with begin("producer", other) as session, pytest.raises(RecordUnknown):
+        ask(session, other, "account", "acme")
+    with begin("reader", other) as session:
+        assert passes.get_pass(session, tenant, pass_id) is None
+    with begin("producer", EVERY_TENANT) as session:
+        assert passes.get_pass(session, other, pass_id) is None
