@@ -28,7 +28,7 @@ Reader = Annotated[Caller, Depends(may("read"))]
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     """What to enrich; all configured fields where none are named."""
 
-    fields: Annotated[list[str] | None, Meta(max_length=200)] = None
+    fields: Annotated[list[str], Meta(max_length=200)] | None = None
 
 
 class Asked(msgspec.Struct):
