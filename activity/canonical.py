@@ -49,7 +49,8 @@ def _check(value: Any, path: str, depth: int) -> bool:
     if kind is dict:
         return _check_members(value, path, depth)
     if kind is list or kind is tuple:
-        return all([_check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)])
+        plain = [_check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)]  # each is checked, whatever the first said
+        return all(plain)
     raise InvalidEvent(path, f"{kind.__name__} is not JSON", "give text, a number, true, false, null, a list or a mapping")
 
 

@@ -1,7 +1,7 @@
 """The hash chain, recomputed from nothing but the stored columns: what `activity verify` trusts instead of the database.
 
-    payload_sha256 = sha256(salt || payload)            so that a payload can be erased and the chain still stands
-    hash           = sha256(previous hash || header)    header: the RFC 8785 text of everything but the payload, and its digest
+payload_sha256 = sha256(salt || payload)            so that a payload can be erased and the chain still stands
+hash           = sha256(previous hash || header)    header: the RFC 8785 text of everything but the payload, and its digest
 """
 
 from datetime import UTC, datetime, timedelta

@@ -96,7 +96,9 @@ def _payload(event: Event) -> bytes:
     if isinstance(payload, msgspec.Struct):
         payload = msgspec.to_builtins(payload)
     if type(payload) is not dict:
-        raise InvalidEvent("payload", f"{type(payload).__name__} is no mapping", "give a mapping of names to values, {} where there is nothing to say")
+        raise InvalidEvent(
+            "payload", f"{type(payload).__name__} is no mapping", "give a mapping of names to values, {} where there is nothing to say"
+        )
     text = canonical(payload)
     if known is not None:
         try:
@@ -109,12 +111,16 @@ def _payload(event: Event) -> bytes:
 def _check_own_type(name: object) -> None:
     """Accept a workspace's own type under its own namespace; refuse a misspelt built-in with the nearest name."""
     if not isinstance(name, str) or len(name) > 80 or not _TYPE.fullmatch(name):
-        raise InvalidEvent("type", f"{name!r} is no event type", "write lower-case words joined by dots, such as 'acme.form_filled', 80 characters at most")
+        raise InvalidEvent(
+            "type", f"{name!r} is no event type", "write lower-case words joined by dots, such as 'acme.form_filled', 80 characters at most"
+        )
     near = nearest(name)
     if near is not None:
         raise InvalidEvent("type", f"unknown type {name!r}", f"did you mean {near!r}?")
     if "." not in name or name.split(".", 1)[0] in NAMESPACES:
-        raise InvalidEvent("type", f"unknown type {name!r}", "a type of your own goes under a namespace of your own, such as 'acme.form_filled'")
+        raise InvalidEvent(
+            "type", f"unknown type {name!r}", "a type of your own goes under a namespace of your own, such as 'acme.form_filled'"
+        )
 
 
 def _check_name(field: str, value: object) -> None:
@@ -126,7 +132,9 @@ def _check_name(field: str, value: object) -> None:
 
 def _check_subject(event: Event) -> None:
     if event.account_id is None and event.contact_id is None and event.record_id is None:
-        raise InvalidEvent("account_id", "the event is about nothing", "name an account_id, a contact_id, or a record_type with its record_id")
+        raise InvalidEvent(
+            "account_id", "the event is about nothing", "name an account_id, a contact_id, or a record_type with its record_id"
+        )
     for field in ("account_id", "contact_id", "record_type", "record_id"):
         value = getattr(event, field)
         if value is not None:

@@ -8,7 +8,7 @@ from activity.event import Event
 
 def outbound_mail(count: int, tenants: int, first_tenant: int = 1) -> Iterator[Event]:
     """Yield `email.sent` events, turn by turn of each tenant, of 3,000 accounts and 20,000 contacts."""
-    spread = random.Random(1)  # noqa: S311  # a benchmark's data, not a secret
+    spread = random.Random(1)  # a benchmark's data, not a secret
     for n in range(count):
         yield Event(
             tenant_id=first_tenant + n % tenants,

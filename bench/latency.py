@@ -40,8 +40,9 @@ def flood(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
         calm = _measure(quiet, CALM_RATE, CALM_SECONDS)
         admin.execute(
             """insert into activity.outbox (tenant_id, doc)
-               select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent', 'version', 1, 'occurred_at', now(), 'actor', 'system',
-                 'source', 'flood', 'account_id', 'acc_' || n %% 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
+               select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent', 'version', 1,
+                 'occurred_at', now(), 'actor', 'system', 'source', 'flood',
+                 'account_id', 'acc_' || n %% 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
                  from generate_series(1, %s) n""",
             (events,),
         )
@@ -120,4 +121,4 @@ def _say(rate: int, count: int, tenants: list[int]) -> Iterable[tuple[UUID, floa
 if __name__ == "__main__":
     pace, length, *whose = map(int, sys.argv[1:])
     for event_id, at in list(_say(pace, pace * length, whose)):
-        print(event_id, at)  # noqa: T201  # read by the parent
+        print(event_id, at)  # read by the parent

@@ -19,17 +19,28 @@ from cli.embedded import EmbeddedPostgres, EmbeddedValkey
 
 @contextmanager
 def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
-    """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants 1 to `tenants`; yield a superuser's connection."""
+    """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants; yield a superuser's connection."""
     from db.migrate import migrate
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # only errors: a benchmark measures no console
-    with tempfile.TemporaryDirectory(prefix="activity-bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as pg, EmbeddedValkey(Path(folder) / "vk") as vk:
+    with (
+        tempfile.TemporaryDirectory(prefix="activity-bench-") as folder,
+        EmbeddedPostgres(Path(folder) / "pg") as pg,
+        EmbeddedValkey(Path(folder) / "vk") as vk,
+    ):
         passwords = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
-        os.environ |= passwords | {"ACTIVITY_DATABASE_URL": pg.url(), "ACTIVITY_REDIS_URL": vk.url(), "ACTIVITY_DATA_DIR": folder, "ACTIVITY_LOG_LEVEL": "error"}
+        os.environ |= passwords | {
+            "ACTIVITY_DATABASE_URL": pg.url(),
+            "ACTIVITY_REDIS_URL": vk.url(),
+            "ACTIVITY_DATA_DIR": folder,
+            "ACTIVITY_LOG_LEVEL": "error",
+        }
         settings.cache_clear()
         migrate()
         with psycopg.connect(pg.url(), autocommit=True) as admin:
-            admin.execute("insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from generate_series(1, %s) n", (tenants,))
+            admin.execute(
+                "insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from generate_series(1, %s) n", (tenants,)
+            )
             yield admin
 
 

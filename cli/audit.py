@@ -1,11 +1,15 @@
 """`activity verify`, `checkpoint` and `migrate`: is the log whole, and may this program use this database."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from activity.errors import ActivityError
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 FINDING = 1
 
@@ -38,17 +42,13 @@ def verify(
     except (OSError, msgspec.DecodeError) as error:
         raise ActivityError(f"{checkpoint} is no checkpoint file: {error}") from None
     by_tenant = {one.tenant_id: one for one in known}
-    reports = []
     with Console(stderr=True).status("verifying") as status:
-        for one in tenant or _tenants():
-            reports.append(run(one, by_tenant.get(one), lambda seq, one=one: status.update(f"verifying tenant {one}: seq {seq:,}")))  # type: ignore[misc]  # mypy can't type a lambda's default
-    for report in reports:
-        if not json:
-            typer.echo(
-                f"tenant {report.tenant_id}: {report.events} events, {'whole' if not report.faults else 'NOT WHOLE'}, head {report.hash[:16]}"
-            )
-            for fault in report.faults:
-                typer.echo(f"  {fault}")
+        reports = [run(one, by_tenant.get(one), partial(_show, status, one)) for one in tenant or _tenants()]
+    for report in [] if json else reports:
+        found = "whole" if not report.faults else "NOT WHOLE"
+        typer.echo(f"tenant {report.tenant_id}: {report.events} events, {found}, head {report.hash[:16]}")
+        for fault in report.faults:
+            typer.echo(f"  {fault}")
     if json:
         typer.echo(msgspec.json.encode(reports).decode())
     if any(report.faults for report in reports):
@@ -56,7 +56,7 @@ def verify(
 
 
 def checkpoint(tenant: Tenants = None) -> None:
-    """Print where each log stands, to be kept outside the database: `activity verify --checkpoint FILE` proves that nothing before it changed."""
+    """Print where each log stands, to be kept outside the database: `verify --checkpoint` proves that nothing before it changed."""
     import msgspec
 
     from db import audit
@@ -68,6 +68,10 @@ def checkpoint(tenant: Tenants = None) -> None:
             Checkpoint(one, seq, hash_.hex()) for one in tenant or audit.tenants(session) for seq, hash_ in [audit.head(session, one)]
         ]
     typer.echo(msgspec.json.encode(places).decode())
+
+
+def _show(status: "Status", tenant: int, seq: int) -> None:
+    status.update(f"verifying tenant {tenant}: seq {seq:,}")
 
 
 def _tenants() -> list[int]:

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from activity.chain import Link
 
 _CHAIN = text("""
-select tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id, contact_id, record_type, record_id, cause_id,
-       payload::text, salt, payload_sha256, hash
+select tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id, contact_id, record_type, record_id,
+       cause_id, payload::text, salt, payload_sha256, hash
   from activity.event where tenant_id = :tenant and seq > :after order by seq
 """)
 

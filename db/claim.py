@@ -1,4 +1,6 @@
-"""The one way to claim work. Every kind of waiting or due work in the system is a row of a table with these columns:
+"""The one way to claim work.
+
+Every kind of waiting or due work in the system is a row of a table with these columns:
 
     id      bigint primary key
     due_at  timestamptz          when to do it; null: nothing to do
@@ -53,13 +55,13 @@ def _claim(session: Session, queue: Queue, limit: int, priority: int | None) -> 
         update {queue.table} w set due_at = clock_timestamp() + :lease, fence = w.fence + 1
           from (select id from {queue.table} where {of_priority} due_at <= statement_timestamp()
                  order by due_at limit :limit for update skip locked) due
-         where w.id = due.id returning w.*""")  # noqa: S608  # the table's name is a constant of ours
+         where w.id = due.id returning w.*""")  # the table's name is a constant of ours
     return session.execute(statement, {"lease": queue.lease, "limit": limit, "priority": priority}).all()
 
 
 def finish(session: Session, queue: Queue, row: Row[Any], due_at: datetime | None = None) -> None:
-    """End a claim in the transaction of what was done: the row is due again at `due_at`, or never. Raises LeaseLost if it is another's by now."""
-    statement = text(f"update {queue.table} set due_at = :due_at where id = :id and fence = :fence")  # noqa: S608  # as above
+    """End a claim in the transaction of what was done: the row is due at `due_at`, or never. Raises LeaseLost if it is another's."""
+    statement = text(f"update {queue.table} set due_at = :due_at where id = :id and fence = :fence")  # as above
     done: CursorResult[Any] = session.execute(statement, {"due_at": due_at, "id": row.id, "fence": row.fence})  # type: ignore[assignment]  # as an UPDATE gives
     if done.rowcount == 0:
         raise LeaseLost(f"{queue.table} {row.id} was claimed by another worker")

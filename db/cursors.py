@@ -38,6 +38,8 @@ def hold(session: Session, name: str, tenant_id: int, *, start: Cursor) -> Curso
 def move(session: Session, name: str, tenant_id: int, to: Cursor) -> None:
     """Say that everything up to `to` is handled: in the transaction of what the handling did."""
     session.execute(
-        text("update activity.cursor set epoch = :epoch, seq = :seq, moved_at = clock_timestamp() where name = :name and tenant_id = :tenant"),
+        text(
+            "update activity.cursor set epoch = :epoch, seq = :seq, moved_at = clock_timestamp() where name = :name and tenant_id = :tenant"
+        ),
         {"name": name, "tenant": tenant_id} | to._asdict(),
     )

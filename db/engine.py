@@ -48,7 +48,7 @@ def forget_connections() -> None:
 
 @contextmanager
 def begin(role: Role, tenant: int | str | None = None) -> Iterator[Session]:
-    """Open a transaction as `role` that sees the rows of `tenant` (or EVERY_TENANT, for workers); commit at the end, roll back on an error."""
+    """Open a transaction as `role` that sees the rows of `tenant` (or EVERY_TENANT, for workers); commit at its end, or roll back."""
     with Session(engine(role)) as session, session.begin():
         if tenant is not None:
             session.execute(text("select set_config('activity.tenant', :tenant, true)"), {"tenant": str(tenant)})

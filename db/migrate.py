@@ -56,7 +56,9 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
     connection.rollback()
     if at is not None and at not in known:
         newest = scripts.get_current_head()
-        raise SchemaTooNew(f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the schema is never taken back")
+        raise SchemaTooNew(
+            f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the schema is never taken back"
+        )
 
 
 def _set_passwords(connection: Connection) -> None:
@@ -64,7 +66,9 @@ def _set_passwords(connection: Connection) -> None:
     for role in get_args(Role):
         password = getattr(settings(), f"{role}_password")
         if password is not None:
-            statement = sql.SQL("alter role {} password {}").format(sql.Identifier(f"activity_{role}"), sql.Literal(password.get_secret_value()))
+            statement = sql.SQL("alter role {} password {}").format(
+                sql.Identifier(f"activity_{role}"), sql.Literal(password.get_secret_value())
+            )
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute(statement)

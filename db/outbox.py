@@ -21,10 +21,10 @@ def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
             copy.write_row(row)
 
 
-# Take a batch, fairly: from the waiting tenants in random order, at most an eighth of the batch from each while others wait, until it is full.
-# A tenant is claimed whole, by a lock that ends with the transaction: while one append task has it no other takes from it, so its events keep
-# their order, and other tasks go on with other tenants. The tenants that wait are found by a loose index scan, whose cost grows with the
-# tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
+# Take a batch, fairly: from the waiting tenants in random order, at most an eighth of the batch from each while others wait.
+# A tenant is claimed whole, by a lock that ends with the transaction: while one append task has it no other takes from it, so its events
+# keep their order, and other tasks go on with other tenants. The tenants that wait are found by a loose index scan, whose cost grows with
+# the tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
 TAKE = """
 with recursive waiting (tenant_id) as (
   (select tenant_id from activity.outbox order by tenant_id limit 1)
@@ -44,7 +44,9 @@ returning tenant_id, n, doc
 
 def claim(session: Session, limit: int) -> list[Waiting]:
     """Take up to `limit` waiting events, fairly, in the session's transaction: rolled back, they are where they were."""
-    rows = _driver(session).execute(f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit})  # type: ignore[arg-type]  # noqa: S608  # a constant
+    rows = _driver(session).execute(
+        f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit}
+    )
     return [Waiting(*row) for row in rows]
 
 

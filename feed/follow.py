@@ -76,12 +76,12 @@ class Follower(_Tail):
 
     def __init__(self, tenant_id: int, after: int | None = None) -> None:
         self._redis = redis.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10)
-        self._pubsub = self._redis.pubsub()
+        self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]  # as redis has it
         self._subscribed = False
         super().__init__(tenant_id, after)
 
     def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
-        """Return the next events, waiting up to `timeout` seconds for one; an empty list says that there was none, or that another read is due."""
+        """Return the next events, waiting up to `timeout` seconds for one; an empty list says that there was none so far."""
         message = self._next(0 if self._due else timeout)
         taken = self._take(message)
         return taken or (self._read_log() if self._due else [])
@@ -144,7 +144,7 @@ class AsyncFollower(_Tail):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._pubsub.aclose()
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]  # as redis has it
         await self._redis.aclose()
 
 

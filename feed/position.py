@@ -34,7 +34,7 @@ class Position:
     seq: int
 
     def take(self, message: Message) -> list[RecordedEvent] | None:
-        """Return the events of a message that are new and next, and move past them; None says that some are missing: read them from the log."""
+        """Return the events of a message that are new and next, and move past them; None says that some are missing: read the log."""
         if message.epoch != self.epoch:
             raise EpochChanged(f"epoch {self.epoch} ended")
         newest = max(message.last, message.head)

@@ -52,7 +52,11 @@ def verify(tenant_id: int, checkpoint: Checkpoint | None = None, progress: Calla
             if report.events % 10_000 == 0:
                 progress(link.seq)
     if (report.seq, previous) != (seq, stored_hash):
-        report.fault(f"the head says seq {seq}, the chain ends at {report.seq}" if report.seq != seq else "the head has another hash than the chain's end")
+        report.fault(
+            f"the head says seq {seq}, the chain ends at {report.seq}"
+            if report.seq != seq
+            else "the head has another hash than the chain's end"
+        )
     if checkpoint is not None and checkpoint.seq > report.seq:
         report.fault(f"the log was cut: the checkpoint saw seq {checkpoint.seq}, it ends at {report.seq}")
     report.hash = previous.hex()

@@ -66,11 +66,11 @@ _numbers = count(1)
 @contextmanager
 def _database(postgres: EmbeddedPostgres, name: str, template: str) -> Iterator[str]:
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
-        admin.execute(f'create database "{name}" template "{template}"')  # type: ignore[arg-type]  # a name of ours
+        admin.execute(f'create database "{name}" template "{template}"')
         # A copy has the template's objects, but not its rights on the database itself.
-        admin.execute(f'revoke create, temporary on database "{name}" from public')  # type: ignore[arg-type]  # a name of ours
+        admin.execute(f'revoke create, temporary on database "{name}" from public')
         yield postgres.url(name)
-        admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]  # a name of ours
+        admin.execute(f'drop database "{name}" with (force)')
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,9 @@ def migrated(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def environment(
+    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
     """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
     from db.engine import engine
     from worker.celery import app

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 _WAITS_AT_MOST_MS = 1000  # a lost nudge blocks the next ones for so long; beat sweeps as often
 _QUIET_S = 1.0  # after a failure leave the broker alone for so long: a dead one must not slow every commit down
-_quiet_until = 0.0
+_quiet_until: dict[str, float] = {}  # by task: until when it is not nudged
 
 
 @cache
@@ -33,14 +33,13 @@ def _key(task: str) -> str:
 
 def nudge(task: str) -> None:
     """Send `task` unless one is waiting. It may fail or be lost: the beat sweep does the same every second."""
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
+    if time.monotonic() < _quiet_until.get(task, 0.0):
         return
     try:
         if redis_client().set(_key(task), 1, nx=True, px=_WAITS_AT_MOST_MS):
             app.send_task(task)
     except (redis.RedisError, OperationalError, OSError) as error:
-        _quiet_until = time.monotonic() + _QUIET_S
+        _quiet_until[task] = time.monotonic() + _QUIET_S
         log.warning("nudge_failed", nudged=task, error=type(error).__name__)
 
 

@@ -8,7 +8,6 @@ from alembic import op
 def run(name: str) -> None:
     """Run sql/<name>.sql as the role that migrates; a file that makes objects says SET ROLE activity_owner itself."""
     # The driver's own cursor: in SQLAlchemy's text() a ':' in the file would be a parameter.
-    connection = op.get_bind().connection
-    with connection.cursor() as cursor:
-        cursor.execute((Path(__file__).parent / "sql" / f"{name}.sql").read_text())
-        cursor.execute("reset role")
+    cursor = op.get_bind().connection.cursor()
+    cursor.execute((Path(__file__).parent / "sql" / f"{name}.sql").read_text())
+    cursor.execute("reset role")

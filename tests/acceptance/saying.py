@@ -1,6 +1,6 @@
 """A producer process: says events until it is ended, and writes the id of each to standard output once its commit returned.
 
-Arguments: tenant ids. About every fifth transaction says an earlier event again; some are rolled back. What fails is tried on with new events.
+Arguments: tenant ids. About every fifth transaction says an earlier event again; some are rolled back.
 """
 
 import random
@@ -15,7 +15,8 @@ from worker.emit import emit
 
 
 def main() -> None:
-    tenants, dice, said = [int(tenant) for tenant in sys.argv[1:]], random.Random(), []
+    tenants, dice = [int(tenant) for tenant in sys.argv[1:]], random.Random()
+    said: list[Event] = []
     while True:
         events = [
             Event(

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -114,7 +115,7 @@ class System:
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.postgres.url(), autocommit=True) as admin:
-            return admin.execute(statement, values).fetchall()  # type: ignore[arg-type]  # statements of ours
+            return admin.execute(statement, values).fetchall()
 
     def head(self, tenant: int) -> int:
         return int(self.query("select seq from activity.head where tenant_id = %s", tenant)[0][0])
@@ -206,7 +207,7 @@ def settle(running: System, name: str, capsys: pytest.CaptureFixture[str]) -> No
         "lost": len(acked - set(stored)),
         "duplicated": len(stored) - len(set(stored)),
         "gaps": sum(heads.values()) - len(stored),
-        "inversions": sum(1 for one, two in zip(rows, rows[1:], strict=False) if one[0] == two[0] and two[3] < one[3]),
+        "inversions": sum(1 for one, two in pairwise(rows) if one[0] == two[0] and two[3] < one[3]),
         "rejected": running.query("select count(*) from activity.rejected")[0][0],
         "chain": "whole" if not any(verify(tenant).faults for tenant in TENANTS) else "BROKEN",
         "worker restarts": running.processes[0].starts - 1,
@@ -233,7 +234,7 @@ def test_the_append_worker_is_killed_at_random(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("point", ["before_move", "after_claim", "after_insert", "before_publish"])
 def test_the_append_worker_dies_at_a_named_point(point: str, capsys: pytest.CaptureFixture[str]) -> None:
     with TemporaryDirectory() as marks, system("-m", "tests.acceptance.dying", point, marks, "3") as running:
-        running.until(lambda: len(os.listdir(marks)) == 3)
+        running.until(lambda: len(list(Path(marks).iterdir())) == 3)
         running.until_more(50)
         settle(running, f"kill -9 append worker {point}, 3 times", capsys)
 
@@ -288,7 +289,8 @@ def test_two_append_workers_at_once_with_repeats(capsys: pytest.CaptureFixture[s
         with psycopg.connect(running.postgres.url(), autocommit=True) as admin:
             for _ in range(5):  # what was said is said again, later and in another order
                 running.until_more(50)
-                admin.execute("""insert into activity.outbox (tenant_id, doc) select tenant_id, json_build_object('event_id', event_id, 'tenant_id', tenant_id,
-                    'type', type, 'version', version, 'occurred_at', occurred_at, 'actor', actor, 'source', source, 'account_id', account_id, 'payload', payload)
+                admin.execute("""insert into activity.outbox (tenant_id, doc)
+                    select tenant_id, json_build_object('event_id', event_id, 'tenant_id', tenant_id, 'type', type, 'version', version,
+                      'occurred_at', occurred_at, 'actor', actor, 'source', source, 'account_id', account_id, 'payload', payload)
                     from activity.event order by random() limit 200""")
         settle(running, "two append workers, repeats and reorder", capsys)

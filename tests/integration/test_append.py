@@ -14,7 +14,9 @@ from worker.emit import emit
 
 
 def note(tenant: int, text: str = "hello", **fields: Any) -> Event:
-    return Event(tenant_id=tenant, type="note.added", source="manual", actor="ana@example.com", account_id="acme", payload={"text": text}, **fields)
+    return Event(
+        tenant_id=tenant, type="note.added", source="manual", actor="ana@example.com", account_id="acme", payload={"text": text}, **fields
+    )
 
 
 def log(admin: psycopg.Connection[Any], tenant: int) -> list[tuple[Any, ...]]:
@@ -73,7 +75,8 @@ def test_two_tenants_may_use_the_same_event_id(admin: psycopg.Connection[Any], m
 def test_a_poison_event_among_a_thousand_is_parked_and_the_others_are_stored(admin: psycopg.Connection[Any], tenant: int) -> None:
     with begin("producer") as session:
         emit(session, [note(tenant, str(n)) for n in range(1000)])
-    admin.execute("update activity.outbox set doc = replace(doc::text, 'note.added', 'Note Added')::json where n = (select min(n) + 500 from activity.outbox)")
+    admin.execute("""update activity.outbox set doc = replace(doc::text, 'note.added', 'Note Added')::json
+        where n = (select min(n) + 500 from activity.outbox)""")
     assert append_batch(1000) == {"appended": 999, "rejected": 1}
     assert [seq for seq, _ in log(admin, tenant)] == list(range(1, 1000))
     ((reason,),) = admin.execute("select reason from activity.rejected").fetchall()
@@ -108,8 +111,8 @@ def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_
 
 
 def test_a_plan_made_while_the_outbox_is_empty_still_serves_a_flood(admin: psycopg.Connection[Any], environment: dict[str, str]) -> None:
-    with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], user="activity_writer", password="writer-password") as writer:  # noqa: S106  # of a test
-        plan = "\n".join(line for (line,) in writer.execute("explain " + TAKE, {"limit": 1000}))  # type: ignore[arg-type]  # a constant of ours
+    with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], user="activity_writer", password="writer-password") as writer:  # of a test
+        plan = "\n".join(line for (line,) in writer.execute("explain " + TAKE, {"limit": 1000}))
     assert "Tid Scan on outbox" in plan
     assert "Index Scan using outbox_pkey" in plan
     assert "Seq Scan" not in plan

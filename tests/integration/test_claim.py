@@ -18,7 +18,8 @@ URGENT = Queue("crm.job", lease=timedelta(seconds=60), priorities=(0, 5))
 @pytest.fixture(autouse=True)
 def jobs(admin: psycopg.Connection[Any], tenant: int) -> None:
     admin.execute("set role activity_owner")
-    admin.execute("""create table crm.job (id bigint generated always as identity primary key, tenant_id int not null, priority smallint not null default 5,
+    admin.execute("""create table crm.job (id bigint generated always as identity primary key,
+        tenant_id int not null, priority smallint not null default 5,
         due_at timestamptz, fence int not null default 0, done int not null default 0)""")
     admin.execute("create index job_due on crm.job (priority, due_at) where due_at is not null")
     admin.execute("call crm.guard('crm.job')")
@@ -28,7 +29,8 @@ def jobs(admin: psycopg.Connection[Any], tenant: int) -> None:
 def add(admin: psycopg.Connection[Any], tenant: int, count: int, **columns: Any) -> None:
     values = {"due_at": datetime(2026, 1, 1, tzinfo=UTC), "priority": 5} | columns
     admin.execute(
-        "insert into crm.job (tenant_id, due_at, priority) select %s, %s, %s from generate_series(1, %s)", (tenant, values["due_at"], values["priority"], count)
+        "insert into crm.job (tenant_id, due_at, priority) select %s, %s, %s from generate_series(1, %s)",
+        (tenant, values["due_at"], values["priority"], count),
     )
 
 
@@ -77,7 +79,9 @@ def test_finished_work_is_gone_and_postponed_work_comes_back(admin: psycopg.Conn
     assert [row.id for row in take()] == [second.id]
 
 
-def test_a_dead_holders_work_is_claimed_again_when_its_lease_ends_and_a_late_holder_changes_nothing(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_a_dead_holders_work_is_claimed_again_when_its_lease_ends_and_a_late_holder_changes_nothing(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     add(admin, tenant, 1)
     (late,) = take()
     admin.execute("update crm.job set due_at = clock_timestamp()")  # the lease ends

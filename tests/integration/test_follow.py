@@ -22,11 +22,15 @@ from feed.position import EpochChanged
 from worker import append as road
 from worker.append import append_batch
 from worker.emit import emit
+from worker.publish import publish as real_publish
 
 
 def say(tenant: int, count: int = 1) -> None:
     with begin("producer") as session:
-        emit(session, [Event(tenant_id=tenant, type="note.added", source="test", account_id="acme", payload={"text": str(n)}) for n in range(count)])
+        emit(
+            session,
+            [Event(tenant_id=tenant, type="note.added", source="test", account_id="acme", payload={"text": str(n)}) for n in range(count)],
+        )
 
 
 def append(tenant: int, count: int = 1) -> None:
@@ -68,13 +72,14 @@ def test_events_whose_publishing_was_lost_still_come(tenant: int, monkeypatch: p
 
 
 def test_whatever_is_lost_doubled_or_reordered_every_event_comes_once_in_order(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    dice, kept, publish = random.Random(4), [], road.publish
+    dice = random.Random(4)
+    kept: list[Any] = []
 
     def unreliable(appended: Any, epochs: Any) -> None:
         kept.append((list(appended), epochs))
         dice.shuffle(kept)
         for message in kept[: dice.randrange(3)]:
-            publish(*message)
+            real_publish(*message)
 
     monkeypatch.setattr(road, "publish", unreliable)
     with Follower(tenant) as follower:

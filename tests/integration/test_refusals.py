@@ -52,7 +52,10 @@ READS = {
 @pytest.fixture
 def connect(environment: dict[str, str], tenant: int) -> Iterator[Connect]:
     with begin("producer") as session:
-        emit(session, Event(tenant_id=tenant, type="note.added", source="manual", account_id="acme", contact_id="jo", payload={"text": "secret"}))
+        emit(
+            session,
+            Event(tenant_id=tenant, type="note.added", source="manual", account_id="acme", contact_id="jo", payload={"text": "secret"}),
+        )
     append_batch(1)
     opened: list[psycopg.Connection[Any]] = []
 
@@ -109,7 +112,10 @@ def test_the_writer_holds_one_privilege_on_the_log(admin: psycopg.Connection[Any
 
 def test_the_writer_reads_no_payload_back(connect: Connect) -> None:
     writer = connect("writer")
-    for statement in ("insert into activity.inbox (doc) values ('{}') returning batch_id", "insert into activity.inbox (doc) values ('{}') returning *"):
+    for statement in (
+        "insert into activity.inbox (doc) values ('{}') returning batch_id",
+        "insert into activity.inbox (doc) values ('{}') returning *",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             writer.execute(statement)
 
@@ -142,7 +148,9 @@ def test_a_person_can_be_erased_and_the_chain_still_verifies(admin: psycopg.Conn
     from feed.verify import verify
 
     assert verify(tenant).faults == []
-    erased = connect("eraser").execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,)).fetchone()
+    erased = (
+        connect("eraser").execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,)).fetchone()
+    )
     assert erased == (1,)
     rows = admin.execute("select type, payload is null from activity.event where tenant_id = %s order by seq", (tenant,)).fetchall()
     assert rows == [("note.added", True), ("privacy.bodies_erased", False)]

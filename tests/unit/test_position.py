@@ -17,7 +17,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def event(seq: int) -> RecordedEvent:
     return RecordedEvent(
-        tenant_id=1, seq=seq, event_id=UUID(int=seq), type="note.added", version=1, occurred_at=NOW, recorded_at=NOW, actor="system", source="test"
+        tenant_id=1,
+        seq=seq,
+        event_id=UUID(int=seq),
+        type="note.added",
+        version=1,
+        occurred_at=NOW,
+        recorded_at=NOW,
+        actor="system",
+        source="test",
     )
 
 

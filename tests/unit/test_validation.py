@@ -95,7 +95,12 @@ def test_what_a_type_does_not_know_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"acount_id": "x"}, "event"), ({"tenant_id": "1"}, "tenant_id"), ({"occurred_at": "2026-13-01T00:00:00Z"}, "occurred_at"), ({"event_id": "1"}, "event_id")],
+    [
+        ({"acount_id": "x"}, "event"),
+        ({"tenant_id": "1"}, "tenant_id"),
+        ({"occurred_at": "2026-13-01T00:00:00Z"}, "occurred_at"),
+        ({"event_id": "1"}, "event_id"),
+    ],
 )
 def test_a_mapping_from_outside_is_refused_with_its_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
