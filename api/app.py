@@ -6,13 +6,24 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, events, health, problems, session, stream, tracking, writing
+from api import enrichment, events, health, problems, records, session, stream, tracking, webhooks, writing
 from api.encoding import SCHEMAS
 from api.hub import Hub
 from api.page import Page
 from api.requests import Requests
 
-ROUTERS = (problems.router, health.router, events.router, writing.router, stream.router, session.router, tracking.router, enrichment.router)
+ROUTERS = (
+    problems.router,
+    health.router,
+    events.router,
+    writing.router,
+    stream.router,
+    records.router,
+    session.router,
+    tracking.router,
+    webhooks.router,
+    enrichment.router,
+)
 
 
 def create_app() -> FastAPI:

@@ -4,7 +4,6 @@ import redis
 import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.encoding import json_response
@@ -31,8 +30,8 @@ def ready() -> Response:
 
 def _database_answers() -> bool:
     try:
-        with begin("reader") as session:
-            session.execute(text("select 1"))
+        with begin("reader", 0):  # to name a workspace asks the database; none has this number
+            pass
     except SQLAlchemyError as error:
         log.warning("database_away", error=type(error).__name__)
         return False

@@ -74,6 +74,11 @@ def wait_of(request: Request) -> float:
 async def say(caller: Caller, events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
     """Say events (a Receipt in place of one was refused before) and return a receipt for each, in order."""
     receipts = await run_in_threadpool(_say, caller.tenant, events)
+    return await numbered(caller, receipts, events, wait)
+
+
+async def numbered(caller: Caller, receipts: list[Receipt], events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
+    """Return the receipts of events that are durable once each has its number, or after `wait` seconds."""
     waiting = [(receipt, event) for receipt, event in zip(receipts, events, strict=True) if isinstance(event, Event)]
     deadline, pause = time.monotonic() + wait, 0.01
     while time.monotonic() < deadline and (waiting := [pair for pair in waiting if pair[0].status == "accepted"]):

@@ -1,5 +1,6 @@
 """The page's session: a signed cookie that scripts cannot read, obtained by showing a key or a token once."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -39,7 +40,8 @@ async def sign_in(request: Request, said: Annotated[SignIn, Depends(body(SignIn)
     """Begin a session; it ends with the key or token it was begun with, after 12 hours at the latest."""
     caller = await access.from_credential(said.key)
     cookie, csrf = access.make_session(caller)
-    response = json_response(_told(caller, csrf), headers={"Cache-Control": "no-store"})
+    begun = replace(caller, expires_at=access.read_session(cookie)["exp"])
+    response = json_response(_told(begun, csrf), headers={"Cache-Control": "no-store"})
     response.set_cookie(COOKIE, cookie, access.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return response
 

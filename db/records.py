@@ -174,6 +174,12 @@ def get(session: Session, tenant: int, kind: type[R], key: str) -> R | None:
     return next(iter(_select(session, kind, f"{_TABLES[kind].key} = :key", tenant=tenant, key=key)), None)
 
 
+def hold(session: Session, tenant: int, kind: type[Record], key: str) -> None:
+    """Keep others from changing this record by `hold` too, until the transaction ends; it need not be there yet."""
+    name = f"{tenant}/{_TABLES[kind].name}/{key}"
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 def find_contact(session: Session, tenant: int, email: str) -> Contact | None:
     """Return the contact with this e-mail address in any case, the oldest if there are several, or None."""
     found = _select(session, Contact, "lower(email) = lower(:email) order by created_at, id limit 1", tenant=tenant, email=email)

@@ -1,7 +1,7 @@
 """What reading over HTTP promises."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,24 +10,13 @@ import httpx
 import pytest
 
 from activity.event import Event
-from api.access import forget_callers
 from api.app import create_app
-from db import access, records
+from db import records
 from db.engine import begin
 from worker.append import append_batch
 from worker.emit import emit
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def key(tenant: int) -> Iterator[str]:
-    """An API key of the workspace that may do everything."""
-    made = access.new_key()
-    with begin("producer", tenant) as session:
-        access.add_key(session, tenant, made, "tests", access.SCOPES, "ana@example.com")
-    yield made
-    forget_callers()
 
 
 Get = Callable[..., httpx.Response]

@@ -15,7 +15,6 @@ import pytest
 
 from activity.event import Event
 from activity.settings import settings
-from api.access import forget_callers
 from api.app import create_app
 from api.server import Server
 from cli.embedded import EmbeddedValkey
@@ -43,16 +42,6 @@ def serving(port: int) -> Iterator[Server]:
         server.should_exit = True
         thread.join(WITHIN)
         assert not thread.is_alive()
-
-
-@pytest.fixture
-def key(tenant: int) -> Iterator[str]:
-    """An API key of the workspace that may read."""
-    made = access.new_key()
-    with begin("producer", tenant) as session:
-        access.add_key(session, tenant, made, "tests", ["read"])
-    yield made
-    forget_callers()
 
 
 @pytest.fixture

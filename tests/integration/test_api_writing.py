@@ -1,9 +1,7 @@
 """What writing over HTTP promises."""
 
-import asyncio
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,56 +12,9 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from api.access import forget_callers
-from api.app import create_app
-from db import access
-from db.engine import begin
 from worker.append import append_batch
 
 Send = Callable[..., httpx.Response]
-
-
-@pytest.fixture
-def key(tenant: int) -> Iterator[str]:
-    """An API key of the workspace that may do everything."""
-    made = access.new_key()
-    with begin("producer", tenant) as session:
-        access.add_key(session, tenant, made, "tests", access.SCOPES, "ana@example.com")
-    yield made
-    forget_callers()
-
-
-@pytest.fixture
-def send(key: str) -> Send:
-    """A function that sends a request with the key; a body is sent as JSON."""
-
-    def request(method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(create_app())
-            async with httpx.AsyncClient(transport=transport, base_url="http://api", headers={"Authorization": f"Bearer {key}"}) as client:
-                named = {name.replace("_", "-"): value for name, value in headers.items()}
-                content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-                return await client.request(method, path, content=content, headers={"Content-Type": "application/json", **named})
-
-        return asyncio.run(once())
-
-    return request
-
-
-@pytest.fixture
-def appending(environment: dict[str, str]) -> Iterator[None]:
-    """The append task, at work as long as the test runs."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(0.005):
-            append_batch(1000)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
 
 
 NOTE = {"type": "note.added", "account_id": "acme", "payload": {"text": "hello"}}

@@ -1,0 +1,188 @@
+"""Records that change, and what is said about it in the same transaction. Where nothing changed, nothing is said."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from activity.canonical import canonical
+from activity.errors import ActivityError, InvalidEvent
+from activity.event import Event
+from db import records
+from db.records import Account, Contact, Opportunity
+from worker.emit import emit
+
+R = TypeVar("R", Account, Contact, Opportunity)
+_MOST = Decimal(10) ** 15
+_KINDS: Mapping[type[records.Record], str] = {Account: "account", Contact: "contact", Opportunity: "opportunity"}
+
+
+class RecordUnknown(ActivityError):
+    """The workspace has no record of this kind with this id."""
+
+
+class Said(NamedTuple):
+    """Who changes a record, and how: `key` makes the ids of what is said the same at every repeat."""
+
+    tenant: int
+    actor: str
+    source: str
+    key: UUID | None = None
+
+
+class Changed(NamedTuple):
+    """What became of a record: as it is now, whether it is new, and the events that say what happened."""
+
+    record: records.Record
+    created: bool
+    events: list[Event]
+
+
+def put(session: Session, said: Said, record: R) -> Changed:
+    """Make or change a record by its id; what is None stays as it is. Raises InvalidEvent where a value or a named account can't be."""
+    kind = type(record)
+    records.hold(session, said.tenant, kind, record.id)
+    _check(session, said.tenant, record)
+    before = records.get(session, said.tenant, kind, record.id)
+    records.upsert(session, said.tenant, [record])
+    after = records.get(session, said.tenant, kind, record.id)
+    if after is None:
+        raise RecordUnknown(f"{_KINDS[kind]} {record.id!r} was removed in this moment")
+    events = [_event(said, after, *what) for what in _what(session, said.tenant, before, after)]
+    emit(session, events)
+    return Changed(after, before is None, events)
+
+
+def move(session: Session, said: Said, deal_id: str, to_stage: str, outcome: str | None, reason: str | None) -> Changed:
+    """Move a deal to a stage, and say so; with `outcome` (won, lost) say that it ended there. Raises RecordUnknown."""
+    records.hold(session, said.tenant, Opportunity, deal_id)
+    before = records.get(session, said.tenant, Opportunity, deal_id)
+    if before is None:
+        raise RecordUnknown(f"there is no opportunity {deal_id!r}")
+    after = msgspec.structs.replace(before, stage=to_stage)
+    records.upsert(session, said.tenant, [Opportunity(id=deal_id, stage=to_stage)])
+    deal = _deal(session, said.tenant, after)
+    events = []
+    if before.stage != to_stage:
+        events.append(_event(said, after, "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=to_stage)))
+    if outcome is not None:
+        cause = events[0].event_id if events else None
+        events.append(_event(said, after, f"deal.{outcome}", deal | _said(from_stage=before.stage, reason=reason), cause))
+    emit(session, events)
+    return Changed(after, False, events)
+
+
+def _check(session: Session, tenant: int, record: Account | Contact | Opportunity) -> None:
+    canonical(record.fields, "fields")
+    field = "parent_id" if isinstance(record, Account) else "account_id"
+    above = getattr(record, field)
+    if above is not None:
+        if records.get(session, tenant, Account, above) is None:
+            raise InvalidEvent(field, f"there is no account {above!r}", "put that account first")
+        if isinstance(record, Account) and (above == record.id or above in records.beneath(session, tenant, record.id)):
+            raise InvalidEvent(field, f"account {above!r} is beneath this one", "an account can't be above itself")
+    if isinstance(record, Opportunity) and record.amount is not None:
+        exponent = record.amount.as_tuple().exponent
+        if not isinstance(exponent, int) or exponent < -2 or abs(record.amount) >= _MOST:
+            raise InvalidEvent("amount", f"{record.amount} can't be kept", "give up to 15 digits and two decimals")
+
+
+What = tuple[str, dict[str, Any]]
+
+
+def _what(session: Session, tenant: int, before: R | None, after: R) -> Iterator[What]:
+    """Yield type and payload of what happened to a record."""
+    if isinstance(after, Account):
+        return _of_account(session, tenant, before, after)  # type: ignore[arg-type]  # both are of one kind
+    if isinstance(after, Contact):
+        return _of_contact(session, tenant, before, after)  # type: ignore[arg-type]  # as above
+    return _of_deal(session, tenant, before, after)
+
+
+def _of_account(session: Session, tenant: int, before: Account | None, after: Account) -> Iterator[What]:
+    if before is None:
+        yield "account.added", _said(name=after.name, domain=after.domain, parent_name=_account_name(session, tenant, after.parent_id))
+        return
+    if before.parent_id != after.parent_id:
+        above = {"from_parent": before.parent_id, "to_parent": after.parent_id}
+        named = {name: _account_name(session, tenant, value) for name, value in above.items()}
+        yield "account.parent_changed", _said(name=after.name, **named, **{f"{name}_id": value for name, value in above.items()})
+    changes = _changes(before, after, "name", "domain", "owner_email", "fields")
+    if changes:
+        yield "account.updated", _said(name=after.name, changes=changes)
+
+
+def _of_contact(session: Session, tenant: int, before: Contact | None, after: Contact) -> Iterator[What]:
+    if before is None:
+        yield "contact.added", _said(name=after.name, email=after.email, account_name=_account_name(session, tenant, after.account_id))
+        return
+    changes = _changes(before, after, "name", "email", "account_id", "owner_email", "fields")
+    if changes:
+        yield "contact.updated", _said(name=after.name, changes=changes)
+
+
+def _of_deal(session: Session, tenant: int, before: Opportunity | None, after: Opportunity) -> Iterator[What]:
+    deal = _deal(session, tenant, after)
+    if before is None:
+        yield "deal.added", deal | _said(stage=after.stage)
+        return
+    if before.stage != after.stage and after.stage:
+        yield "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=after.stage)
+    if before.amount != after.amount:
+        yield "deal.amount_changed", deal | _said(from_amount=_amount(before.amount), to_amount=_amount(after.amount))
+
+
+def _changes(before: Account | Contact, after: Account | Contact, *fields: str) -> list[dict[str, Any]]:
+    """Return field by field what differs; of the host's own fields, each."""
+    pairs: dict[str, tuple[Any, Any]] = {}
+    for field in fields:
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "fields":
+            pairs |= {name: (old.get(name), value) for name, value in new.items()}
+        else:
+            pairs[field] = (old, new)
+    return [{"field": name, "from": old, "to": new} for name, (old, new) in pairs.items() if old != new]
+
+
+def _deal(session: Session, tenant: int, deal: Opportunity) -> dict[str, Any]:
+    account = _account_name(session, tenant, deal.account_id)
+    return _said(name=deal.name, account_name=account, amount=_amount(deal.amount), currency=deal.currency)
+
+
+def _account_name(session: Session, tenant: int, account_id: str | None) -> str | None:
+    account = records.get(session, tenant, Account, account_id) if account_id else None
+    return account.name if account else None
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.2f}"
+
+
+def _said(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def said_id(said: Said, type_: str) -> UUID:
+    """Return the id of what is said: the same at every repeat with one key."""
+    return uuid7() if said.key is None else uuid5(said.key, type_)
+
+
+def _event(said: Said, record: records.Record, type_: str, payload: dict[str, Any], cause: UUID | None = None) -> Event:
+    account = record.id if isinstance(record, Account) else getattr(record, "account_id", None)
+    return Event(
+        tenant_id=said.tenant,
+        event_id=said_id(said, type_),
+        type=type_,
+        payload=payload,
+        source=said.source,
+        actor=said.actor,
+        account_id=account,
+        contact_id=record.id if isinstance(record, Contact) else None,
+        record_type=_KINDS[type(record)],
+        record_id=getattr(record, "id"),  # noqa: B009  # a Record is one of three kinds that have it
+        cause_id=cause,
+    )

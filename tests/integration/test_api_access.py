@@ -1,0 +1,219 @@
+"""Who may do what over HTTP."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from typer.testing import CliRunner
+
+from activity.settings import settings
+from api.access import forget_callers
+from api.app import create_app
+from cli.main import app as command
+from db import access
+from db.engine import begin
+
+Send = Callable[..., httpx.Response]
+SECRET = "a shared secret of thirty-two bytes"
+
+
+def with_scopes(tenant: int, *scopes: str) -> str:
+    made = access.new_key()
+    with begin("producer", tenant) as session:
+        access.add_key(session, tenant, made, "-".join(scopes) or "none", scopes)
+    return made
+
+
+def token(tenant: Any, secret: str = SECRET, **claims: Any) -> str:
+    said = {"tenant": tenant, "email": "ana@example.com", "roles": ["member"], "exp": time.time() + 60, **claims}
+    return jwt.encode({name: value for name, value in said.items() if value is not None}, secret, "HS256")
+
+
+@pytest.fixture
+def jwt_secret(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """A host CRM that signs tokens with a shared secret."""
+    monkeypatch.setenv("ACTIVITY_JWT_SECRET", SECRET)
+    settings.cache_clear()
+
+
+NOTE = {"text": "hello"}
+
+
+def test_without_a_credential_nothing_is_answered(send: Send) -> None:
+    for method, path in (
+        ("GET", "/v1/events"),
+        ("GET", "/v1/stream"),
+        ("POST", "/v1/events"),
+        ("PUT", "/v1/accounts/a"),
+        ("GET", "/v1/types"),
+    ):
+        answer = send(method, path, {}, Authorization="")
+        assert (answer.status_code, answer.json()["type"], answer.headers["www-authenticate"]) == (
+            401,
+            "/problems/unauthenticated",
+            "Bearer",
+        )
+    assert send("GET", "/v1/events", Authorization="Bearer act_wrong").status_code == 401
+    assert send("GET", "/v1/events", Authorization="Basic YTpi").status_code == 401
+
+
+def test_a_key_may_do_what_its_scopes_say_and_no_more(send: Send, tenant: int) -> None:
+    wanted = {("GET", "/v1/events"): "read", ("POST", "/v1/accounts/a/notes"): "write", ("PUT", "/v1/accounts/a"): "records"}
+    for scope in access.SCOPES:
+        key = with_scopes(tenant, scope)
+        for (method, path), needed in wanted.items():
+            answer = send(method, path, {"text": "x"} if method == "POST" else {}, Authorization=f"Bearer {key}")
+            assert (answer.status_code == 403) is (scope != needed), (scope, path, answer.text)
+
+
+def test_a_key_is_kept_as_a_hash_and_its_use_is_noted(send: Send, key: str, admin: psycopg.Connection[Any]) -> None:
+    send("GET", "/v1/events")
+    row = admin.execute("select k::text, last_used_at from crm.api_key k").fetchone()
+    assert row is not None
+    assert key not in row[0]
+    assert row[1] is not None
+
+
+def test_a_rotated_key_works_beside_the_new_one_until_its_end_and_a_revoked_one_not_at_all(send: Send, tenant: int) -> None:
+    old, new, newest = with_scopes(tenant, "read"), access.new_key(), access.new_key()
+    with begin("producer", tenant) as session:
+        key_id = access.list_keys(session, tenant)[0].id
+        rotated = access.rotate_key(session, tenant, key_id, new, timedelta(hours=1))
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new)] == [200, 200]
+    with begin("producer", tenant) as session:
+        access.rotate_key(session, tenant, rotated.id, newest, timedelta(0))
+        access.revoke_key(session, tenant, key_id)
+    forget_callers()
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new, newest)] == [401, 401, 200]
+
+
+def test_the_command_makes_lists_rotates_and_revokes_keys(send: Send, tenant: int) -> None:
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(command, ["key", *words, "--tenant", str(tenant)])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    made = json.loads(run("add", "shop", "--scope", "write", "--scope", "read", "--json"))
+    assert send("GET", "/v1/events", Authorization=f"Bearer {made['key']}").status_code == 200
+    rotated = json.loads(run("rotate", str(made["id"]), "--overlap", "0", "--json"))
+    forget_callers()
+    assert send("GET", "/v1/events", Authorization=f"Bearer {made['key']}").status_code == 401
+    assert send("GET", "/v1/events", Authorization=f"Bearer {rotated['key']}").status_code == 200
+    run("revoke", str(rotated["id"]))
+    listed = run("list", "--json")
+    assert made["key"] not in listed
+    assert {key["name"] for key in json.loads(listed)} == {"shop", "tests"}
+
+
+@pytest.mark.usefixtures("jwt_secret")
+def test_a_user_of_the_host_acts_as_themselves_alone(send: Send, tenant: int) -> None:
+    user = f"Bearer {token(tenant)}"
+    assert send("POST", "/v1/accounts/a/notes", NOTE, Authorization=user).status_code == 201
+    assert send("POST", "/v1/accounts/a/notes", NOTE | {"actor": "ana@example.com"}, Authorization=user).status_code == 201
+    assert send("POST", "/v1/accounts/a/notes", NOTE | {"actor": "bo@example.com"}, Authorization=user).status_code == 403
+    event = {"type": "note.added", "account_id": "a", "payload": NOTE}
+    assert send("POST", "/v1/events", event | {"source": "sequence"}, Authorization=user).status_code == 422
+    assert send("PUT", "/v1/accounts/a", {}, Authorization=user).status_code == 403
+
+
+@pytest.mark.usefixtures("jwt_secret")
+def test_a_token_is_taken_only_whole_valid_and_of_a_known_workspace(send: Send, tenant: int, admin: psycopg.Connection[Any]) -> None:
+    row = admin.execute("select slug from crm.tenant where id = %s", (tenant,)).fetchone()
+    assert row is not None
+    good = [token(tenant), token(str(tenant)), token(row[0]), token(tenant, roles=None, scope="read")]
+    bad = [
+        token(tenant, secret="another secret of thirty-two bytes"),
+        token(tenant, exp=time.time() - 60),
+        token(tenant, exp=None),
+        token(999_999),
+        token(None),
+        token(tenant, email="system"),
+        token(tenant, email=None),
+        token(tenant, aud="another service"),
+        jwt.encode({"tenant": tenant, "email": "ana@example.com", "exp": time.time() + 60}, "", "none"),
+        "a.b.c",
+    ]
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in good] == [200] * len(good)
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in bad] == [401] * len(bad)
+    assert send("GET", "/v1/events", Authorization=f"Bearer {token(tenant, roles=['stranger'])}").status_code == 403
+
+
+def test_a_token_signed_with_a_published_key_is_taken_and_that_key_is_no_shared_secret(
+    send: Send, tenant: int, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "k1", "use": "sig"}
+
+    class Host(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [public]}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    host = HTTPServer(("127.0.0.1", free_port), Host)
+    thread = threading.Thread(target=host.serve_forever)
+    thread.start()
+    monkeypatch.setenv("ACTIVITY_JWT_JWKS_URL", f"http://127.0.0.1:{free_port}/jwks")
+    settings.cache_clear()
+    claims = {"tenant": tenant, "email": "ana@example.com", "scope": "read", "exp": time.time() + 60}
+    try:
+        signed = jwt.encode(claims, private, "RS256", {"kid": "k1"})
+        assert send("GET", "/v1/events", Authorization=f"Bearer {signed}").status_code == 200
+        forged = jwt.encode(claims, public["n"], "HS256", {"kid": "k1"})
+        assert send("GET", "/v1/events", Authorization=f"Bearer {forged}").status_code == 401
+    finally:
+        host.shutdown()
+        thread.join()
+        host.server_close()
+
+
+def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) -> None:
+    async def scene() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="https://api") as page:
+            assert (await page.get("/v1/session")).status_code == 401
+            assert (await page.post("/v1/session", json={"key": "wrong"})).status_code == 401
+            signed_in = await page.post("/v1/session", json={"key": key})
+            cookie = signed_in.headers["set-cookie"]
+            assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Secure"))
+            assert key not in cookie
+            csrf = signed_in.json()["csrf"]
+            assert (await page.get("/v1/session")).json() == signed_in.json()
+            assert (await page.get("/v1/events")).status_code == 200
+            for wrong in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": ""}):
+                refused = await page.post("/v1/accounts/a/notes", json=NOTE, headers=wrong)
+                assert (refused.status_code, refused.json()["type"]) == (403, "/problems/csrf")
+            assert (await page.post("/v1/accounts/a/notes", json=NOTE, headers={"X-CSRF-Token": csrf})).status_code == 201
+            assert (await page.delete("/v1/session", headers={"X-CSRF-Token": csrf})).status_code == 204
+            assert (await page.get("/v1/events")).status_code == 401
+
+    asyncio.run(scene())
+
+
+def test_a_session_ends_with_the_key_it_was_begun_with_and_a_forged_one_is_none(
+    key: str, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.access._REMEMBERED_S", 0.0)
+
+    async def scene() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api") as page:
+            await page.post("/v1/session", json={"key": key})
+            forged = jwt.encode({"exp": time.time() + 60, "csrf": "", "key": None, "tenant": tenant, "scopes": ["read"]}, "x" * 32, "HS256")
+            with begin("producer", tenant) as session:
+                access.revoke_key(session, tenant, access.list_keys(session, tenant)[0].id)
+            forget_callers.__globals__["_seen"].clear()
+            assert (await page.get("/v1/events")).status_code == 401
+
+    asyncio.run(scene())
