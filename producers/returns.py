@@ -172,6 +172,11 @@ def _payload(provider: str, event: MailEvent, match: Match, facts: Facts) -> dic
         "kind": event.kind,
         "provider_message_id": event.message_id,
         "provider_event_id": event.event_id,
+        "provider_request_id": event.request_id,
+        "status": event.status,
+        "reason": event.reason,
+        "reject_reason": event.reject_reason,
+        "user_agent": event.user_agent,
         "matched_by": match.by,
         "tags": list(event.tags),
         "metadata": {str(name): value for name, value in list(event.metadata.items())[:_METADATA]},
@@ -181,23 +186,24 @@ def _payload(provider: str, event: MailEvent, match: Match, facts: Facts) -> dic
     return said | _particulars(event, match, facts)
 
 
-def _particulars(event: MailEvent, match: Match, facts: Facts) -> dict[str, Any]:
-    """Return what only this kind of event has."""
-    match event.kind:
-        case "read":
+def _particulars(event: MailEvent, found: Match, facts: Facts) -> dict[str, Any]:
+    """Return what only this type of event has."""
+    match event.type or _TYPES[event.kind]:
+        case "email.opened" if event.kind == "read":
             return {"machine": None, "machine_rule": "read receipt"}  # a person's program sent it, asked or not
-        case "opened" | "clicked":
-            return _engagement(event, match, facts) | ({"url": event.url or ""} if event.kind == "clicked" else {})
-        case "bounced" | "deferred" | "rejected" | "failed":
-            hard = {"bounce_type": event.bounce_type} if (event.type or _TYPES[event.kind]) == "email.bounced" else {}
-            return {"status": event.status, "reason": event.reason, "reject_reason": event.reject_reason} | hard
-        case "complained":
-            return {"feedback_type": event.feedback_type, "user_agent": event.user_agent}
-        case "unsubscribed" | "subscribed":
+        case "email.opened":
+            return _engagement(event, found, facts)
+        case "email.clicked":
+            return _engagement(event, found, facts) | {"url": event.url or ""}
+        case "email.bounced":
+            return {"bounce_type": event.bounce_type}
+        case "email.complained":
+            return {"feedback_type": event.feedback_type}
+        case "email.unsubscribed" | "email.subscribed":
             return {"method": event.method or "provider"}
-        case "queued" | "sent":
+        case "email.sent":
             return {"to_address": event.recipient}
-    return dict(event.extra) | ({"reason": event.reason} if event.reason else {})
+    return dict(event.extra)
 
 
 def _engagement(event: MailEvent, match: Match, facts: Facts) -> dict[str, Any]:
@@ -206,7 +212,6 @@ def _engagement(event: MailEvent, match: Match, facts: Facts) -> dict[str, Any]:
     return {
         "machine": verdict.machine,
         "machine_rule": verdict.rule,
-        "user_agent": event.user_agent,
         "provider_machine": event.machine,
         "seconds_since_delivery": since,
     }

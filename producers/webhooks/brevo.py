@@ -1,5 +1,6 @@
 """Brevo (Sendinblue): one event a request. It signs nothing: give it credentials in the webhook's URL or headers."""
 
+from datetime import datetime
 from typing import Any
 
 from producers.webhooks import read
@@ -50,8 +51,7 @@ def _event(item: Any) -> MailEvent:
         recipient=read.text(item.get("email")),
         message_id=message_id,
         header_id=message_id,
-        # ts_event is when it happened; ts_epoch is in milliseconds; ts is when the mail was sent; date has the account's zone, unsaid
-        occurred_at=read.moment(item.get("ts_event"), item.get("ts_epoch"), item.get("ts")),
+        occurred_at=_occurred_at(item),
         url=read.text(item.get("link")) or read.text(item.get("URL")),
         user_agent=read.text(item.get("user_agent")),
         machine=True if name in ("proxy_open", "unique_proxy_open") else None,
@@ -62,6 +62,14 @@ def _event(item: Any) -> MailEvent:
         subject=read.text(item.get("subject")),
         tags=_tags(item),
         metadata=_metadata(item.get("X-Mailin-custom")),
+    )
+
+
+def _occurred_at(item: Any) -> datetime | None:
+    """Return the most exact of its times: ts_epoch where it is in milliseconds, else ts_event, else ts; date has an unsaid zone."""
+    exact = item.get("ts_epoch")
+    return read.moment(
+        exact if isinstance(exact, int) and exact >= read.MILLISECONDS else None, item.get("ts_event"), exact, item.get("ts")
     )
 
 

@@ -1,6 +1,7 @@
 """Mailgun: JSON with the signature in its body, and the forms of the webhooks before 2018."""
 
 from collections.abc import Mapping
+from email.utils import parseaddr
 from typing import Any
 
 from producers.webhooks import read
@@ -69,7 +70,7 @@ def _event(item: Mapping[str, Any], signature: Mapping[str, Any]) -> MailEvent:
     reason = read.text(item.get("reason")) or read.text(read.object_of(item.get("reject")).get("reason"))
     kind, reject = _judge(read.kind_of(_KINDS, name), read.text(item.get("severity")), reason, read.text(delivery.get("code")))
     answer = read.text(delivery.get("message"))
-    message_id, recipient = read.clean_id(headers.get("message-id")), read.text(item.get("recipient"))
+    message_id, recipient = read.clean_id(headers.get("message-id")), _recipient(item, headers)
     return MailEvent(
         kind=kind,
         name=name,
@@ -78,6 +79,7 @@ def _event(item: Mapping[str, Any], signature: Mapping[str, Any]) -> MailEvent:
         message_id=message_id,
         header_id=message_id,
         event_id=read.text(item.get("id")) or token,
+        request_id=token,
         occurred_at=read.moment(item.get("timestamp"), signature.get("timestamp")),
         url=read.text(item.get("url")),
         user_agent=read.text(client.get("user-agent")),
@@ -90,6 +92,10 @@ def _event(item: Mapping[str, Any], signature: Mapping[str, Any]) -> MailEvent:
         tags=read.texts(item.get("tags")),
         metadata=read.object_of(item.get("user-variables")),
     )
+
+
+def _recipient(item: Mapping[str, Any], headers: Mapping[str, Any]) -> str | None:
+    return read.text(item.get("recipient")) or parseaddr(read.text(headers.get("to")) or "")[1] or None
 
 
 def _judge(kind: Kind, severity: str | None, reason: str | None, code: str | None) -> tuple[Kind, str | None]:

@@ -13,7 +13,7 @@ import msgspec
 
 from producers.webhooks.event import Kind, Request, Unreadable
 
-_MILLISECONDS = 10**11  # seconds reach this in the year 5138, milliseconds did in 1973
+MILLISECONDS = 10**11  # seconds reach this in the year 5138, milliseconds did in 1973
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?<![\d.])([245]\d\d)(?![\d.])")
@@ -81,7 +81,7 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
         return None
     try:
-        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS else value, UTC)
+        return datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

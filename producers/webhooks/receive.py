@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -22,6 +22,8 @@ log = structlog.get_logger()
 MAX_EVENTS = 10_000
 POLL = "webhook.poll"
 
+clock: Callable[[], float] = time.time  # a test sets another: old signatures are judged by their own time
+
 
 class NoSuchSource(ActivityError):
     """No source has this address: `activity source list` shows the addresses there are."""
@@ -35,19 +37,13 @@ class Taken(NamedTuple):
     unknown: int
 
 
-def receive(provider: str, public_id: str, request: Request, now: float | None = None) -> Taken:
-    """Take a request; on return all of it is durable.
-
-    `now` is the clock that its age is judged by, in seconds. Raises NoSuchSource, Forged, Unreadable.
-    """
+def receive(provider: str, public_id: str, request: Request) -> Taken:
+    """Take a request; on return all of it is durable. Raises NoSuchSource, Forged, Unreadable."""
     with begin("producer", EVERY_TENANT) as session:
         source = mail.source(session, public_id)
     if source is None or source.provider != provider or provider not in PROVIDERS:
         raise NoSuchSource("no webhook source has this address: `activity source list` shows those there are")
-    checks = [
-        Check(secret=secret, now=time.time() if now is None else now, tolerance_s=source.tolerance_s, url=source.url or "")
-        for secret in source.secrets
-    ]
+    checks = [Check(secret=secret, now=clock(), tolerance_s=source.tolerance_s, url=source.url or "") for secret in source.secrets]
     authenticate(PROVIDERS[provider], request, checks, source.unsigned)
     events = PROVIDERS[provider].parse(request)
     if len(events) > MAX_EVENTS:

@@ -72,7 +72,7 @@ def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapp
         message_id=message_id,
         header_id=_header_id(headers.get("message-id")),
         event_id=event_id,
-        occurred_at=read.moment(detail.get("timestamp"), envelope.get("Timestamp"), mail.get("timestamp")),
+        occurred_at=read.moment(detail.get("timestamp"), mail.get("timestamp"), envelope.get("Timestamp")),
         url=read.text(detail.get("link")),
         user_agent=read.text(detail.get("userAgent")),
         status=read.text(recipient.get("status")) or read.status_of(answer),
