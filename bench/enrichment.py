@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -84,11 +83,12 @@ def _configured(port: int) -> Iterator[None]:
 def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[str, float]:
     from producers.enrichment.run import work_off
 
-    seconds = {"passes": 0.0, "httpx": 0.0}
+    seconds = {"passes": 0.0, "httpx": 0.0, "outbound": 0.0}
     size = events // ROUNDS
     for number in range(ROUNDS):
         ids = [f"{number}-{n}" for n in range(size)]
         seconds["httpx"] += _httpx(port, ids)
+        seconds["outbound"] += _outbound(port, ids)
         _accounts(admin, ids)
         _wait_for(admin, ids)
         started = time.perf_counter()
@@ -97,8 +97,9 @@ def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[
         seconds["passes"] += time.perf_counter() - started
     done = admin.execute("select count(*) from crm.enrichment_call where state = 'answered'").fetchone()
     assert done == (size * ROUNDS,), done
-    passes, bare = (size * ROUNDS / seconds[name] for name in ("passes", "httpx"))
-    return {"passes_per_s": passes, "httpx_per_s": bare, "ratio": passes / bare}
+    passes, bare, ours = (size * ROUNDS / seconds[name] for name in ("passes", "httpx", "outbound"))
+    figures = {"passes_per_s": passes, "httpx_per_s": bare, "ratio": passes / bare}
+    return figures | {"outbound_per_s": ours, "ratio_outbound": passes / ours}
 
 
 def _accounts(admin: psycopg.Connection[Any], ids: list[str]) -> None:
@@ -129,6 +130,26 @@ def _httpx(port: int, ids: list[str]) -> float:
                 json.loads(answer.content)
 
         async with httpx.AsyncClient(limits=limits, timeout=30) as client:
+            await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+
+    started = time.perf_counter()
+    asyncio.run(loop())
+    return time.perf_counter() - started
+
+
+def _outbound(port: int, ids: list[str]) -> float:
+    """Return how many seconds the same loop takes over the client that the passes use."""
+    from producers.outbound import Outbound
+
+    async def loop() -> None:
+        waiting = iter(ids)
+
+        async def worker() -> None:
+            for id_ in waiting:
+                answer = await client.request("GET", f"http://127.0.0.1:{port}/ours/lookup?domain=a{id_}.example")
+                json.loads(answer.body)
+
+        async with Outbound(connections=CONCURRENCY) as client:
             await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
 
     started = time.perf_counter()
