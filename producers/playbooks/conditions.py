@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs and no py.typed
@@ -80,9 +81,16 @@ _CEL_TYPES = {"occurred_at": cel.Type.TIMESTAMP, "recorded_at": cel.Type.TIMESTA
 
 def _from_event(of: str, name: str) -> Fetch:
     absent = None if name in _CEL_TYPES else ""
-    if name == "event_id":
-        return lambda facts: str(facts[of].event_id) if facts.get(of) else absent
-    return lambda facts: getattr(facts[of], name) or absent if facts.get(of) else absent
+    get = attrgetter(name)
+
+    def fetch(facts: Facts) -> Any:
+        event = facts.get(of)
+        value = None if event is None else get(event)
+        if value is None:
+            return absent
+        return str(value) if name == "event_id" else value
+
+    return fetch
 
 
 def payload_of(event: RecordedEvent) -> dict[str, Any]:
@@ -206,23 +214,20 @@ class Language:
 class Expression:
     """A compiled expression and the names it needs."""
 
-    __slots__ = ("_compiled", "_fetch", "records", "text")
+    __slots__ = ("_compiled", "_eval", "_fetch", "equality", "records", "text")
 
     def __init__(self, text: str, compiled: Any, fetch: tuple[tuple[str, Fetch], ...]) -> None:
         self.text = text
         self._compiled = compiled
+        self._eval = compiled.eval
         self._fetch = fetch
+        self.equality = _equality(text, dict(fetch))
         self.records = frozenset(name.split(".")[0] for name, _ in fetch) & frozenset(RECORDS)
 
     def value(self, facts: Facts) -> Any:
         """Return the expression's value. Raises InvalidExpression where it has none."""
-        data = {}
-        for name, fetch in self._fetch:
-            found = fetch(facts)
-            if found is not None:
-                data[name] = found
         try:
-            result = self._compiled.eval(data=data)
+            result = self._eval(data=self._data(facts))
             value = result.plain_value()
         except (RuntimeError, ValueError, TypeError, OverflowError) as error:
             raise InvalidExpression(f"{self.text}: {str(error).splitlines()[0][:200]}") from None
@@ -233,9 +238,38 @@ class Expression:
     def holds(self, facts: Facts) -> bool:
         """Say whether the condition is met; one that has no value is not."""
         try:
-            return self.value(facts) is True
-        except InvalidExpression:
+            return self._eval(data=self._data(facts)).value() is True
+        except (RuntimeError, ValueError, TypeError, OverflowError):
             return False
+
+    def _data(self, facts: Facts) -> dict[str, Any]:
+        return {name: found for name, fetch in self._fetch if (found := fetch(facts)) is not None}
+
+
+class Equality(NamedTuple):
+    """What must be so for a condition to hold: what stands at a path of the event is this text."""
+
+    path: str
+    fetch: Fetch
+    text: str
+
+
+_EQUALITY = re.compile(r"""\s*(event(?:\.payload)?\.[a-z_]\w*)\s*==\s*"([^"\\]*)"\s*""")
+_NOT_PLAIN = re.compile(r"\|\||\?")
+
+
+def _equality(text: str, fetch: Mapping[str, Fetch]) -> Equality | None:
+    """Return the equality that the whole condition is, or begins with before `&&`; None where it is not so plain."""
+    match = _EQUALITY.match(text)
+    if match is None or not (match.end() == len(text) or text.startswith("&&", match.end())) or _NOT_PLAIN.search(_LITERAL.sub(" ", text)):
+        return None
+    path, literal = match.groups()
+    if path in fetch:
+        return Equality(path, fetch[path], literal)
+    if path.startswith("event.payload."):
+        name, payload = path.removeprefix("event.payload."), _payload("event")
+        return Equality(path, lambda facts: payload(facts).get(name), literal)
+    return None
 
 
 class Template:

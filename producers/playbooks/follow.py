@@ -32,7 +32,7 @@ def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Co
     """Wake and start runs for the next events of a workspace. Its session's transaction moves the follower's cursor as well."""
     index = library.index(session, tenant)
     awaited = plays.awaited(session, tenant)
-    concerned = [event for event in events if index.of(event.type) or not awaited.isdisjoint(names_of(event.type))]
+    concerned = [event for event in events if index.has(event.type) or (awaited and not awaited.isdisjoint(names_of(event.type)))]
     if not concerned:
         return Counter()
     plays.alone(session, tenant)

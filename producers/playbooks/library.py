@@ -14,7 +14,7 @@ _MOST = 5_000
 
 def program(session: Session, id: int, version: int) -> Program:
     """Return the program of a version, read from the session where this process has not compiled it yet."""
-    key = (session.get_bind().engine.url, id, version)
+    key = (session.get_bind().engine.url.database, id, version)
     found = _programs.get(key)
     if found is None:
         if len(_programs) >= _MOST:

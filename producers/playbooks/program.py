@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from activity.catalogue import CATALOGUE, nearest
-from producers.playbooks.conditions import RECORDS, Expression, InvalidExpression, Language, Template, built_in, language
+from producers.playbooks.conditions import RECORDS, Equality, Expression, InvalidExpression, Language, Template, built_in, language
 from producers.playbooks.definition import (
     Branch,
     CallWebhook,
@@ -57,12 +57,27 @@ class Program:
 
     definition: Definition
     operations: tuple[Operation, ...]
-    conditions: tuple[Expression, ...]  # those that need only the event come first
+    conditions: tuple[Expression, ...]
 
     @property
     def name(self) -> str:
         """The playbook's name."""
         return self.definition.playbook.name
+
+    @cached_property
+    def of_event(self) -> tuple[Expression, ...]:
+        """The conditions that need the event alone."""
+        return tuple(condition for condition in self.conditions if not condition.records)
+
+    @cached_property
+    def of_records(self) -> tuple[Expression, ...]:
+        """The conditions that need records."""
+        return tuple(condition for condition in self.conditions if condition.records)
+
+    @cached_property
+    def equality(self) -> Equality | None:
+        """What must be so at an event for the conditions to hold: by it the playbook is found."""
+        return next((condition.equality for condition in self.of_event if condition.equality), None)
 
     @cached_property
     def events(self) -> tuple[str, ...]:
@@ -119,8 +134,7 @@ class _Builder:
         at_start = language(tuple(built_in(started_by)))
         conditions = [self._condition(at_start, text, ("conditions", at)) for at, text in enumerate(playbook.conditions)]
         self._add(playbook.steps, ("steps",), "", language(()), 0)
-        met = sorted(filter(None, conditions), key=lambda one: len(one.records))
-        return Program(self._definition, tuple(self._operations), tuple(met))
+        return Program(self._definition, tuple(self._operations), tuple(filter(None, conditions)))
 
     def _fault(self, path: Path, message: str) -> None:
         self.faults.append(self._definition.source.fault(path, message))

@@ -9,6 +9,7 @@ from uuid import UUID
 from activity.event import RecordedEvent
 from db.playbooks import Enabled
 from db.plays import NO_ANCESTRY, Ancestry
+from producers.playbooks.conditions import Expression, Facts, Fetch
 from producers.playbooks.definition import names_of
 from producers.playbooks.program import Program
 
@@ -50,15 +51,46 @@ class Index:
         for play in plays:
             for name in play.program.events:
                 self._by_name.setdefault(name, []).append(play)
-        self._by_type: dict[str, list[Play]] = {}
+        self._by_type: dict[str, _OfType] = {}
 
-    def of(self, type: str) -> list[Play]:
-        """Return the playbooks that an event of this type may start, each once, in the order of their ids."""
+    def has(self, type: str) -> bool:
+        """Say whether an event of this type may start anything."""
+        return bool(self._of(type).plays)
+
+    def of(self, event: RecordedEvent, facts: Facts) -> list[Play]:
+        """Return the playbooks that an event may start, in the order of their ids; most of the others were not looked at."""
+        return self._of(event.type).of(facts)
+
+    def _of(self, type: str) -> "_OfType":
         found = self._by_type.get(type)
         if found is None:
-            all_of_them = {play.enabled.id: play for name in names_of(type) for play in self._by_name.get(name, ())}
-            found = self._by_type[type] = [all_of_them[id] for id in sorted(all_of_them)]
+            plays = {play.enabled.id: play for name in names_of(type) for play in self._by_name.get(name, ())}
+            found = self._by_type[type] = _OfType([plays[id] for id in sorted(plays)])
         return found
+
+
+class _OfType:
+    """The playbooks of one type of event, found by the equality that their conditions begin with."""
+
+    def __init__(self, plays: list[Play]) -> None:
+        self.plays = plays
+        self._rest: list[Play] = []
+        self._tables: dict[str, tuple[Fetch, dict[Any, list[Play]]]] = {}
+        for play in plays:
+            equality = play.program.equality
+            if equality is None:
+                self._rest.append(play)
+            else:
+                _, table = self._tables.setdefault(equality.path, (equality.fetch, {}))
+                table.setdefault(equality.text, []).append(play)
+
+    def of(self, facts: Facts) -> list[Play]:
+        found = list(self._rest)
+        for fetch, table in self._tables.values():
+            value = fetch(facts)
+            if isinstance(value, str):
+                found += table.get(value, ())
+        return sorted(found) if len(found) > 1 else found
 
 
 def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str]:
@@ -72,17 +104,17 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[M
     """Return the matches among the events, in their order. Records are loaded only for events whose own conditions hold."""
     passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
     for event in events:
-        plays = index.of(event.type)
-        if plays:
+        if index.has(event.type):
             facts: dict[str, Any] = {"event": event, "now": event.recorded_at}
-            passed += [(play, event, facts) for play in plays if _is_due(play, event) and _holds(play.program, facts, False)]
+            due = (play for play in index.of(event, facts) if _is_due(play, event))
+            passed += [(play, event, facts) for play in due if _hold(play.program.of_event, facts)]
     about = _about([event for _, event, _ in passed], load)
     records = _records(passed, about, load)
     found = []
     for play, event, facts in passed:
         about_event = about[event.event_id]
         facts.update((kind, records[kind].get(id)) for kind, id in about_event.items())
-        if _holds(play.program, facts, True):
+        if _hold(play.program.of_records, facts):
             found.append(Match(play, event, about_event))
     return found
 
@@ -92,8 +124,11 @@ def _is_due(play: Play, event: RecordedEvent) -> bool:
     return event.seq > play.enabled.after_seq and (age is None or event.recorded_at - event.occurred_at <= age)
 
 
-def _holds(program: Program, facts: Mapping[str, Any], of_records: bool) -> bool:
-    return all(condition.holds(facts) for condition in program.conditions if bool(condition.records) == of_records)
+def _hold(conditions: Iterable[Expression], facts: Facts) -> bool:
+    for condition in conditions:  # noqa: SIM110  # a generator for each playbook and event costs more than what it asks
+        if not condition.holds(facts):
+            return False
+    return True
 
 
 def _about(events: Iterable[RecordedEvent], load: Load) -> dict[UUID, dict[str, str]]:
@@ -108,7 +143,7 @@ def _records(
 ) -> dict[str, Mapping[str, Any]]:
     wanted: dict[str, set[str]] = {"account": set(), "contact": set(), "opportunity": set()}
     for play, event, _ in passed:
-        for kind in {kind for condition in play.program.conditions for kind in condition.records} & about[event.event_id].keys():
+        for kind in {kind for condition in play.program.of_records for kind in condition.records} & about[event.event_id].keys():
             wanted[kind].add(about[event.event_id][kind])
     return {kind: load(kind, ids) if ids else {} for kind, ids in wanted.items()}
 
