@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from cli import mailsink
 from cli.embedded import EmbeddedPostgres, EmbeddedValkey, write_private
 from cli.errors import Unreachable
 from cli.ports import first_free, is_free
@@ -27,7 +28,7 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red")
 def dev(
     data_dir: Annotated[Path | None, typer.Option(help="Where the data is kept. Default: ACTIVITY_DATA_DIR, else .activity")] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep the data in a temporary folder, removed at the end.")] = False,
-    port: Annotated[int, typer.Option(min=1024, max=65000, help="The first of four ports: API, Flower, PostgreSQL, Valkey.")] = 8000,
+    port: Annotated[int, typer.Option(min=1024, max=65000, help="The first of five ports: API, Flower, PostgreSQL, Valkey, mail.")] = 8000,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Without the trickle of example events.")] = False,
 ) -> None:
     """Start everything in this terminal, with servers of its own, until Ctrl-C.
@@ -48,6 +49,8 @@ def dev(
         _write_settings(folder, given)
         os.environ["ACTIVITY_PORT"] = str(_port("API", port))
         os.environ["FLOWER_PORT"] = str(_port("Flower", port + 1))
+        os.environ[mailsink.PORT] = str(_port("mail", port + 4))
+        os.environ.setdefault("ACTIVITY_PUBLIC_URL", f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}")
         _migrate()
         _seed_key(folder)
         stack.callback((folder / "endpoints.json").unlink, missing_ok=True)
@@ -99,6 +102,7 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
             raise Unreachable(f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: {names}")
         passwords = []
     made = {name: kept.get(name) or secrets.token_urlsafe(24) for name in (*passwords, "api_key", "session_secret")}
+    made["tracking_keys"] = kept.get("tracking_keys") or f"k1:{secrets.token_urlsafe(24)}"
     write_private(path, json.dumps({**urls, **made}, indent=2))
     settings.cache_clear()
 
@@ -110,7 +114,7 @@ def _migrate() -> None:
 
 
 def _seed_key(folder: Path) -> None:
-    """Let the development key into the workspace `demo`, which is made if it is not there."""
+    """Let the development key into the workspace `demo`, which is made if it is not there, and give it a mailbox."""
     from db.access import SCOPES, add_key
     from db.engine import begin
     from db.records import make_tenant
@@ -120,14 +124,15 @@ def _seed_key(folder: Path) -> None:
         tenant = make_tenant(session, "demo", "Demo").id
     with begin("producer", tenant) as session:
         add_key(session, tenant, key, "development", SCOPES, "dev@example.com")
+    mailsink.seed(tenant)
 
 
 async def _run_all(folder: Path, started: float, no_demo: bool) -> None:
     """Keep the children; once all answer, say where they are."""
-    from cli.processes import processes
+    from cli.processes import demo, processes
     from cli.supervisor import Supervisor
 
-    children = [child for child in processes() if not (no_demo and child.name == "demo")]
+    children = [*processes(), mailsink.child(folder), *([] if no_demo else [demo()])]
     supervisor = Supervisor(children, _printer([child.name for child in children]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
@@ -197,6 +202,7 @@ def _report(folder: Path, seconds: float) -> None:
         **urls,
         "api": f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}",
         "flower": f"http://127.0.0.1:{os.environ['FLOWER_PORT']}",
+        "smtp": f"smtp://127.0.0.1:{os.environ[mailsink.PORT]}",
         "data_dir": str(folder),
         "api_key": kept["api_key"],
         "pid": os.getpid(),
@@ -207,6 +213,7 @@ def _report(folder: Path, seconds: float) -> None:
         "PostgreSQL": _without_password(urls["database_url"]),
         "Redis": _without_password(urls["redis_url"]),
         "Flower": endpoints["flower"],
+        "mail": f"{endpoints['smtp']} (what is sent lies in {folder / 'mail' / 'new'})",
         "data": f"{folder} (passwords: settings.json, URLs: endpoints.json)",
         "warning": "for development only: no TLS, and Flower is open to every user of this machine",
     }

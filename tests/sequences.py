@@ -64,6 +64,7 @@ class Workspace:
         return self.admin.execute("select contact_id, step, state, reason from crm.message order by contact_id, step").fetchall()
 
     def events(self, *types: str) -> list[Row]:
-        append_batch(1000)
+        while append_batch(1000):
+            pass
         query = "select type, contact_id, payload->>'step', payload->>'reason' from activity.event where type = any(%s) order by seq"
         return self.admin.execute(query, (list(types),)).fetchall()
