@@ -2,6 +2,7 @@
 
 passes_per_s   passes from claim to event, one process, one call each: written down before, booked, merged, said
 httpx_per_s    httpx.AsyncClient with the same concurrency, and as many connections kept open, on the same farm, in turns with the passes
+outbound_per_s the same loop over the product's own client: what claim, ledger, merge and event cost is left; `ratio_outbound`
 claim_ms_*     one claim of 50 of so many waiting passes (median)
 urgent_ms_*    from the request of "Enrich now" behind a backlog of 100,000 to the end of its pass
 """
