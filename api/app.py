@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import enrichment, events, health, problems, records, session, stream, tracking, webhooks, writing
-from api.encoding import SCHEMAS
+from api.encoding import SCHEMAS, problem_answer
 from api.hub import Hub
 from api.page import Page
 from api.requests import Requests
@@ -28,7 +28,10 @@ ROUTERS = (
 
 def create_app() -> FastAPI:
     """Return the application; nothing is connected to before the first request."""
-    app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan)
+    problem_answers: dict[int | str, dict[str, Any]] = {
+        code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
+    }
+    app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan, responses=problem_answers)
     app.add_middleware(Requests)
     problems.install(app)
     for router in ROUTERS:
