@@ -13,7 +13,7 @@ PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev test check format bench lock
+.PHONY: help install dev test check format reference bench lock
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ check: install ## Lint, formatting, types and the layering
 format: install ## Rewrite the code as check wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: install ## Write the references that are made from code anew
+	$(BIN)/python -m cli.reference
+	ACTIVITY_WRITE_SCHEMA=1 $(BIN)/pytest -q tests/integration/test_schema.py
 
 bench: install ## Measure this machine (make bench ARGS=append)
 	@$(BIN)/activity bench $(ARGS)
