@@ -44,7 +44,8 @@ select line from (
          format('  grant %s (%s) to %s', privilege_type, string_agg(column_name, ', ' order by column_name), grantee)
     from information_schema.column_privileges p where grantee like 'activity\\_%' and grantee <> 'activity_owner'
      and not exists (select from information_schema.table_privileges t
-                      where (t.table_schema, t.table_name, t.grantee, t.privilege_type) = (p.table_schema, p.table_name, p.grantee, p.privilege_type))
+                      where (t.table_schema, t.table_name, t.grantee, t.privilege_type)
+                          = (p.table_schema, p.table_name, p.grantee, p.privilege_type))
    group by table_schema, table_name, grantee, privilege_type
   union all
   select 2, format('function %s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)), 0, '',
