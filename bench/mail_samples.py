@@ -1,54 +1,25 @@
 """`python -m bench.mail_samples`: real webhook requests, mails and user agents of other projects against ours, as tables.
 
-The samples are not part of this project: $ACTIVITY_SHARED_DATA names their folder, else ../shared/data beside the project. A request is sent to the
-real API over ASGI with a source of its own; what it made is read from the outbox and from the counts.
+The samples are not part of this project: $ACTIVITY_SHARED_DATA names their folder, else ../shared/data beside the project.
 """
 
 import asyncio
-import hashlib
+import csv
 import json
 import os
 import re
-import time
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import httpx
-import psycopg
 
 from activity.settings import settings
-from fastapi import FastAPI
-from db import mail
-from db.engine import begin
-from producers.inbound import Inbound, read_mail
+from bench.servers import servers
+from bench.webhook_samples import Sample, check_webhooks, pin_certificates, plain
+from producers.bounces import Failure
+from producers.inbound import Inbound, read_mail, split_mbox
 from producers.machine import classify
-from producers.webhooks import receive
-
-Sample = dict[str, Any]
-SKIPPED_FIELDS = {
-    "reason",
-    "metadata",
-    "upstream",
-    "unasserted",
-    "description",
-    "tags",
-    "bounce_type",
-    "bounce_subtype",
-    "bot",
-    "ip",
-    "feedback",
-}
-_KINDS = {"processed": "queued"}
-# Two libraries read the same report differently; ours is one of the two.
-SAME = (
-    {"queued", "sent"},
-    {"rejected", "failed", "bounced"},  # an address that is refused as invalid; a mail that failed for good
-    {"bounced", "unsubscribed"},  # Postmark suppresses after a hard bounce
-    {"rejected", "deferred"},  # Mailtrap suspends sending
-)
 
 
 def folder() -> Path | None:
@@ -58,142 +29,153 @@ def folder() -> Path | None:
     return found if (found / "webhooks" / "INDEX.json").is_file() else None
 
 
-def webhook_samples(data: Path) -> Iterator[tuple[str, Sample]]:
-    """Yield each webhook sample with its name."""
-    for file in sorted((data / "webhooks").glob("*/*.json")):
-        yield f"{file.parent.name}/{file.stem}", json.loads(file.read_text("utf-8"))
+# --- mails ---
+
+_CLASSES = {
+    "hard_bounce": {"hard"},
+    "soft_bounce": {"soft", "delayed"},
+    "mixed_bounce": {"mixed"},
+    "bounce": {"hard", "soft", "mixed"},
+    "bounce_nonstandard": {"hard", "soft", "mixed"},
+    "complaint": {"complaint"},
+    "auto_reply": {"auto_reply"},
+    "reply": {"reply"},
+    "not_a_reply": {"other"},
+    "read_receipt": {"receipt"},
+    "delivery_success": {"delivered"},
+}
+# Sisimai, which part of the manifest is from, makes up such codes where a mail names none; we say nothing then.
+_MADE_UP_STATUS = re.compile(r"5\.0\.9\d\d")
 
 
-def secret_of(sample: Sample) -> str | None:
-    """Return the secret that a sample is proved by; None where it has no proof."""
-    proof = sample["verification"] or {}
-    if proof.get("scheme") == "http-basic":
-        return f"basic:{proof['username']}:{proof['password']}"
-    if proof.get("scheme") == "aws-sns":
-        return "any-topic"
-    return next((str(proof[name]) for name in ("secret", "signing_key", "public_key", "key", "api_key") if name in proof), None)
-
-
-def pin_certificates(data: Path, into: Path) -> None:
-    """Put the certificates of the SNS samples where the setting sns_certificates finds them: they have expired, and nothing is fetched."""
-    for _, sample in webhook_samples(data):
-        proof = sample["verification"] or {}
-        if "certificate_pem" in proof:
-            (into / Path(proof["certificate_url"]).name).write_text(proof["certificate_pem"])
-
-
-async def check_webhooks(app: FastAPI, data: Path, admin: psycopg.Connection[Any]) -> dict[str, Counter[str]]:
-    """Send every sample twice; return by provider how many did what they should. Problems are printed."""
+def check_mails(data: Path) -> dict[str, Counter[str]]:
+    """Read every mail of the manifest; return by class how many are what it says. Problems are printed."""
     table: dict[str, Counter[str]] = {}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
-        for name, sample in webhook_samples(data):
-            counts = table.setdefault(name.split("/")[0], Counter())
-            problems = await _check_webhook(client, name, sample, _tenant(admin, name), admin)
-            counts["samples"] += 1
-            counts["rejected" if is_rejected(sample) else "accepted"] += 1
-            counts["wrong"] += bool(problems)
-            for problem in problems:
-                print(f"WRONG {name}: {problem}")  # noqa: T201  # a report for people
+    for one in json.loads((data / "eml" / "manifest.json").read_text("utf-8")):
+        counts = table.setdefault(one["class"], Counter())
+        mails = [read_mail(raw) for raw in split_mbox((data / "eml" / one["file"]).read_bytes())]
+        problems = list(_mail_differences(one["expected"], mails))
+        counts["mails"] += 1
+        counts["wrong"] += bool(problems)
+        counts["made up status"] += sum(
+            bool(_MADE_UP_STATUS.fullmatch(to.get("status") or "")) for to in one["expected"].get("recipients", [])
+        )
+        for problem in problems:
+            print(f"WRONG {one['file']}: {problem}")  # a report for people
     return table
 
 
-def _tenant(admin: psycopg.Connection[Any], name: str) -> int:
-    """Make a workspace of a sample's own: several samples are about one and the same event."""
-    slug = re.sub("[^a-z0-9-]", "-", name)[:60]
-    row = admin.execute("insert into crm.tenant (slug, name) values (%s, 'sample') returning id", (slug,)).fetchone()
-    assert row is not None
-    return int(row[0])
+def _mail_differences(expected: Sample, mails: list[Inbound]) -> Iterator[str]:
+    first, class_ = mails[0], expected["class"]
+    found = _class_of(first)
+    if class_ in _CLASSES and found not in _CLASSES[class_]:
+        yield f"{found} in place of {class_}"
+    if expected.get("action") == "delayed" and found != "delayed":
+        yield "a delay is no bounce"
+    if "in_reply_to" in expected and (list(first.in_reply_to), list(first.references)) != (expected["in_reply_to"], expected["references"]):
+        yield f"answers {first.in_reply_to}, refers to {first.references}"
+    if "reply_text" in expected and plain(first.text) != plain(expected["reply_text"]):
+        yield f"text {first.text!r} in place of {expected['reply_text']!r}"
+    if expected.get("reason") and expected["reason"] not in {failure.reason for failure in first.failures}:
+        yield f"reason {[failure.reason for failure in first.failures]} in place of {expected['reason']}"
+    if found in ("hard", "soft", "mixed", "delayed", "delivered"):
+        yield from _recipient_differences(expected.get("recipients", []), [failure for mail_ in mails for failure in mail_.failures])
+    for one in expected.get("recipients", []):
+        if one.get("feedback_type") and one["feedback_type"] != first.feedback_type:
+            yield f"feedback {first.feedback_type}"
 
 
-def is_rejected(sample: Sample) -> bool:
-    """Say whether a sample must be refused."""
-    return isinstance(sample["expected"], dict) and bool(sample["expected"].get("rejected"))
+def _class_of(found: Inbound) -> str:
+    if found.class_ != "bounce":
+        return found.class_
+    hard = {failure.hard for failure in found.failures if failure.action == "failed"}
+    return "mixed" if len(hard) > 1 else "hard" if True in hard else "soft"
 
 
-async def _check_webhook(client: httpx.AsyncClient, name: str, sample: Sample, tenant: int, admin: psycopg.Connection[Any]) -> list[str]:
-    provider, source, proof = name.split("/")[0], hashlib.sha256(name.encode()).hexdigest()[:32], sample["verification"] or {}
-    now = proof.get("now")
-    with begin("producer", tenant) as session:
-        mail.add_source(
-            session, tenant, provider, source, secret=secret_of(sample), tolerance_s=300 if now else 0, url=proof.get("url"), name=name
-        )
-    before = _state(admin)
-    receive.clock = (lambda: float(now)) if now else time.time  # the sample names the clock that it is judged by
-    try:
-        answers = [await _send(client, provider, source, sample) for _ in range(2)]
-    finally:
-        receive.clock = time.time
-    events, unknown = _made(admin, before)
-    return list(_differences(sample, answers, events, unknown))
+def _recipient_differences(expected: list[Sample], found: list[Failure]) -> Iterator[str]:
+    if expected and len(expected) != len(found):
+        yield f"{len(found)} recipients in place of {len(expected)}"
+    for one in expected:
+        named = one.get("recipient") or one.get("final_recipient_header")
+        about = [
+            failure
+            for failure in found
+            if not named or {failure.recipient, failure.final} & {named, named.rpartition(":")[2]} or named.startswith("@")
+        ]
+        status = None if _MADE_UP_STATUS.fullmatch(one.get("status") or "") else one.get("status")
+        hard = one.get("hard_bounce")
+        if not any(failure.status == status and hard in (None, failure.hard) for failure in about):
+            yield f"{[(failure.recipient, failure.status, failure.hard) for failure in about]} in place of {named} {status} {hard}"
 
 
-async def _send(client: httpx.AsyncClient, provider: str, source: str, sample: Sample) -> httpx.Response:
-    return await client.post(f"/v1/webhooks/{provider}/{source}", content=sample["body"].encode(), headers=sample["headers"])
+# --- user agents ---
 
 
-def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
-    row = admin.execute(
-        "select coalesce(max(n), 0), (select coalesce(sum(count), 0) from crm.mail_unknown) from activity.outbox"
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
+def check_agents(data: Path) -> dict[str, float]:
+    """Judge the labelled user agents and the labelled stream of opens and clicks; return how well."""
+    told = {
+        name: json.loads((data / "bots" / f"{name}.json").read_text("utf-8")) for name in ("email_machine_user_agents", "human_user_agents")
+    }
+    crawlers = [agent for one in json.loads((data / "bots" / "crawler-user-agents.json").read_text("utf-8")) for agent in one["instances"]]
+    machines = [one["user_agent"] for one in told["email_machine_user_agents"] if one["machine"]]
+    people = [one["user_agent"] for one in told["human_user_agents"]]
+    people += [one["user_agent"] for one in told["email_machine_user_agents"] if not one["machine"]]
+    return {
+        "machine_agents": len(machines),
+        "machine_recall": _share(machines),
+        "crawler_agents": len(crawlers),
+        "crawler_recall": _share(crawlers),
+        "human_agents": len(people),
+        "human_false_positives": _share(people),
+        **_check_stream(data),
+    }
 
 
-def _made(admin: psycopg.Connection[Any], before: tuple[int, int]) -> tuple[list[dict[str, Any]], int]:
-    rows = admin.execute("select doc::text from activity.outbox where n > %s order by n", (before[0],)).fetchall()
-    return [json.loads(doc) for (doc,) in rows], _state(admin)[1] - before[1]
+def _share(agents: list[str]) -> float:
+    return sum(classify(agent).machine is True for agent in agents) / len(agents)
 
 
-def _differences(sample: Sample, answers: list[httpx.Response], events: list[dict[str, Any]], unknown: int) -> Iterator[str]:
-    statuses, expected = [answer.status_code for answer in answers], sample["expected"]
-    if is_rejected(sample):
-        if statuses != [401, 401] or events:
-            yield f"should be refused: {statuses}, {len(events)} events"
-        return
-    if statuses != [200, 200]:
-        yield f"answered {statuses}: {answers[0].text[:200]}"
-        return
-    if answers[1].json()["new"]:
-        yield "the repeat added something"
-    if not isinstance(expected, list):
-        return  # the signature was the question
-    wanted = expected
-    known = [one for one in wanted if one.get("event_type") != "unknown"]
-    if len(known) != len(events) or (len(known) < len(wanted) and not unknown):
-        yield f"{len(events)} events and {unknown} unknown in place of {len(wanted)}"
-        return
-    for one, event in zip(known, events, strict=True):
-        yield from _event_differences(one, event, sample["body"])
+def _check_stream(data: Path) -> dict[str, float]:
+    """Judge a stream of opens and clicks that is labelled by address and IP, with the time since each mail was sent."""
+    labels = json.loads((data / "bots" / "gophish_campaign_labels.json").read_text("utf-8"))["labels"]
+    is_machine = {(one["email"], ip["ip"]): ip["is_bot"] for one in labels for ip in one["ips"]}
+    sent: dict[str, datetime] = {}
+    judged: Counter[tuple[bool, bool | None]] = Counter()
+    with (data / "bots" / "gophish_campaign_simulated.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            at, browser = datetime.fromisoformat(row["time"]), json.loads(row["details"] or "{}").get("browser")
+            if row["message"] == "Email Sent":
+                sent[row["email"]] = at
+            elif browser and (row["email"], browser["address"]) in is_machine:
+                since = (at - sent[row["email"]]).total_seconds()
+                judged[
+                    is_machine[row["email"], browser["address"]], classify(browser["user-agent"], seconds_since_delivery=since).machine
+                ] += 1
+    machines, people = (sum(number for (label, _), number in judged.items() if label is of) for of in (True, False))
+    return {"stream_recall": judged[True, True] / machines, "stream_false_positives": judged[False, True] / people}
 
 
-def _event_differences(one: dict[str, Any], event: dict[str, Any], body: str) -> Iterator[str]:
-    payload = event["payload"]
-    kind = one.get("event_type")
-    if kind and kind != payload["kind"] and not any({kind, payload["kind"]} <= same for same in SAME):
-        yield f"kind {payload['kind']} in place of {kind}"
-    # SES says three times, of the mail, of what happened to it, of the notification: the samples' sources choose differently, we take the second
-    said = one["timestamp"][:19] in body if one.get("timestamp") and "mail\\" in body else False
-    if one.get("timestamp") and not said and not _same_moment(one["timestamp"], event["occurred_at"]):
-        yield f"occurred at {event['occurred_at']}, not {one['timestamp']}"
-    ids = {str(payload.get(name)) for name in ("message_id", "provider_message_id", "provider_event_id", "provider_request_id")}
-    for field, found in (
-        ("recipient", {payload.get("recipient")}),
-        ("message_id", ids),
-        ("event_id", ids),
-        ("click_url", {payload.get("url") or None}),
-        ("user_agent", {payload.get("user_agent")}),
-        ("status", {payload.get("status")}),
-        ("machine", {payload.get("machine")}),
-        ("mta_response", {_plain(payload.get("reason"))}),
-    ):
-        if one.get(field) is not None and _plain(one[field]) not in {_plain(value) for value in found}:
-            yield f"{field}: {found} in place of {one[field]!r}"
+# --- all of it ---
 
 
-def _plain(value: Any) -> Any:
-    return " ".join(str(value).split()) if isinstance(value, (str, int)) and not isinstance(value, bool) else value
+def run() -> None:
+    """Print the three tables, on embedded servers of their own."""
+    data = folder()
+    if data is None:
+        raise SystemExit("the samples are not here: set ACTIVITY_SHARED_DATA")
+    for name, counts in sorted(check_mails(data).items()):
+        print(f"mail     {name:20} {counts['mails']:4} mails {counts['wrong']:4} wrong {counts['made up status']:4} made-up status")
+    for name, figure in check_agents(data).items():
+        print(f"agents   {name:24} {figure:9.4g}")
+    with tempfile.TemporaryDirectory() as certificates, servers(0) as admin:
+        from api.app import create_app  # it reads the settings, which the servers have made
+
+        os.environ["ACTIVITY_SNS_CERTIFICATES"] = certificates
+        settings.cache_clear()
+        pin_certificates(data, Path(certificates))
+        for name, counts in sorted(asyncio.run(check_webhooks(create_app(), data, admin)).items()):
+            print(f"webhooks {name:18} {counts['samples']:4} samples {counts['rejected']:3} to refuse {counts['wrong']:3} wrong")
 
 
-def _same_moment(one: str, other: str) -> bool:
-    first, second = (datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)) for text in (one, other))
-    return abs((first - second).total_seconds()) < 1
+if __name__ == "__main__":
+    run()

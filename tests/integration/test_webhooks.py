@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from activity.settings import settings
 from api.app import create_app
-from bench import mail_samples
+from bench import mail_samples, webhook_samples
 from db import mail as sources
 from db import records, suppression
 from db.engine import begin
@@ -66,7 +66,8 @@ def said(admin: psycopg.Connection[Any], tenant: int) -> list[dict[str, Any]]:
     """Every event that the workspace's log holds, in order."""
     append_batch(1000)
     names = ("type", "contact_id", "account_id", "record_type", "record_id", "payload", "event_id", "source")
-    rows = admin.execute(f"select {', '.join(names)} from activity.event where tenant_id = %s order by seq", (tenant,)).fetchall()  # type: ignore[arg-type]  # names of ours
+    query = "select type, contact_id, account_id, record_type, record_id, payload, event_id, source from activity.event"
+    rows = admin.execute(f"{query} where tenant_id = %s order by seq", (tenant,)).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -76,10 +77,10 @@ def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_a
     data = mail_samples.folder()
     if data is None:
         pytest.skip("the samples are not here: set ACTIVITY_SHARED_DATA")
-    mail_samples.pin_certificates(data, tmp_path)
+    webhook_samples.pin_certificates(data, tmp_path)
     monkeypatch.setenv("ACTIVITY_SNS_CERTIFICATES", str(tmp_path))
     settings.cache_clear()
-    table = asyncio.run(mail_samples.check_webhooks(create_app(), data, admin))
+    table = asyncio.run(webhook_samples.check_webhooks(create_app(), data, admin))
     assert sum(counts["samples"] for counts in table.values()) == 210
     assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, capsys.readouterr().out
 
@@ -269,9 +270,10 @@ def test_soft_bounces_count_to_a_limit_and_a_delivery_begins_anew(space: Workspa
 
 def test_every_open_is_kept_with_its_verdict_and_a_later_verdict_is_appended(space: Workspace, post: Post) -> None:
     path, now = add(space.tenant, "mailgun", KEY), time.time()
-    person = {"client-info": {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}}
+    person: dict[str, Any] = {"client-info": {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}}
+    apple: dict[str, Any] = {"client-info": {"bot": "apple"}}
     post(path, mailgun("opened", timestamp=now + 3600, **person, **about(space)))
-    post(path, mailgun("opened", timestamp=now + 7200, **{"client-info": {"bot": "apple"}}, **about(space)))
+    post(path, mailgun("opened", timestamp=now + 7200, **apple, **about(space)))
     opens = [event for event in said(space.admin, space.tenant) if event["type"] == "email.opened"]
     assert [event["payload"]["machine"] for event in opens] == [False, True]
     assert sum(sum(part.values()) for part in judge_all(space.tenant)) == 2  # judged, none changed
@@ -312,6 +314,7 @@ def test_a_subscription_is_confirmed_at_an_address_made_of_its_topic_never_at_th
         "SubscribeURL": "https://169.254.169.254/latest/meta-data",
     }
     url = confirmation(Request({}, json.dumps(offer).encode()))
-    assert url is not None and url.startswith("https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&")
+    assert url is not None
+    assert url.startswith("https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&")
     assert confirmation(Request({}, json.dumps(offer | {"TopicArn": "arn:aws:sns:x@evil.example:1234:mail"}).encode())) is None
     assert confirmation(Request({}, json.dumps(offer | {"Token": "a&b"}).encode())) is None
