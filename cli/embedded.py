@@ -21,7 +21,7 @@ from cli.ports import free_port, require_free
 from cli.warden import warden
 
 START_TIMEOUT = 30.0  # seconds; a start takes about one, crash recovery longer
-STOP_TIMEOUT = 1.8  # seconds for each way of stopping; what a server had no time to write, its log holds
+STOP_TIMEOUT = 1.0  # seconds for each polite way of stopping: what a server had no time to tidy up, it recovers at its next start
 SYSTEM_USER = "embedded_postgres"  # the account PostgreSQL runs as when we are root, which it refuses to be
 
 
@@ -90,23 +90,23 @@ class _Server(ABC):
         while not condition():
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > deadline:
-                self._end(signal.SIGKILL)
+                self._end()
                 tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
                 raise ServerFailed(f"{self.name} did not start; the end of {self.log}:\n{tail}")
             time.sleep(0.01)
 
-    def _end(self, *signals: signal.Signals, patience: float = STOP_TIMEOUT) -> None:
-        """End the process by the first of the signals that works, each given `patience` seconds."""
+    def _end(self, *polite: signal.Signals) -> None:
+        """End the process by the first of the polite signals that works within STOP_TIMEOUT, else by SIGKILL."""
         process, self._process = self._process, None
         if process is None:
             return
-        for number in signals:
+        for number in polite:
             process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
+                process.wait(STOP_TIMEOUT)
                 break
-        else:
-            raise ServerFailed(f"{self.name} (process {process.pid}) does not end")
+        process.kill()
+        process.wait()
         warden().forget(process.pid)
 
     def _make_data_dir(self) -> None:
@@ -149,7 +149,7 @@ class EmbeddedPostgres(_Server):
     def stop(self, mode: Literal["fast", "immediate", "kill"] = "fast") -> None:
         """Stop the server: `fast` cleanly, `immediate` without a checkpoint, `kill` as a crash would."""
         order = {"fast": (signal.SIGINT, signal.SIGQUIT), "immediate": (signal.SIGQUIT,), "kill": ()}[mode]
-        self._end(*order, signal.SIGKILL)
+        self._end(*order)
         self._wait_for_backends()
 
     def restart(self, mode: Literal["fast", "immediate", "kill"] = "fast") -> None:
@@ -288,7 +288,7 @@ class EmbeddedValkey(_Server):
 
     def stop(self, kill: bool = False) -> None:
         """Stop the server: cleanly, or with `kill` as a crash would."""
-        self._end(*(() if kill else (signal.SIGTERM,)), signal.SIGKILL)
+        self._end(*(() if kill else (signal.SIGTERM,)))
 
     def restart(self, kill: bool = False) -> None:
         """Stop the server and start it again on the same port."""

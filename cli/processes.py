@@ -10,6 +10,7 @@ import typer
 from cli.supervisor import Child
 
 FLOWER_CONFIG = Path(__file__).with_name("flowerconfig.py")
+_SILENT = {"ACTIVITY_LOG_LEVEL": os.environ.get("ACTIVITY_LOG_LEVEL", "warning")}  # beat says every second what it sends: always the same
 
 
 def processes() -> list[Child]:
@@ -18,10 +19,14 @@ def processes() -> list[Child]:
         Child("api", (sys.executable, "-m", "cli.serve")),
         Child("append", _worker("append", "append", "--pool=threads", "--concurrency=2")),
         Child("producers", _worker("producers", "sequences,enrichment,playbooks,default", "--pool=prefork", "--concurrency=2")),
-        Child("beat", _celery("beat", f"--schedule={_data_dir() / 'beat'}")),
+        Child("beat", _celery("beat", f"--schedule={_data_dir() / 'beat'}"), _SILENT),
         Child("flower", _celery("flower", f"--conf={FLOWER_CONFIG}")),
-        Child("demo", (sys.executable, "-m", "cli.demo", "--live")),
     ]
+
+
+def demo() -> Child:
+    """Return the process that keeps the demo workspace alive, beside those of a deployment."""
+    return Child("demo", (sys.executable, "-m", "cli.demo", "--live"))
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
@@ -43,8 +48,8 @@ def _data_dir() -> Path:
 
 def _become(name: str, *more: str) -> NoReturn:
     """Replace this process by the named one."""
-    argv = next(child.argv for child in processes() if child.name == name)
-    os.execv(argv[0], [*argv, *more])  # noqa: S606  # no shell is the point: the signals of a process manager reach Celery itself
+    _, argv, env = next(child for child in processes() if child.name == name)
+    os.execve(argv[0], [*argv, *more], {**os.environ, **env})  # noqa: S606  # no shell is the point: the signals of a process manager reach Celery itself
 
 
 def worker(

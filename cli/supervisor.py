@@ -13,7 +13,7 @@ from cli.warden import signal_group, signal_leader, warden
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds before a child that died is started again; doubles each time
 STEADY = 30.0  # a child that lived for so many seconds is not failing: its next delay is the first
-PATIENCE = 3.0  # seconds between the polite signal and SIGKILL; a prefork worker with nothing to do takes more than two
+PATIENCE = 2.5  # seconds between the polite signal and SIGKILL; an idle prefork worker takes two
 _LONGEST_LINE = 1 << 16
 
 Say = Callable[[str, str], None]  # (name of the child, one line)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -35,7 +36,7 @@ class Dev:
         self.folder = folder
         self.out = out
         own = {name: value for name, value in os.environ.items() if not name.startswith(("ACTIVITY_", "FLOWER_"))}
-        argv = [*ACTIVITY, "dev", "--no-demo", *options]
+        argv = [*ACTIVITY, "dev", *options]
         with out.open("wb") as file:
             self.process = subprocess.Popen(argv, stdout=file, stderr=file, start_new_session=True, env={**own, "TMPDIR": str(folder)})
 
@@ -58,14 +59,15 @@ class Dev:
         found = psutil.Process(self.process.pid).children(recursive=True)
         return [process for process in found if having in " ".join(process.cmdline())]
 
-    def end(self, number: signal.Signals) -> list[psutil.Process]:
-        """Send a signal, wait for the end, and return what of its processes is still there five seconds after the signal."""
+    def end(self, number: signal.Signals) -> list[str]:
+        """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
         everything = self.descendants()
+        commands = {process.pid: " ".join(process.cmdline()) for process in everything}
         deadline = time.monotonic() + 5
         self.process.send_signal(number)
         self.process.wait(5)
-        alive: list[psutil.Process] = psutil.wait_procs(everything, timeout=deadline - time.monotonic())[1]
-        return alive
+        _, alive = psutil.wait_procs(everything, timeout=max(0, deadline - time.monotonic()))
+        return [commands[process.pid] for process in alive]
 
 
 @pytest.fixture(scope="module")
@@ -74,22 +76,21 @@ def run(postgres: EmbeddedPostgres) -> Iterator[Callable[..., Dev]]:
     runs: list[Dev] = []
     with TemporaryDirectory(prefix="activity-") as top:
 
-        def start(*options: str, folder: Path | None = None) -> Dev:
+        def start(*options: str, folder: Path | None = None, demo: bool = False) -> Dev:
             folder = folder or Path(top, str(len(runs)))
             folder.mkdir(exist_ok=True)
             where = () if "--ephemeral" in options else ("--data-dir", str(folder))
-            runs.append(Dev(folder, Path(top, f"{len(runs)}.out"), *where, *options))
+            what = () if demo else ("--no-demo",)
+            runs.append(Dev(folder, Path(top, f"{len(runs)}.out"), *where, *what, *options))
             return runs[-1]
 
         yield start
-        for one in runs:
-            if one.process.poll() is None:
-                assert one.end(signal.SIGINT) == []
+        assert [one.end(signal.SIGINT) for one in runs if one.process.poll() is None] in ([], [[]])
 
 
 @pytest.fixture(scope="module")
 def dev(run: Callable[..., Dev]) -> Dev:
-    return run("--port", str(free_port()))
+    return run("--port", str(free_port()), demo=True)
 
 
 def page(endpoints: dict[str, Any], path: str) -> tuple[int, str]:
@@ -107,7 +108,20 @@ def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
     with Redis.from_url(endpoints["redis_url"]) as client:
         assert client.ping() is True
     assert page(endpoints, "/workers")[0] == 200
-    assert {"append", "producers", "beat", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
+    assert httpx.get(f"{endpoints['api']}/readyz").status_code == 200
+    assert {"api", "append", "producers", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
+
+
+def test_a_new_workspace_has_a_history_and_lives(dev: Dev) -> None:
+    with psycopg.connect(dev.until_up()["database_url"], autocommit=True) as connection:
+
+        def stored() -> int:
+            [count] = connection.execute("select count(*) from activity.event").fetchone() or [0]
+            return int(count)
+
+        dev.until(lambda: stored() > 300)
+        before = stored()
+        dev.until(lambda: stored() > before)
 
 
 def test_flower_shows_what_a_worker_is_made_of(dev: Dev) -> None:
