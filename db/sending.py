@@ -212,25 +212,64 @@ def claim_messages(session: Session, messages: Sequence[NewMessage]) -> dict[int
     return {row.enrolment_id: row.id for row in rows}
 
 
-# The gate's last look before the mail can go out: still claimed by us, not stopped, not suppressed, with time enough left to end it.
+# The gate's last look before the mails can go out: still claimed by us, not stopped, not suppressed, with time enough left to end them.
 _MARK_SENDING = text("""
 update crm.message m set state = 'sending', sending_at = clock_timestamp()
-  from crm.enrolment e
- where m.id = :id and m.fence = :fence and m.state = 'claimed' and e.id = m.enrolment_id and e.fence = :fence and e.state = 'active'
+  from unnest(cast(:ids as bigint[]), cast(:fences as int[])) as w(id, fence), crm.enrolment e
+ where m.id = w.id and m.fence = w.fence and m.state = 'claimed' and e.id = m.enrolment_id and e.fence = w.fence and e.state = 'active'
    and e.due_at > clock_timestamp() + :margin
-   and not exists (select from crm.suppression s where s.tenant_id = m.tenant_id and s.target = any(:targets))
-returning 1""")
+   and not exists (select from unnest(cast(:blocked as bigint[]), cast(:targets as text[])) as t(id, target)
+                     join crm.suppression s on s.target = t.target and s.tenant_id = m.tenant_id where t.id = m.id)
+returning m.id""")
 
 
-def mark_sending(session: Session, message: int, fence: int, margin_s: float, targets: list[str]) -> bool:
-    """Say that the mail server is about to have the whole mail; False where it must not have it any more."""
-    values = {"id": message, "fence": fence, "margin": timedelta(seconds=margin_s), "targets": targets}
-    return session.execute(_MARK_SENDING, values).first() is not None
+class Marked(NamedTuple):
+    """A message whose whole mail the mail server is about to have; `targets` are what would block its recipient."""
+
+    id: int
+    fence: int
+    targets: Sequence[str]
+
+
+def mark_sending(session: Session, messages: Sequence[Marked], margin_s: float) -> set[int]:
+    """Say so of messages; return the row ids of those that may go, without those that must not any more."""
+    pairs = [(message.id, target) for message in messages for target in message.targets]
+    values = {
+        "ids": [message.id for message in messages],
+        "fences": [message.fence for message in messages],
+        "margin": timedelta(seconds=margin_s),
+        "blocked": [id for id, _ in pairs],
+        "targets": [target for _, target in pairs],
+    }
+    return set(session.scalars(_MARK_SENDING, values)) if messages else set()
+
+
+class Taken(NamedTuple):
+    """A message that the mail server took, with its answer."""
+
+    id: int
+    fence: int
+    answer: str
+    subject: str
+
+
+_CONCLUDE_SENT = text("""
+update crm.message m set state = 'sent', reason = t.answer, subject = t.subject, sent_at = clock_timestamp()
+  from unnest(cast(:id as bigint[]), cast(:fence as int[]), cast(:answer as text[]), cast(:subject as text[]))
+         as t(id, fence, answer, subject)
+ where m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id""")
+
+
+def conclude_sent(session: Session, messages: Sequence[Taken]) -> set[int]:
+    """Keep that messages were sent; return the row ids without those that were kept before."""
+    if not messages:
+        return set()
+    columns = zip(*messages, strict=True)
+    return set(session.scalars(_CONCLUDE_SENT, {name: list(column) for name, column in zip(Taken._fields, columns, strict=True)}))
 
 
 _CONCLUDE = text("""
-update crm.message set state = :state, reason = :reason, subject = coalesce(:subject, subject),
-       sent_at = case when :state = 'sent' then clock_timestamp() end
+update crm.message set state = :state, reason = :reason, subject = coalesce(:subject, subject)
  where id = :id and fence = :fence and state in ('claimed', 'sending', 'unknown') returning 1""")
 
 

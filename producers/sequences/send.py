@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -26,12 +26,25 @@ from producers.sequences import events
 from producers.sequences.chunk import take
 from producers.sequences.enrol import stop
 from producers.sequences.gate import after
+from producers.sequences.group import GroupCommit
 from producers.sequences.mail import AddressInvalid, Mail, Outgoing, compose
 from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 from producers.sequences.templates import TemplateInvalid
 from worker.emit import emit
 
 log = structlog.get_logger()
+
+
+class Sent(NamedTuple):
+    """A mail that the mail server took."""
+
+    out: Outgoing
+    mail: Mail
+    box: Mailbox
+    answer: str
+
+
+Books = GroupCommit[Outgoing | Sent, bool]
 
 CHUNK = 100
 _LANE_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
@@ -45,7 +58,8 @@ def send_chunk(limit: int = CHUNK) -> Counter[str]:
     tally = Counter({"unknown": _give_up_undecided()})
     with begin("producer", EVERY_TENANT) as session:
         chunk = take(session, limit)
-    lanes = [(chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
+    books: Books = GroupCommit(_commit)
+    lanes = [(books, chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
     if len(lanes) == 1:
         tally += _lane(*lanes[0])
     elif lanes:
@@ -72,7 +86,7 @@ def _give_up_undecided() -> int:
     return len(lost)
 
 
-def _lane(box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
+def _lane(books: Books, box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
     """Send one mail after another over one connection; what cannot be sent now is given back."""
     connection, tally, started = Connection(box), Counter[str](), time.monotonic()
     try:
@@ -82,7 +96,7 @@ def _lane(box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
                 tally["given back"] += len(mails) - at
                 break
             try:
-                tally[_send(connection, out, box)] += 1
+                tally[_send(books, connection, out, box)] += 1
             except ServerDown as down:
                 _pause(box, mails[at:], down)
                 tally["given back"] += len(mails) - at
@@ -94,7 +108,7 @@ def _lane(box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
     return tally
 
 
-def _send(connection: Connection, out: Outgoing, box: Mailbox) -> str:
+def _send(books: Books, connection: Connection, out: Outgoing, box: Mailbox) -> str:
     """Send one mail and keep what became of it, in a word. Raises ServerDown."""
     try:
         mail = compose(out, box)
@@ -102,7 +116,7 @@ def _send(connection: Connection, out: Outgoing, box: Mailbox) -> str:
         return _insist(_skip, out, str(error))
     try:
         connection.begin(mail)
-        if not _mark(out):
+        if not books.book(out):
             connection.drop()
             return _insist(_look_again, out)
         answer = connection.end()
@@ -112,14 +126,23 @@ def _send(connection: Connection, out: Outgoing, box: Mailbox) -> str:
         return _insist(_put_off, out, mail, str(dropped), None)
     except Undecided as undecided:
         return _insist(_undecided, out, mail, str(undecided))
-    return _insist(_sent, out, mail, box, answer)
+    taken = Sent(out, mail, box, answer)
+    try:
+        books.book(taken)
+    except OperationalError:
+        _insist(lambda session, _: _keep_sent(session, [taken]), out)
+    return "sent"
 
 
-def _mark(out: Outgoing) -> bool:
-    """Commit that the mail server is about to have the whole mail; False where it must not have it any more."""
+def _commit(entries: Sequence[Outgoing | Sent]) -> list[bool]:
+    """Commit for several lanes at once which mails the server is about to have, and which it took; False: it must not have that one."""
     margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
-    with begin("producer", out.due.tenant_id) as session:
-        return sending.mark_sending(session, out.row_id, out.due.fence, margin_s, suppression.targets(out.due.email or ""))
+    ready = [entry for entry in entries if isinstance(entry, Outgoing)]
+    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
+    with begin("producer", EVERY_TENANT) as session:
+        free = sending.mark_sending(session, marks, margin_s)
+        _keep_sent(session, [entry for entry in entries if isinstance(entry, Sent)])
+    return [isinstance(entry, Sent) or entry.row_id in free for entry in entries]
 
 
 def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
@@ -136,25 +159,31 @@ def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
     return word
 
 
-def _sent(session: Session, out: Outgoing, mail: Mail, box: Mailbox, answer: str) -> str:
-    if not sending.conclude(session, out.row_id, out.due.fence, "sent", answer, mail.subject):
-        return "kept before"
-    emit(session, events.sent(out, mail, box))
-    if box.failures:
-        sending.forget_failures(session, box.id)
-    _go_on(session, out, sent=1)
+def _keep_sent(session: Session, sent: Sequence[Sent]) -> str:
+    """Keep mails as sent, say so, and move their enrolments on: all of it together, or none."""
+    rows = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject) for one in sent]
+    new = sending.conclude_sent(session, rows)
+    kept = [one for one in sent if one.out.row_id in new]
+    emit(session, [events.sent(one.out, one.mail, one.box) for one in kept])
+    _go_on(session, [one.out for one in kept], sent=1)
+    for box in {one.box.id for one in kept if one.box.failures}:
+        sending.forget_failures(session, box)
     return "sent"
 
 
-def _go_on(session: Session, out: Outgoing, sent: int = 0) -> None:
-    """Move the enrolment to its next step, or to its end; one that was stopped meanwhile stays as it is."""
+def _go_on(session: Session, done: Sequence[Outgoing], sent: int = 0) -> None:
+    """Move enrolments to their next step, or to their end; one that was stopped meanwhile stays as it is."""
+    moves = {out.due.id: _next(out, sent) for out in sorted(done, key=lambda out: out.due.id)}
+    moved = sending.move(session, list(moves.values()))
+    ended = [out for out in done if out.due.id in moved and moves[out.due.id].state == "finished"]
+    emit(session, [events.ended(out.due, moves[out.due.id].step, "completed", out.due.sent + sent) for out in ended])
+
+
+def _next(out: Outgoing, sent: int) -> Move:
     step, wait = after(out.definition, out.step)
-    more = wait or out.definition.step(step) is not None
-    move = Move(out.due.id, out.due.fence, step, datetime.now(UTC) + wait if more else None, sent=sent)
-    if more:
-        sending.move(session, [move])
-    elif sending.move(session, [move._replace(state="finished", reason="completed")]):
-        emit(session, events.ended(out.due, step, "completed", out.due.sent + sent))
+    if wait or out.definition.step(step) is not None:
+        return Move(out.due.id, out.due.fence, step, datetime.now(UTC) + wait, sent=sent)
+    return Move(out.due.id, out.due.fence, step, None, state="finished", reason="completed", sent=sent)
 
 
 def _refused(session: Session, out: Outgoing, mail: Mail, refused: Refused) -> str:
@@ -183,7 +212,7 @@ def _bounced(session: Session, out: Outgoing, mail: Mail, refused: Refused, kind
     else:
         if kind == "soft":
             suppression.count_soft_bounce(session, out.due.tenant_id, address)
-        _go_on(session, out)
+        _go_on(session, [out])
     return "bounced"
 
 
@@ -207,7 +236,7 @@ def _undecided(session: Session, out: Outgoing, mail: Mail, reason: str) -> str:
     message = sequences.message_by_row(session, out.row_id)
     if message is not None:
         emit(session, events.undecided(message, f"unknown: {reason}"))
-    _go_on(session, out)
+    _go_on(session, [out])
     return "unknown"
 
 

@@ -270,12 +270,12 @@ def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space
 
 def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:
     from producers.sequences.chunk import take
-    from producers.sequences.send import _mark
+    from producers.sequences.send import _commit
 
     space.enrol(space.sequence(mail("One"), mail()), "jo")
     with begin("producer", EVERY_TENANT) as session:
         ((out,),) = take(session, 10).mails.values()
-    assert _mark(out)
+    assert _commit([out]) == [True]
     space.due()
     assert space.send() == {"waiting": 1}
     space.admin.execute("update crm.message set sending_at = sending_at - interval '1 hour'")
@@ -287,14 +287,14 @@ def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace
 
 def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink) -> None:
     from producers.sequences.chunk import take
-    from producers.sequences.send import _mark
+    from producers.sequences.send import _commit
 
     space.enrol(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:
         ((late,),) = take(session, 10).mails.values()
     space.due()
     assert space.send() == {"sent": 1}
-    assert not _mark(late)
+    assert _commit([late]) == [False]
 
 
 def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(space: Workspace, sink: Sink) -> None:
