@@ -170,8 +170,9 @@ class Hub:
             self._start(self._listen())
             self._start(self._beat())
             self._start(self._look())
-        with suppress(TimeoutError):  # without Redis the log is looked at every second
-            await asyncio.wait_for(self._subscribed.wait(), 1)
+        if not self._subscribed.is_set():
+            with suppress(TimeoutError):  # without Redis the log is looked at every second
+                await asyncio.wait_for(self._subscribed.wait(), 1)
         opening = self._channels.get(tenant)
         if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
             opening = self._channels[tenant] = asyncio.create_task(self._open(tenant))

@@ -130,14 +130,15 @@ class StreamResponse(Response):
         gone = asyncio.create_task(_until_gone(receive, watcher))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            send = scope["state"].get("send", send)  # what lies around it only looked at the start
             reset = await self._begin()
             await _write(send, self._hello(reset is None and self._after is not None))
             if reset is not None:
                 await _write(send, self._reset(reset))
             reason = await self._follow(send)
             if reason is not None:
-                await _write(send, _frame("bye", {"reason": reason, "retry_ms": _jitter(500, 4000)}))
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                bye = _frame("bye", {"reason": reason, "retry_ms": _jitter(500, 4000)})
+                await send({"type": "http.response.body", "body": bye, "more_body": False})
         finally:
             gone.cancel()
             channel.watchers.discard(watcher)
