@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
+import msgspec
 import structlog
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from activity.settings import settings
 from api.access import Caller
-from api.encoding import json_response
+from api.encoding import answers, json_response
 from api.limits import may_write
 from api.problems import Problem
 from producers.inbound import MAX_MAIL, receive_mail
@@ -25,13 +26,31 @@ MAX_BODY = 5_000_000
 Provider = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{1,30}$", description="The provider, such as sendgrid")]
 Source = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{3,64}$", description="The source that `activity source add` made")]
 
+
+class Reports(msgspec.Struct):
+    """What became of a request's reports. `unknown` are of kinds that we do not know: they are counted."""
+
+    new: int
+    repeated: int
+    unknown: int
+
+
+class Mail(msgspec.Struct):
+    """What a mail was. `kinds` says how many events of each kind it makes, and `new` how many of them were not known."""
+
+    class_: str = msgspec.field(name="class")
+    new: int
+    repeated: int
+    kinds: dict[str, int]
+
+
 _ANY_BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}}}
 }
 _MAIL_BODY = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}}
 
 
-@router.post("/webhooks/{provider}/{source}", openapi_extra=_ANY_BODY)
+@router.post("/webhooks/{provider}/{source}", responses=answers(Reports, 200, "Durable", 404, 413), openapi_extra=_ANY_BODY)
 async def take_webhook(provider: Provider, source: Source, request: Request) -> Response:
     """Take a provider's report. The signature is checked over the bytes as they came; a repeat is stored once, for ever."""
     body = await _bounded(request, MAX_BODY)
@@ -45,7 +64,7 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
         raise Problem("unauthenticated", str(error)) from None
     except Unreadable as error:
         raise Problem("bad-request", str(error)) from None
-    return json_response(taken._asdict())
+    return json_response(Reports(*taken))
 
 
 @router.head("/webhooks/{provider}/{source}", include_in_schema=False)
@@ -55,7 +74,7 @@ async def answer_probe(provider: Provider, source: Source) -> Response:
     return Response("Webhooks are taken here by POST.\n", media_type="text/plain")
 
 
-@router.post("/inbound/email", openapi_extra=_MAIL_BODY)
+@router.post("/inbound/email", responses=answers(list[Mail], 200, "Durable", 413), openapi_extra=_MAIL_BODY)
 async def take_mail(request: Request, caller: Annotated[Caller, Depends(may_write())]) -> Response:
     """Take one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
     raw = await _bounded(request, MAX_MAIL)
