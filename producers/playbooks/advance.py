@@ -18,7 +18,7 @@ from db.engine import EVERY_TENANT, begin
 from db.plays import RUNS
 from producers.playbooks import library
 from producers.playbooks.conditions import InvalidExpression
-from producers.playbooks.definition import Branch, Stop, Wait, WaitForEvent, names, names_of, span
+from producers.playbooks.definition import Branch, ChangeStage, Stop, UpdateField, Wait, WaitForEvent, names, names_of, span
 from producers.playbooks.follow import ADVANCE, facts_of, loader, meets
 from producers.playbooks.outward import DeliveryFailed
 from producers.playbooks.program import Operation
@@ -40,27 +40,27 @@ def advance_batch() -> Counter[str]:
     """Claim a chunk of due runs and move each on; an empty tally says that none was due."""
     with begin("producer", EVERY_TENANT) as session:
         rows = claim(session, RUNS, CHUNK)
-    sending: list[Row[Any]] = []
-    others: list[Row[Any]] = []
-    for row in rows:
-        (sending if _sends(row) else others).append(row)
-    tally = Counter(map(advance, others))
+        sending = [row for row in rows if _sends(session, row)]
+    ids = {row.id for row in sending}
+    tally = Counter(advance(row) for row in rows if row.id not in ids)
     if sending:
         with ThreadPoolExecutor(_SENDERS) as pool:
-            tally.update(pool.map(advance, sending))
+            tally.update(pool.map(_send_and_advance, sending))
     return tally
 
 
-def _sends(row: Row[Any]) -> bool:
-    with begin("producer", row.tenant_id) as session:
-        operations = library.program(session, row.playbook_id, row.version).operations
+def _sends(session: Session, row: Row[Any]) -> bool:
+    operations = library.program(session, row.playbook_id, row.version).operations
     return row.at < len(operations) and goes_out(operations[row.at].step)
 
 
-def advance(row: Row[Any]) -> str:
-    """Move one claimed run on and return its state, or "lost" where another worker has it by now."""
+def _send_and_advance(row: Row[Any]) -> str:
+    return advance(row, _send(row))
+
+
+def advance(row: Row[Any], outcome: str | ActivityError | None = None) -> str:
+    """Move one claimed run on and return its state, or "lost" where another has it. `outcome`: of a step that was sent before."""
     try:
-        outcome = _send(row)
         with begin("producer", row.tenant_id) as session:
             return _Advance(session, row, outcome).go()
     except LeaseLost:
@@ -70,14 +70,11 @@ def advance(row: Row[Any]) -> str:
         return "unfinished"
 
 
-def _send(row: Row[Any]) -> str | ActivityError | None:
+def _send(row: Row[Any]) -> str | ActivityError:
     """Carry out a step that leaves the system, outside the transaction that records it: return what came of it, or the error."""
     try:
         with begin("producer", row.tenant_id) as session:
-            run = _Advance(session, row, None)
-            if row.at >= len(run.operations) or not goes_out(run.operations[row.at].step):
-                return None
-            send = prepare(run.scene())
+            send = prepare(_Advance(session, row, None).scene())
         return send()
     except (DeliveryFailed, StepFailed, InvalidExpression) as error:
         return error
@@ -98,8 +95,7 @@ class _Advance:
         self.load = loader(session, row.tenant_id)
 
     def scene(self) -> Scene:
-        """Return what the step at hand may know; records are read anew, since the step before may have changed them."""
-        self.load = loader(self.session, self.row.tenant_id)
+        """Return what the step at hand may know."""
         facts = facts_of(self.row, self.heard or decoded(self.row.trigger), self.load) | {"now": datetime.now(UTC)}
         return Scene(self.row.tenant_id, self.row, self.program, self.operations[self.at], facts, self.session)
 
@@ -139,6 +135,8 @@ class _Advance:
             said: str | None = self.outcome
         else:
             said = carry_out(self.scene())
+            if isinstance(step, UpdateField | ChangeStage):
+                self.load = loader(self.session, self.row.tenant_id)  # what the next steps see is read anew
         self._done(operation, operation.next, said)
         return None
 
