@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from activity.event import Event
@@ -43,6 +44,8 @@ _OF_ITS_OWN = (*_SENT, "received")  # about no earlier mail, so that the last on
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _METADATA = 20  # entries of what the sender added are kept
+_LONG = {"reason": 4000, "user_agent": 4000, "excerpt": 4000, "url": 8192}
+_PAYLOAD = 60_000  # bytes
 
 
 class Match(NamedTuple):
@@ -76,7 +79,7 @@ def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UU
     matched = [(id_, event, _match(event, facts)) for id_, event in reports]
     _keep_arrivals(session, tenant, matched)
     events = [
-        _event(tenant, source or f"webhook:{provider}", provider, id_, event, match, facts)
+        event_of(tenant, source or f"webhook:{provider}", provider, id_, event, match, facts)
         for id_, event, match in matched
         if not (event.kind in _SENT and match.sent)
     ]
@@ -138,14 +141,14 @@ def _keep_arrivals(session: Session, tenant: int, matched: Sequence[tuple[UUID, 
     mail.delivered(session, tenant, arrivals)
 
 
-def _event(tenant: int, source: str, provider: str, id_: UUID, event: MailEvent, match: Match, facts: Facts) -> Event:
+def event_of(tenant: int, source: str, provider: str, id_: UUID, event: MailEvent, match: Match, facts: Facts) -> Event:
+    """Return the event that a report makes, whoever it is about."""
     sent, contact = match.sent, match.contact
     moment = event.occurred_at
-    said = {name: _clipped(value) for name, value in _payload(provider, event, match, facts).items()}
     return Event(
         tenant_id=tenant,
         type=event.type or _TYPES[event.kind],
-        payload={name: value for name, value in said.items() if value not in (None, "", [], {}) or name in ("machine", "url")},
+        payload=_fitting(_payload(provider, event, match, facts)),
         source=source,
         account_id=contact.account_id if contact else None,
         contact_id=contact.contact_id if contact else None,
@@ -179,7 +182,7 @@ def _payload(provider: str, event: MailEvent, match: Match, facts: Facts) -> dic
         "user_agent": event.user_agent,
         "matched_by": match.by,
         "tags": list(event.tags),
-        "metadata": {str(name): value for name, value in list(event.metadata.items())[:_METADATA]},
+        "metadata": dict(event.metadata),
     }
     if sent:
         said |= {"sequence": sent.sequence, "step": sent.step, "variant": sent.variant}
@@ -228,17 +231,29 @@ def seconds_since_delivery(event: MailEvent, match: Match, facts: Facts) -> floa
     return round((event.occurred_at - arrived).total_seconds(), 3)
 
 
-def _clipped(value: Any, most: int = 4000) -> Any:
-    """Return a value that fits an event: texts without what cannot be shown, and no longer than a line."""
+def _fitting(said: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload that an event can hold: texts that can be shown, no longer than their field, all of it small enough."""
+    fitted = {name: _clipped(value, _LONG.get(name, 500)) for name, value in said.items()}
+    if len(msgspec.json.encode(fitted)) > _PAYLOAD:
+        fitted = {name: _clipped(value, 200) for name, value in said.items()}
+    return {name: value for name, value in fitted.items() if value not in (None, "", [], {}) or name in ("machine", "url")}
+
+
+def _clipped(value: Any, most: int) -> Any:
     if isinstance(value, str):
         return _UNPRINTABLE.sub("", value)[:most]
     if isinstance(value, dict):
-        return {_clipped(str(name), 200): _clipped(inner, 500) for name, inner in list(value.items())[:50]}
+        return {_clipped(str(name), 100): _clipped_inside(inner) for name, inner in list(value.items())[:_METADATA]}
     if isinstance(value, list):
-        return [_clipped(inner, 500) for inner in value[:50]]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-        return str(value)
+        return [_clipped_inside(inner) for inner in value[:_METADATA]]
     return value
+
+
+def _clipped_inside(value: Any) -> Any:
+    """Return a value of the sender's own: a number, a truth or a short text; what is nested or huge becomes text."""
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    return _clipped(value if isinstance(value, str) else msgspec.json.encode(value).decode(), 300)
 
 
 def _act(session: Session, tenant: int, source: str, id_: UUID, event: MailEvent, match: Match) -> None:

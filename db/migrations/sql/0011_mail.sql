@@ -52,7 +52,7 @@ create table crm.mail_unknown (                                -- kinds of repor
 create table crm.mail_delivery (                               -- when a mail arrived: what is opened right after is opened by a machine
   tenant_id    integer not null references crm.tenant,
   message_id   text not null check (length(message_id) between 1 and 500),
-  recipient    text not null check (recipient = lower(recipient) and length(recipient) <= 500),
+  recipient    text not null check (length(recipient) <= 500),         -- in small letters
   delivered_at timestamptz not null,
   primary key (tenant_id, message_id, recipient)
 );
