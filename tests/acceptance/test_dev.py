@@ -29,6 +29,14 @@ from cli.ports import free_port
 ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]
 
 
+def runs(process: psutil.Process) -> bool:
+    """Say whether it runs; one that only waits for init to take note of its end does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Dev:
     """One run of `activity dev`."""
 
@@ -66,7 +74,8 @@ class Dev:
         deadline = time.monotonic() + 5
         self.process.send_signal(number)
         self.process.wait(5)
-        _, alive = psutil.wait_procs(everything, timeout=max(0, deadline - time.monotonic()))
+        while (alive := [process for process in everything if runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return [commands[process.pid] for process in alive]
 
 
