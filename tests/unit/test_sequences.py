@@ -244,7 +244,10 @@ def test_only_web_addresses_are_tracked(url: str) -> None:
 
 
 def test_links_are_rewritten_and_nothing_else_is() -> None:
-    html = "<P>a &amp; b<br/><A class=x HREF='https://a.example/?x=1&amp;y=2'>go</A><!-- <a href='//no.example'> --><a name=t>\n<a href=#x>y</a>"
+    html = (
+        "<P>a &amp; b<br/><A class=x HREF='https://a.example/?x=1&amp;y=2'>go</A>"
+        "<!-- <a href='//no.example'> --><a name=t>\n<a href=#x>y</a>"
+    )
     seen: list[str] = []
 
     def tracked(url: str) -> str | None:
