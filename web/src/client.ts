@@ -103,11 +103,12 @@ export class Client {
   }
 
   async account(account: string): Promise<Account> {
-    return this.#named('accounts', await this.#json<Account>('GET', `accounts/${id(account)}`));
+    const { record, ...about } = await this.#json<{ record: Account }>('GET', `accounts/${id(account)}`);
+    return this.#named('accounts', { ...record, ...about });
   }
 
   async contact(contact: string): Promise<Contact> {
-    return this.#named('contacts', await this.#json<Contact>('GET', `contacts/${id(contact)}`));
+    return this.#named('contacts', (await this.#json<{ record: Contact }>('GET', `contacts/${id(contact)}`)).record);
   }
 
   session(): Promise<Session> {

@@ -10,6 +10,8 @@ export interface Context {
   zone: string;
   now: number;
   filters: Filters;
+  /** The level of a day's heading: one below the feed's own. */
+  level: number;
   recordTemplate: string | undefined;
   eventHref(event: FeedEvent): string;
   scopeHref(kind: 'account' | 'contact', id: string): string;

@@ -38,7 +38,11 @@ export class FeedKeys implements Actions {
   async reveal(id: string): Promise<void> {
     this.feed.current = id;
     await this.feed.updateComplete;
-    this.#element(id)?.scrollIntoView({ block: 'center' });
+    for (let n = 0; n < 3; n++) {
+      // What stands above is drawn only now, and may be higher or lower than was guessed.
+      this.#element(id)?.scrollIntoView({ block: 'center', behavior: 'instant' });
+      await new Promise(requestAnimationFrame);
+    }
   }
 
   async move(by: number): Promise<void> {

@@ -85,6 +85,7 @@ export class ActivityFeed extends LitElement {
       zone: knownZone(this.tz),
       now: this.now,
       filters: this.model.filters,
+      level: this.address ? 2 : 3,
       recordTemplate: this.recordUrl || undefined,
       eventHref: (event) => eventUrl(this.#page, writeFilters(this.model.filters), event.event_id),
       scopeHref: (kind, id) => `${this.#page}?${new URLSearchParams({ [kind]: id })}`,

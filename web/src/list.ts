@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { guard } from 'lit/directives/guard.js';
 import { repeat } from 'lit/directives/repeat.js';
+import { ref } from 'lit/directives/ref.js';
 import type { Context } from './context.js';
 import type { Draft } from './drafts.js';
 import { isNarrowed } from './filters.js';
@@ -47,8 +48,9 @@ export function list(model: FeedModel, drafts: TemplateResult | typeof nothing, 
   const { words } = context;
   const isBusy = model.phase === 'loading' || model.isLoadingMore;
   const made = groups(state.rows, context.zone);
+  const isFeed = isBusy || made.length > 0 || drafts !== nothing; // a feed holds articles, or will
   return html`
-    <div class="feed" role="feed" aria-labelledby="heading" aria-busy=${isBusy}>
+    <div class="feed" role=${isFeed ? 'feed' : nothing} aria-labelledby=${isFeed ? 'heading' : nothing} aria-busy=${isFeed ? isBusy : nothing}>
       ${drafts}
       ${repeat(
         made,
@@ -69,7 +71,10 @@ function dependencies(group: Group, state: ListState, model: FeedModel, context:
 
 function rows(group: Group, dayBefore: string | undefined, state: ListState, model: FeedModel, context: Context): TemplateResult {
   const heading = dayHeading(group.day, dayKey(context.now, context.zone), context.dates, context.words);
-  return html`<div class="group">
+  // Undrawn groups are taken for as high as their rows usually are, so that the scroll bar tells the truth. The policy forbids style attributes.
+  const height = `auto ${group.rows.length * 40 + (group.day === dayBefore ? 0 : 42)}px`;
+  const sized = ref((element) => (element as HTMLElement | undefined)?.style.setProperty('contain-intrinsic-block-size', height));
+  return html`<div class="group" ${sized}>
     ${repeat(
       group.rows,
       (one) => one.event.event_id,

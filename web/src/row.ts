@@ -39,7 +39,7 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
     aria-posinset=${state.index + 1}
     aria-setsize="-1"
   >
-    ${state.heading ? html`<h3>${state.heading}</h3>` : nothing}
+    ${state.heading ? html`<div class="day" role="heading" aria-level=${context.level}>${state.heading}</div>` : nothing}
     ${state.isFirstSeen ? html`<p class="since"><span>${words.sinceLastVisit}</span></p>` : nothing}
     <div class="row">
       ${badge(event)}

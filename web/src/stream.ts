@@ -12,9 +12,9 @@ export interface StreamHandlers {
 const SLOWEST = 30_000; // ms between tries
 const SHOWN_AFTER = 3_000; // ms of being away before a reader is told
 
-/** How long to wait before try number `n`: anything up to a bound that doubles, after what the server asked for. */
-export function backOff(n: number, asked = 0, base = 500, random = Math.random): number {
-  return asked + random() * Math.min(SLOWEST, base * 2 ** n);
+/** How long to wait before try number `n`: after what the server asked for, anything up to a bound that doubles; the first is the server's too. */
+export function backOff(n: number, asked = 0, first = 500, random = Math.random): number {
+  return asked + random() * (n ? Math.min(SLOWEST, 500 * 2 ** n) : first);
 }
 
 /**
@@ -28,7 +28,7 @@ export class Stream {
   #heartbeat = 20_000;
   #tries = 0;
   #asked = 0;
-  #base = 500;
+  #first = 500;
   #suspect: string | undefined;
   #wake: (() => void) | undefined;
   #shown: ReturnType<typeof setTimeout> | undefined;
@@ -53,7 +53,7 @@ export class Stream {
   stop(): void {
     this.#stop?.abort();
     this.#connection?.abort();
-    clearTimeout(this.#shown);
+    this.#back();
   }
 
   /** Try again now instead of waiting: the network came back, or the page did. */
@@ -75,7 +75,7 @@ export class Stream {
       if (stopped.aborted) return;
       if (ended) return this.handlers.status('stopped');
       this.#away();
-      await this.#pause(backOff(this.#tries++, this.#asked, this.#base));
+      await this.#pause(backOff(this.#tries++, this.#asked, this.#first));
       this.#asked = 0;
     }
   }
@@ -97,7 +97,7 @@ export class Stream {
         clearTimeout(watchdog);
         watchdog = patience();
         for (const message of parser.push(decoder.decode(value, { stream: true }))) this.#take(message);
-        this.#base = Math.min(parser.retry ?? this.#base, SLOWEST);
+        this.#first = Math.min(parser.retry ?? this.#first, SLOWEST);
       }
       return false;
     } finally {
@@ -117,7 +117,7 @@ export class Stream {
     if (message.type === 'hello') {
       this.#tries = 0;
       if (said.heartbeat_s) this.#heartbeat = said.heartbeat_s * 1000;
-      clearTimeout(this.#shown);
+      this.#back();
       this.handlers.status('live');
     } else if (message.type === 'hb') {
       if (this.#lost(said.position ?? message.id)) return this.#connection?.abort();
@@ -136,10 +136,15 @@ export class Stream {
     return lost;
   }
 
+  /** Tell the reader, unless the connection is back before long. */
   #away(): void {
-    clearTimeout(this.#shown);
     const status = () => this.handlers.status(navigator.onLine === false ? 'offline' : 'reconnecting');
-    this.#shown = setTimeout(status, navigator.onLine === false ? 0 : SHOWN_AFTER);
+    this.#shown ??= setTimeout(status, navigator.onLine === false ? 0 : SHOWN_AFTER);
+  }
+
+  #back(): void {
+    clearTimeout(this.#shown);
+    this.#shown = undefined;
   }
 
   #pause(milliseconds: number): Promise<void> {

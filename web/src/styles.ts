@@ -57,11 +57,11 @@ export const styles = css`
   .layout.with-panel { grid-template-columns: minmax(0, 880px) 420px; }
   slot[name='above'] { display: block; }
   .head { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 10px; padding: 4px 0 12px; }
-  .live { display: inline-flex; align-items: center; gap: 6px; padding: 2px 9px; border: 1px solid var(--line); border-radius: 99px; color: var(--soft); font-size: 12px; }
-  .live i { width: 8px; height: 8px; border-radius: 50%; background: var(--edge); }
-  .live.live i { background: var(--green); }
-  .live.reconnecting i, .live.connecting i { background: var(--amber); }
-  .live.offline i, .live.stopped i { background: var(--red); }
+  .status { display: inline-flex; align-items: center; gap: 6px; padding: 2px 9px; border: 1px solid var(--line); border-radius: 99px; color: var(--soft); font-size: 12px; }
+  .status i { width: 8px; height: 8px; border-radius: 50%; background: var(--edge); }
+  .status.live i { background: var(--green); }
+  .status.reconnecting i, .status.connecting i { background: var(--amber); }
+  .status.offline i, .status.stopped i { background: var(--red); }
   .banner { display: flex; gap: 8px; align-items: center; margin-bottom: 12px; padding: 9px 12px; border: 1px solid var(--amber); border-radius: 8px; color: var(--amber); }
 
   .bar { position: sticky; top: 0; z-index: 2; display: flex; align-items: end; gap: 8px; background: var(--ground); border-bottom: 1px solid var(--line); }
@@ -85,8 +85,8 @@ export const styles = css`
   .pill { margin-top: 8px; border-radius: 99px; background: var(--accent); border-color: var(--accent); color: var(--on-accent); box-shadow: 0 3px 12px rgb(0 0 0 / 25%); }
   .pill:hover { background: var(--accent); text-decoration: underline; }
   .feed { overflow-anchor: none; padding-top: 4px; }
-  .group { content-visibility: auto; contain-intrinsic-size: auto 2000px; padding: 0 4px; margin: 0 -4px; }
-  h3 { margin: 20px 0 4px; font-size: 13px; font-weight: 600; color: var(--soft); }
+  .group { content-visibility: auto; padding: 0 4px; margin: 0 -4px; }
+  .day, h3 { margin: 20px 0 4px; font-size: 13px; font-weight: 600; color: var(--soft); }
   .since { display: flex; align-items: center; gap: 10px; color: var(--accent); font-size: 12px; }
   .since::before, .since::after { content: ''; flex: 1; border-top: 1px solid var(--accent); }
   article { border-radius: 8px; scroll-margin: 96px 0 16px; }
@@ -177,8 +177,6 @@ export const styles = css`
     .chips { grid-area: 2 / 3; justify-content: start; max-width: none; padding: 0; }
     dialog.panel { width: 100vw; border: 0; }
     .head { gap: 8px; }
-    .bar { flex-direction: column-reverse; align-items: stretch; gap: 0; }
-    .tools { justify-content: end; padding: 0; }
   }
   @media (max-height: 400px) { .bar, .pill-place { position: static; } .pill-place { height: auto; } }
   @media (prefers-reduced-motion: reduce) { .fresh .row, .bone { animation: none; } .fresh .row { box-shadow: inset 3px 0 var(--accent); } }

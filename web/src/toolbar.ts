@@ -9,7 +9,7 @@ import { TABS, type Tab } from './words.js';
 /** The live state, in a dot and in words. */
 export function liveStatus(status: StreamStatus, { words }: Context): TemplateResult {
   const said = { connecting: words.connecting, live: words.live, reconnecting: words.reconnecting, offline: words.offline, stopped: words.stopped };
-  return html`<span class="live ${status}" role="status"><i aria-hidden="true"></i>${said[status]}</span>`;
+  return html`<span class="status ${status}" role="status"><i aria-hidden="true"></i>${said[status]}</span>`;
 }
 
 /** The tabs, with what each holds. A tab is chosen by Enter or a click: it costs a request. */

@@ -9,29 +9,35 @@ from typing import Any, get_args
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
 from activity.settings import Role
 from cli.embedded import EmbeddedPostgres, EmbeddedValkey
 from tests.site import ACTIVITY, ROOT, Open, Site, cannot
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NETWORK = "Failed to load resource"  # the browser's own line about an answer that is no success
 _numbers = count(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> Iterator[Site]:
     """A deployment on a database of its own, served at a free port."""
     if not (ROOT / "web" / "dist" / "index.html").exists():
         cannot("the page is not built: make install")
     name = f"site_{next(_numbers)}"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
-        admin.execute(f'create database "{name}" template "{migrated}"')  # type: ignore[arg-type]  # names of ours
+        admin.execute(f'create database "{name}" template "{migrated}"')
     passwords = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
     urls = {"ACTIVITY_DATABASE_URL": postgres.url(name), "ACTIVITY_REDIS_URL": valkey.url()}
     site = Site({**passwords, **urls, "ACTIVITY_SESSION_SECRET": "s" * 40}, postgres.url(name), valkey.url())
     worker = subprocess.Popen(
-        [*ACTIVITY, "worker", "append"], env=site.variables, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [*ACTIVITY, "worker", "append"],
+        env=site.variables,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         site.serve()
@@ -56,7 +62,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def faults() -> list[str]:
-    """What the pages of a test complain about; nothing, at its end. A test that provokes a complaint clears the list."""
+    """What the pages of a test complain about, the content policy included; nothing, at its end."""
     return []
 
 
@@ -64,6 +70,14 @@ def faults() -> list[str]:
 def open_page(site: Site, browser: Browser, faults: list[str]) -> Iterator[Open]:
     """A function that opens an address of the site, signed in; pages of one test share a browser profile unless `fresh`."""
     profiles: list[Any] = []
+
+    def hear(said: ConsoleMessage) -> None:
+        if said.type == "error" and NETWORK not in said.text:
+            faults.append(f"console: {said.text}")
+
+    def dismiss(dialog: Dialog) -> None:
+        faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def open_(path: str = "/", *, key: str | None = None, fresh: bool = False, **options: Any) -> Page:
         if fresh or not profiles:
@@ -74,8 +88,8 @@ def open_page(site: Site, browser: Browser, faults: list[str]) -> Iterator[Open]
             assert signed_in.ok, signed_in.text()
         page: Page = profiles[-1].new_page()
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on("console", lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None)
-        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss())[0])
+        page.on("console", hear)
+        page.on("dialog", dismiss)
         page.goto(site.url + path)
         return page
 
@@ -98,7 +112,11 @@ def named_accounts(site: Site) -> Callable[..., None]:
     def keep(**accounts: tuple[str, str | None]) -> None:
         for id, (name, parent) in accounts.items():
             site.query(
-                "insert into crm.account (tenant_id, id, name, parent_id) values (%s, %s, %s, %s) on conflict do nothing", site.tenant, id, name, parent
+                "insert into crm.account (tenant_id, id, name, parent_id) values (%s, %s, %s, %s)",
+                site.tenant,
+                id,
+                name,
+                parent,
             )
 
     return keep
