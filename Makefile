@@ -18,7 +18,7 @@ PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: .venv/installed $(if $(wildcard web/index.html),web/dist/index.html) ## Make .venv from the pinned requirements, and the page
+install: .venv/installed web/dist/index.html ## Make .venv from the pinned requirements, and the page
 
 dev: install ## Start everything in this terminal (make dev ARGS="--ephemeral --port 9000")
 	@$(BIN)/activity dev $(ARGS)
@@ -65,12 +65,17 @@ $(BIN)/python:
 # The secrets of docker-compose.yml, made once: make .env
 .env: | $(BIN)/python
 	umask 077; $(BIN)/python -c 'import secrets; [print(f"{name}={secrets.token_hex(24)}") for name in "$(SECRETS)".split()]' > $@
-SECRETS = POSTGRES_PASSWORD VALKEY_PASSWORD FLOWER_PASSWORD ACTIVITY_SESSION_SECRET \
+SECRETS = POSTGRES_PASSWORD VALKEY_PASSWORD FLOWER_PASSWORD ACTIVITY_SESSION_SECRET ACTIVITY_TRACKING_SECRET \
 	$(foreach role,PRODUCER WRITER READER AUDITOR ERASER,ACTIVITY_$(role)_PASSWORD)
 
 # Node from the wheel, when needed, is in .venv/bin, which comes first in PATH here.
-web/dist/index.html: $(PAGE) | .venv/installed
-	@export PATH="$(CURDIR)/$(BIN):$$PATH"; $(NODE_IS_RECENT) || \
-		$(INSTALL) --require-hashes -r requirements-build.txt
-	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --no-audit --no-fund --loglevel=error && npm run build
+web/node_modules/.package-lock.json: export PATH := $(CURDIR)/$(BIN):$(PATH)
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json | .venv/installed
+	@$(NODE_IS_RECENT) || $(INSTALL) --require-hashes -r requirements-build.txt
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: export PATH := $(CURDIR)/$(BIN):$(PATH)
+web/dist/index.html: $(PAGE) web/node_modules/.package-lock.json
+	cd web && npm run --silent build
 	@touch $@

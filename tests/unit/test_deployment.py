@@ -14,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from activity.settings import Settings
 from cli import processes
 from cli.main import app
 
@@ -43,7 +44,7 @@ SERVICE = {
         "restart": {"enum": ["unless-stopped", "no"]},
         "stop_grace_period": DURATION,
         "shm_size": {"type": "string", "pattern": "^[0-9]+mb$"},
-        "environment": {"type": "object", "additionalProperties": {"type": "string"}},
+        "environment": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
         "ports": {"type": "array", "items": {"type": "string", "pattern": "^127\\.0\\.0\\.1:[0-9]+:[0-9]+$"}},
         "volumes": WORDS,
         "depends_on": {
@@ -135,6 +136,12 @@ def test_each_process_is_given_the_roles_it_uses_and_no_other() -> None:
 def test_make_env_makes_every_secret_the_file_asks_for() -> None:
     listed = subprocess.run(["make", "--dry-run", "--always-make", ".env"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [name for name in set(re.findall(r"\$\{([A-Z_]+)", TEXT)) if name not in listed] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_sets_only_what_the_program_reads(name: str) -> None:
+    known = {f"ACTIVITY_{field.upper()}" for field in Settings.model_fields} | {"FLOWER_ADDRESS", "FLOWER_BASIC_AUTH"}
+    assert set(OURS[name]["environment"]) <= known
 
 
 @pytest.mark.parametrize(("auth", "code"), [(None, 1), ("operator:secret", 0)])
