@@ -48,11 +48,7 @@ def finish(session: Session, config: Configuration, over: Sequence[Over]) -> Non
         results = [
             result for kind in ("account", "contact") for result in _merged(session, kind, [o for o in wave if o[0].row.kind == kind])
         ]
-        events = [_event(config, result) for result in results]
-        for result, event in zip(results, events, strict=True):
-            if result.changes:
-                events += signals.of_changes(session, config.signals, result.work.row.kind, event, result.changes)
-        emit(session, events)
+        emit(session, [event for result in results for event in _events(session, config, result)])
         passes.end(session, {result.work.row.id: "failed" if result.failure else "completed" for result in results})
 
 
@@ -140,6 +136,12 @@ def _event(config: Configuration, result: Result) -> Event:
         record_id=str(work.row.id),
         cause_id=row.cause_id,
     )
+
+
+def _events(session: Session, config: Configuration, result: Result) -> list[Event]:
+    """Return the pass's own event, and the signals in what it changed."""
+    event = _event(config, result)
+    return [event, *signals.of_changes(session, config.signals, result.work.row.kind, event, result.changes)]
 
 
 def _payload(config: Configuration, result: Result) -> dict[str, Any]:
