@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, events, health, problems, records, session, stream, tracking, webhooks, writing
+from api import enrichment, events, health, playbooks, problems, records, session, stream, tracking, webhooks, writing
 from api.encoding import SCHEMAS, problem_answer
 from api.hub import Hub
 from api.page import Page
@@ -23,6 +23,7 @@ ROUTERS = (
     tracking.router,
     webhooks.router,
     enrichment.router,
+    playbooks.router,
 )
 
 

@@ -73,6 +73,14 @@ def find(session: Session, tenant: int, ref: str) -> Row[Any]:
     return found
 
 
+def named(session: Session, tenant: int, id: int) -> str:
+    """Return the name of the playbook with this id. Raises PlaybookUnknown."""
+    found = session.scalar(text("select name from playbook.playbook where tenant_id = :tenant and id = :id"), {"tenant": tenant, "id": id})
+    if found is None:
+        raise PlaybookUnknown(f"no playbook {id}: `activity playbook list` shows those there are")
+    return str(found)
+
+
 def every(session: Session, tenant: int) -> Sequence[Row[Any]]:
     """Return the playbooks by name, each with the number of its runs that are under way."""
     statement = text("""

@@ -29,14 +29,14 @@ PLAYS = {
     "Large and lost": """
 name: Large and lost
 trigger: {event: deal.lost}
-conditions: ['double(event.payload.amount) >= 30000.0']
+conditions: ['double(event.payload.amount) >= 40000.0']
 steps:
   - {do: add_note, text: 'Lost {{ opportunity.name }}'}
 """,
     "Called": """
 name: Called
 trigger: {event: call.*}
-conditions: ['event.actor != "system"']
+conditions: ['event.actor != "system" && event.account_id.endsWith("7")']
 once_per: account
 cooldown: 10d
 steps:
@@ -46,7 +46,7 @@ steps:
     "Offered": """
 name: Offered
 trigger: {event: email.sent}
-conditions: ['opportunity.amount >= 25000.0']
+conditions: ['opportunity.amount >= 45000.0']
 once_per: opportunity
 steps:
   - {do: wait_for_event, event: deal.*, about: opportunity, within: 30d}
@@ -55,13 +55,14 @@ steps:
 }
 
 WORKER = """
-import time, structlog
+import sys, time, structlog
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
 from feed.durable import follow_once
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.follow import handle
 from producers.playbooks.tasks import FOLLOWER
 from worker.append import append_batch
+print("up", flush=True)
 while True:
     if not (append_batch(1000) or follow_once(FOLLOWER, handle) or advance_batch()):
         time.sleep(0.05)
@@ -86,19 +87,30 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT)
+        self.process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.die_at = float("inf")
+
+    @property
+    def due(self) -> bool:
+        """Whether it has worked for as long as this life is to last: up to three seconds from its first step."""
+        assert self.process.stdout is not None
+        if self.process.stdout.read():
+            self.die_at = time.monotonic() + random.uniform(0.1, 3)
+        return time.monotonic() > self.die_at
 
     def kill(self) -> None:
         """Kill -9 it and start another."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
         self.kills += 1
         self._start()
 
     def stop(self) -> None:
         """End it."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
 
 @contextmanager
@@ -150,13 +162,10 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
 
         return is_idle
 
-    next_kill = [time.monotonic() + 5]
-
     def kill_sometimes(running: Worker) -> None:
-        if time.monotonic() > next_kill[0]:
+        if running.due:
             running.kill()
             admin.execute(END_LEASES)
-            next_kill[0] = time.monotonic() + random.uniform(1.5, 5)
 
     _, calm_s = play(calm, tmp_path / "calm", lambda running: None, idle(calm))
     kills, killed_s = play(killed, tmp_path / "killed", kill_sometimes, idle(killed))
@@ -181,7 +190,7 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
         )
         rate = tested.examined / tested.seconds
         tell(f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live {len(live)}, killed {len(under)}")
-        assert len(tested.starts) > 1_000
+        assert len(tested.starts) > 100
         assert set(tested.starts) == live.keys() == under.keys()
         assert len(tested.starts) == len(live)
         assert live == under

@@ -1,0 +1,166 @@
+"""Playbooks and their runs. Definitions are saved with the command, by whoever runs the deployment: they send mail and sign webhooks."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Response
+from msgspec import Meta
+
+from api.access import Caller, may
+from api.encoding import answers, body, json_response, takes
+from api.problems import Problem
+from db import playbooks, plays
+from db.engine import begin
+from db.playbooks import PlaybookUnknown, RecordGone
+from db.plays import RunUnknown
+from producers.playbooks import operate
+from producers.playbooks.definition import Subject
+from producers.playbooks.operate import NotNow
+
+router = APIRouter(prefix="/v1", tags=["playbooks"])
+
+Writer = Annotated[Caller, Depends(may("write"))]
+Reader = Annotated[Caller, Depends(may("read"))]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+State = Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"]
+
+
+class Listed(msgspec.Struct):
+    """A playbook; `open` is how many of its runs are under way, `reason` why it is paused."""
+
+    id: int
+    name: str
+    version: int
+    state: str
+    reason: str | None
+    open: int
+
+
+class Playbooks(msgspec.Struct):
+    """The workspace's playbooks by name."""
+
+    playbooks: list[Listed]
+
+
+class Run(msgspec.Struct):
+    """A run; `started_id` is its playbook.started, the cause of all it did, and `trigger_id` the event that started it."""
+
+    id: int
+    playbook: str
+    version: int
+    state: str
+    done: int
+    attempts: int
+    account_id: str | None
+    contact_id: str | None
+    opportunity_id: str | None
+    reason: str | None
+    due_at: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+    trigger_id: str
+    started_id: str
+
+
+class Runs(msgspec.Struct):
+    """Runs, the newest first."""
+
+    runs: list[Run]
+
+
+class Why(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is done; it is kept with who did it."""
+
+    reason: Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")] | None = None
+
+
+class ForRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """The record that a playbook is started for."""
+
+    kind: Subject
+    id: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]+$")]
+
+
+class Done(msgspec.Struct):
+    """The state after what was asked."""
+
+    state: str
+
+
+@router.get("/playbooks", responses=answers(Playbooks))
+def list_playbooks(caller: Reader) -> Response:
+    """List the playbooks: version, state, and why they are paused."""
+    with begin("reader", caller.tenant) as session:
+        rows = playbooks.every(session, caller.tenant)
+    return json_response(Playbooks([_as(Listed, row) for row in rows]))
+
+
+@router.get("/playbook-runs", responses=answers(Runs))
+def list_runs(
+    caller: Reader,
+    playbook: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only those of this playbook")] = None,
+    state: Annotated[State | None, Query(description="Only those in this state")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """List runs, the newest first."""
+    with begin("reader", caller.tenant) as session:
+        rows = plays.listed(session, caller.tenant, playbook=playbook, state=state, limit=limit)
+    return json_response(Runs([_as(Run, row) for row in rows]))
+
+
+@router.post("/playbooks/{id}/enable", responses=answers(Done, 200, "Enabled", 404))
+def enable(id: Number, caller: Writer) -> Response:
+    """Let a playbook start at what is recorded from now on."""
+    with begin("producer", caller.tenant) as session:
+        try:
+            operate.enable(session, caller.tenant, _name(session, caller, id))
+        except PlaybookUnknown as error:
+            raise Problem("not-found", str(error)) from None
+    return json_response(Done("enabled"))
+
+
+@router.post("/playbooks/{id}/pause", responses=answers(Done, 200, "Paused", 404), openapi_extra=takes(Why))
+def pause(id: Number, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
+    """Let a playbook start nothing more; what runs goes on."""
+    with begin("producer", caller.tenant) as session:
+        try:
+            operate.pause(session, caller.tenant, _name(session, caller, id), caller.actor, why.reason or "paused by hand")
+        except PlaybookUnknown as error:
+            raise Problem("not-found", str(error)) from None
+    return json_response(Done("paused"))
+
+
+@router.post(
+    "/playbooks/{id}/start", responses=answers(Done, 200, "Started, or not, by its once_per rule", 404), openapi_extra=takes(ForRecord)
+)
+def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(ForRecord))]) -> Response:
+    """Start a playbook by hand for one record; its once_per rule holds."""
+    with begin("producer", caller.tenant) as session:
+        try:
+            started = operate.start(session, caller.tenant, _name(session, caller, id), record.kind, record.id)
+        except (PlaybookUnknown, RecordGone) as error:
+            raise Problem("not-found", str(error)) from None
+    return json_response(Done("started" if started else "not started: it ran for this record before"))
+
+
+@router.post("/playbook-runs/{run}/{act}", responses=answers(Done, 200, "Done", 404, 409), openapi_extra=takes(Why))
+def act(run: Number, act: operate.Act, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
+    """Cancel, pause, retry or skip; whoever works on the run at the moment loses it."""
+    with begin("producer", caller.tenant) as session:
+        try:
+            return json_response(Done(operate.act(session, caller.tenant, run, act, caller.actor, why.reason)))
+        except RunUnknown as error:
+            raise Problem("not-found", str(error)) from None
+        except NotNow as error:
+            raise Problem("conflict", str(error)) from None
+
+
+def _name(session: Any, caller: Caller, id: int) -> str:
+    return str(playbooks.named(session, caller.tenant, id))
+
+
+def _as(kind: type[Any], row: Any) -> Any:
+    """Return the columns that a type names."""
+    said = {name: getattr(row, name) for name in kind.__struct_fields__}
+    return kind(**said | {name: str(said[name]) for name in ("trigger_id", "started_id") if name in said})

@@ -1,0 +1,63 @@
+"""What the API promises of playbooks and runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.plays import World, playbook
+
+Send = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def world(admin: psycopg.Connection[Any], tenant: int) -> World:
+    """A workspace with one playbook that waits."""
+    made = World(admin, tenant)
+    made.play(playbook("  - {do: wait_for_event, event: call.completed, within: 4h}\n  - {do: add_note, text: x}"))
+    return made
+
+
+def test_playbooks_and_runs_are_listed_and_a_run_is_acted_on(world: World, send: Send) -> None:
+    (listed,) = send("GET", "/v1/playbooks").json()["playbooks"]
+    assert (listed["name"], listed["version"], listed["state"]) == ("Play", 1, "enabled")
+    trigger = world.say()
+    world.settle()
+    (run,) = send("GET", f"/v1/playbook-runs?playbook={listed['id']}&state=waiting").json()["runs"]
+    assert (run["state"], run["account_id"], run["trigger_id"]) == ("waiting", "acme", str(trigger))
+    answer = send("POST", f"/v1/playbook-runs/{run['id']}/cancel", {"reason": "merged"})
+    assert (answer.status_code, answer.json()) == (200, {"state": "cancelled"})
+    assert send("POST", f"/v1/playbook-runs/{run['id']}/retry", {}).status_code == 409
+    assert send("POST", "/v1/playbook-runs/999999/retry", {}).status_code == 404
+    world.settle()
+    assert world.sql("select actor, payload->>'reason' from activity.event where type = 'playbook.cancelled'") == [
+        ("ana@example.com", "merged")
+    ]
+
+
+def test_a_playbook_is_paused_enabled_and_started_by_hand(world: World, send: Send) -> None:
+    (listed,) = send("GET", "/v1/playbooks").json()["playbooks"]
+    address = f"/v1/playbooks/{listed['id']}"
+    assert send("POST", f"{address}/pause", {"reason": "too many"}).json() == {"state": "paused"}
+    world.say()
+    world.settle()
+    assert world.states() == []
+    assert send("POST", f"{address}/enable").json() == {"state": "enabled"}
+    assert send("POST", f"{address}/start", {"kind": "account", "id": "acme"}).json() == {"state": "started"}
+    assert send("POST", f"{address}/start", {"kind": "account", "id": "none"}).status_code == 404
+    assert send("POST", "/v1/playbooks/999999/enable").status_code == 404
+    world.settle()
+    assert world.states() == ["waiting"]
+
+
+def test_another_workspaces_runs_are_not_found(world: World, send: Send, make_tenant: Callable[[], int]) -> None:
+    other = World(world.admin, make_tenant())
+    id = other.play(playbook("  - {do: wait, for: 1h}", name="Other"))
+    other.say()
+    other.settle()
+    ((run,),) = other.sql("select id from playbook.run where tenant_id = %s", other.tenant)
+    assert send("GET", "/v1/playbook-runs").json()["runs"] == []
+    assert send("POST", f"/v1/playbook-runs/{run}/cancel", {}).status_code == 404
+    assert send("POST", f"/v1/playbooks/{id}/pause", {}).status_code == 404
