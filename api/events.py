@@ -18,7 +18,7 @@ from api.access import Caller, may
 from api.encoding import answers, encode, json_response
 from api.filters import Filters, Locale, moment
 from api.problems import Problem
-from api.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, event_out
+from api.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db import by_number, events, heads, records
 from db.engine import begin
 from db.events import Filter
@@ -121,7 +121,7 @@ def list_events(
     if cloud:
         return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
     page = {
-        "data": [event_out(event, locale) for event in listing.events],
+        "data": [encoded(event, locale) for event in listing.events],
         "has_more": listing.cursor is not None,
         "next_cursor": listing.cursor,
         "looked_to": listing.looked_to,

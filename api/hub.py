@@ -22,8 +22,7 @@ from starlette.concurrency import run_in_threadpool
 
 from activity.event import RecordedEvent
 from activity.settings import settings
-from api.encoding import encode
-from api.wire import event_out, position
+from api.wire import encoded, position
 from db import events, heads
 from db.engine import begin
 from feed.position import EpochChanged, Message, Position, decode_message
@@ -53,7 +52,7 @@ class Item:
         """Return the event as it goes to every stream in this language."""
         made = self._frames.get(locale)
         if made is None:
-            data = encode(event_out(self.event, locale))  # JSON has no line break of its own
+            data = bytes(encoded(self.event, locale))  # JSON has no line break of its own
             made = self._frames[locale] = b"id: %b\ndata: %b\n\n" % (position(epoch, self.event.seq).encode(), data)
         return made
 

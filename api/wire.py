@@ -59,6 +59,22 @@ def event_out(event: RecordedEvent, locale: str = "en") -> EventOut:
     )
 
 
+_KEPT = 10_000
+_encoded: dict[tuple[int, UUID, datetime, str, bool], msgspec.Raw] = {}
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded(event: RecordedEvent, locale: str = "en") -> msgspec.Raw:
+    """Return the JSON of an event for a client. It is kept: an event never changes, but that its payload is erased."""
+    key = (event.tenant_id, event.event_id, event.recorded_at, locale[:2].lower(), bytes(event.payload) == b"null")
+    made = _encoded.get(key)
+    if made is None:
+        if len(_encoded) >= _KEPT:
+            _encoded.clear()
+        made = _encoded[key] = msgspec.Raw(_encode(event_out(event, locale)))
+    return made
+
+
 class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An event as CloudEvents 1.0 writes it, with the extensions sequence, recordedtime, authtype, authid, causationid and partitionkey."""
 

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from activity.event import Event
 from api.app import create_app
-from db import records
+from db import access, records
 from db.engine import begin
 from worker.append import append_batch
 from worker.emit import emit
@@ -211,6 +212,29 @@ def test_nobody_reads_another_workspace(get: Get, make_tenant: Callable[[], int]
     assert get("/v1/events").json()["data"] == []
     assert get(f"/v1/events/{event_id}").status_code == 404
     assert get("/v1/events/counts").json()["total"] == 0
+
+
+def test_two_workspaces_that_use_one_event_id_are_each_shown_their_own(get: Get, tenant: int, make_tenant: Callable[[], int]) -> None:
+    other, same = make_tenant(), uuid4()
+    with begin("producer") as session:
+        for owner, text in ((other, "theirs"), (tenant, "ours")):
+            emit(session, Event(tenant_id=owner, event_id=same, type="note.added", source="api", account_id="a", payload={"text": text}))
+    append_batch(10)
+    with begin("producer", other) as session:
+        key = access.new_key()
+        access.add_key(session, other, key, "theirs", ["read"])
+    theirs = get("/v1/events", headers={"Authorization": f"Bearer {key}"}).json()["data"]
+    assert [event["payload"]["text"] for event in theirs] == ["theirs"]
+    assert [event["payload"]["text"] for event in get("/v1/events").json()["data"]] == ["ours"]
+
+
+def test_an_erased_payload_is_gone_from_every_answer(get: Get, tenant: int, admin: psycopg.Connection[Any]) -> None:
+    (event_id,) = said(tenant, contact_id="jo")
+    assert get("/v1/events").json()["data"][0]["payload"] is not None
+    admin.execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,))
+    shown = get("/v1/events", contact="jo", type="note.added").json()["data"]
+    assert [(event["payload"], event["event_id"]) for event in shown] == [(None, str(event_id))]
+    assert get(f"/v1/events/{event_id}").json()["event"]["payload"] is None
 
 
 def test_a_wrong_parameter_is_named(get: Get) -> None:
