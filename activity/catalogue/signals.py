@@ -90,6 +90,7 @@ TYPES = (
         tone=Tone.GREY,
         title="Enrichment completed",
         record_type="enrichment_pass",
+        foldable=True,
         example={
             "name": "Acme",
             "changed": 2,
