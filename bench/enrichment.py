@@ -211,7 +211,7 @@ def _claim_ms() -> float:
     from db.engine import EVERY_TENANT, begin
 
     times = []
-    for _ in range(30):
+    for _ in range(15):
         with begin("producer", EVERY_TENANT) as session:
             started = time.perf_counter()
             assert len(passes.claim(session, CONCURRENCY)) == CONCURRENCY
