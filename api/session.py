@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Meta
 
+from activity.settings import settings
 from api import access
 from api.access import COOKIE, Caller, authenticate
 from api.encoding import answers, body, json_response, problem_answer, takes
@@ -23,16 +24,17 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Session(msgspec.Struct):
-    """Who is signed in. `csrf` goes into the header X-CSRF-Token of every change."""
+    """Who is signed in. `csrf` goes into the header X-CSRF-Token of every change; `record_url` is where records are looked at."""
 
     actor: str
     scopes: list[str]
     csrf: str | None
     expires_at: datetime | None
+    record_url: str | None
 
 
 def _told(caller: Caller, csrf: str | None) -> Session:
-    return Session(caller.actor, sorted(caller.scopes), csrf, access.ends(caller))
+    return Session(caller.actor, sorted(caller.scopes), csrf, access.ends(caller), settings().record_url)
 
 
 @router.post("", responses=answers(Session), openapi_extra=takes(SignIn))

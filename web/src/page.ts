@@ -107,6 +107,7 @@ export class ActivityPage extends LitElement {
       .locale=${this.look.locale}
       .tz=${this.#query.get('tz') ?? ''}
       .csrf=${session.csrf}
+      .recordUrl=${session.record_url ?? ''}
       ?read-only=${!session.scopes.includes('write')}
     >
       ${scope ? html`<nav slot="above" aria-label=${words.account}>${this.#around(words.backToAll)}</nav>` : nothing}

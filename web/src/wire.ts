@@ -66,6 +66,8 @@ export interface Session {
   actor: string;
   scopes: string[];
   csrf: string | null;
+  /** Where records are looked at: https://crm.example.com/{type}s/{id}. */
+  record_url: string | null;
 }
 
 export interface Receipt {
