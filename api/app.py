@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, events, health, playbooks, problems, records, session, stream, tracking, webhooks, writing
+from api import enrichment, events, health, origins, playbooks, problems, records, session, stream, tracking, webhooks, writing
 from api.encoding import SCHEMAS, problem_answer
 from api.hub import Hub
 from api.page import Page
@@ -33,6 +33,7 @@ def create_app() -> FastAPI:
         code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
     }
     app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan, responses=problem_answers)
+    origins.install(app)
     app.add_middleware(Requests)
     problems.install(app)
     for router in ROUTERS:
