@@ -246,3 +246,17 @@ def recovered(session: Session, source_id: int) -> None:
     session.execute(
         text("update crm.mail_source set failures = 0, failure = null where id = :source and failures > 0"), {"source": source_id}
     )
+
+
+def soft_bounced(session: Session, tenant: int, addresses: Iterable[str]) -> set[str]:
+    """Return which of some addresses, in small letters, have soft bounces that count."""
+    statement = text("select address from crm.soft_bounce where tenant_id = :tenant and address = any(:addresses)")
+    return set(session.scalars(statement, {"tenant": tenant, "addresses": sorted(set(addresses))}))
+
+
+def enrolled(session: Session, tenant: int, contacts: Iterable[str]) -> set[str]:
+    """Return which of some contacts are on their way through a sequence."""
+    statement = text(
+        "select distinct contact_id from crm.enrolment where tenant_id = :tenant and contact_id = any(:contacts) and state = 'active'"
+    )
+    return set(session.scalars(statement, {"tenant": tenant, "contacts": sorted(set(contacts))}))

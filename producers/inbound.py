@@ -50,7 +50,7 @@ _AUTO_SUBJECT = re.compile(
     r"|automatisk svar|automaattinen|odpowiedź automatyczna|automatická|on (annual )?(leave|vacation|holiday)|away from)",
     re.IGNORECASE,
 )
-_RE = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|ynt|回复|答复)(\[\d+\])?\s*[:：]\s*)+", re.IGNORECASE)
+_RE = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|ynt|回复|答复)(\[\d+\])?\s*[:\uff1a]\s*)+", re.IGNORECASE)
 _QUOTED = re.compile(r"(^[^\n>]*[<@\d][^\n]*\n)?^[^\n>][^\n]*:[ \t]*\n\s*(^>[^\n]*(\n|\Z))+|^>[^\n]*(\n|\Z)", re.MULTILINE)
 _LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "da"]
 _FEEDBACK: dict[str, Class] = {"not-spam": "other", "auth-failure": "other", "opt-out": "opt_out", "opt-out-list": "opt_out"}

@@ -84,8 +84,16 @@ def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UU
         if not (event.kind in _SENT and match.sent)
     ]
     emit(session, events)
+    enrolled = mail.enrolled(session, tenant, [match.contact.contact_id for _, _, match in matched if match.contact])
+    soft = mail.soft_bounced(session, tenant, [_whom(event, match) for _, event, match in matched])
     for id_, event, match in matched:
-        _act(session, tenant, provider, id_, event, match)
+        if event.kind == "delivered" and _whom(event, match) not in soft:
+            continue  # nothing follows from most deliveries
+        ends = _act(session, tenant, provider, id_, event, match)
+        if event.kind == "bounced":
+            soft.add(_whom(event, match))
+        if ends and match.contact and match.contact.contact_id in enrolled:
+            stop(session, tenant, match.contact.contact_id, ends, cause_id=id_)
     return len(events)
 
 
@@ -256,11 +264,11 @@ def _clipped_inside(value: Any) -> Any:
     return _clipped(value if isinstance(value, str) else msgspec.json.encode(value).decode(), 300)
 
 
-def _act(session: Session, tenant: int, source: str, id_: UUID, event: MailEvent, match: Match) -> None:
-    """Draw the consequences: who may not be written to any more, whose sequences end."""
+def _act(session: Session, tenant: int, source: str, id_: UUID, event: MailEvent, match: Match) -> str | None:
+    """Keep who may not be written to any more; return why the contact's sequences end, or None where they go on."""
     to, ends = _whom(event, match), None
     if source == "inbound" and match.contact is None:
-        return  # a mail that anybody could have written is believed only of people that we know
+        return None  # a mail that anybody could have written is believed only of people that we know
     if event.kind == "delivered":
         suppression.forget_soft_bounces(session, tenant, to)
     elif event.kind == "replied":
@@ -273,8 +281,7 @@ def _act(session: Session, tenant: int, source: str, id_: UUID, event: MailEvent
         ends = {"complaint": "complained", "unsubscribed": "unsubscribed"}.get(reason, "bounced")
         if "@" in to:
             suppression.add(session, tenant, to, reason, cause_id=id_)
-    if ends and match.contact:
-        stop(session, tenant, match.contact.contact_id, ends, cause_id=id_)
+    return ends
 
 
 def _whom(event: MailEvent, match: Match) -> str:

@@ -19,7 +19,8 @@ from producers.webhooks.providers import PROVIDERS, authenticate
 _WORDS = (
     "event events email timestamp data type msys msg mail Message bounce payload message headers to signature event-data "
     "delivery-status "
-    "RecordType recipient user-variables tags time ts url auth eventType delivered click open status notificationType bouncedRecipients emailAddress"
+    "RecordType recipient user-variables tags time ts url auth eventType delivered click open "
+    "status notificationType bouncedRecipients emailAddress"
 )
 _names = st.sampled_from(_WORDS.split())
 _json = st.recursive(
