@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from activity.event import RecordedEvent
 from api import wire
 from api.access import Caller, may
 from api.encoding import answers, encode, json_response
-from api.filters import Filters, Locale, moment
+from api.filters import Filters, Locale, filters, moment
 from api.problems import Problem
 from api.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db import by_number, events, heads, records
@@ -30,7 +30,17 @@ router = APIRouter(prefix="/v1", tags=["reading"])
 Reader = Annotated[Caller, Depends(may("read"))]
 Seq = Annotated[int, Query(ge=0, le=2**63 - 1)]
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since"}}
+_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
+_PAGES = 500
+_pages: "dict[str, Kept]" = {}
 _MANY = 1_000  # counted exactly up to here
+
+
+class Kept(NamedTuple):
+    """A page as it was sent, and the cursor to the next one."""
+
+    body: bytes
+    cursor: str | None
 
 
 class Names(msgspec.Struct):
@@ -89,7 +99,7 @@ class Types(msgspec.Struct):
 def list_events(
     request: Request,
     caller: Reader,
-    filters: Annotated[Filters, Depends()],
+    filters: Annotated[Filters, Depends(filters)],
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
     order: Literal["occurred", "recorded"] = "occurred",
@@ -109,15 +119,13 @@ def list_events(
         newest = cursor is None and around is None and after is None
         if newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+        if newest and (kept := _pages.get(tag)) is not None:
+            return Response(kept.body, 200, _headers(request, tag, kept.cursor), "application/json")
         which = filters.which(session, caller.tenant, since=moment(since), until=moment(until), as_of=as_of)
         place = _place(after, head) if after is not None else None
         listing = _list(session, caller.tenant, which, order, around, place, limit, cursor)
         names = _names(session, caller.tenant, listing.events) if include else None
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
-    if newest:
-        headers["ETag"] = tag
-    if listing.cursor is not None and after is None:
-        headers["Link"] = f'<{request.url.include_query_params(cursor=listing.cursor)}>; rel="next"'
+    headers = _headers(request, tag if newest else None, None if after is not None else listing.cursor)
     if cloud:
         return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
     page = {
@@ -128,7 +136,24 @@ def list_events(
         "stream": {"position": wire.position(head.epoch, head.seq)},
         "names": names,
     }
-    return json_response(page, 200, headers)
+    response = json_response(page, 200, headers)
+    if newest and names is None and which.beneath is None:  # what the log alone decides
+        _keep(tag, Kept(bytes(response.body), listing.cursor))
+    return response
+
+
+def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str, str]:
+    headers = dict(_HEADERS) if tag is None else _HEADERS | {"ETag": tag}
+    if cursor is not None:
+        headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    return headers
+
+
+def _keep(tag: str, page: "Kept") -> None:
+    """Keep a newest page until its log grows: the tag names the log's head, so that a kept page is never an old one."""
+    if len(_pages) >= _PAGES:
+        _pages.clear()
+    _pages[tag] = page
 
 
 def _list(
@@ -207,7 +232,7 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
         tag = _tag(caller.tenant, head.epoch, head.seq, event_id, locale, cloud)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
+        headers = _HEADERS | {"ETag": tag}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         event = _event(session, caller.tenant, event_id)
