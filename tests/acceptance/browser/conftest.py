@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from activity.settings import Role
 from cli.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -18,6 +18,7 @@ from tests.site import ACTIVITY, ROOT, Open, Site, cannot
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NETWORK = "Failed to load resource"  # the browser's own line about an answer that is no success
 _numbers = count(1)
+expect.set_options(timeout=20_000)  # ms; what is expected comes in a fraction of it where the cores are free
 
 
 @pytest.fixture(scope="package")
@@ -31,6 +32,7 @@ def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> I
     passwords = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
     urls = {"ACTIVITY_DATABASE_URL": postgres.url(name), "ACTIVITY_REDIS_URL": valkey.url()}
     site = Site({**passwords, **urls, "ACTIVITY_SESSION_SECRET": "s" * 40}, postgres.url(name), valkey.url())
+    site.variables["ACTIVITY_EMBED_ORIGINS"] = f"http://localhost:{site.port}"
     worker = subprocess.Popen(
         [*ACTIVITY, "worker", "append"],
         env=site.variables,
@@ -83,7 +85,7 @@ def open_page(site: Site, browser: Browser, faults: list[str]) -> Iterator[Open]
         if fresh or not profiles:
             settings = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "timezone_id": "Europe/Berlin", **options}
             profiles.append(browser.new_context(**settings))
-            profiles[-1].set_default_timeout(10_000)
+            profiles[-1].set_default_timeout(20_000)
             signed_in = profiles[-1].request.post(f"{site.url}/v1/session", data={"key": key or site.key})
             assert signed_in.ok, signed_in.text()
         page: Page = profiles[-1].new_page()
