@@ -186,6 +186,28 @@ def stored(event: RecordedEvent | None) -> str | None:
     return None if event is None else msgspec.json.encode(event).decode()
 
 
+def erase(session: Session, tenant: int, contact: str) -> None:
+    """Forget what runs keep of a person who was erased: payloads, tasks and notices about them."""
+    said = {"tenant": tenant, "contact": contact}
+    session.execute(
+        text("""
+            update playbook.run set trigger = jsonb_set(trigger::jsonb, '{payload}', 'null')::json,
+                   heard = jsonb_set(heard::jsonb, '{payload}', 'null')::json
+             where tenant_id = :tenant
+               and (contact_id = :contact or trigger->>'contact_id' = :contact or heard->>'contact_id' = :contact)"""),
+        said,
+    )
+    session.execute(
+        text("update playbook.task set title = '(erased)', note = null where tenant_id = :tenant and contact_id = :contact"), said
+    )
+    session.execute(
+        text("""
+            update playbook.notice n set message = '(erased)' from playbook.run r
+             where n.tenant_id = :tenant and r.id = n.run_id and r.contact_id = :contact"""),
+        said,
+    )
+
+
 def moved(session: Session, run: int, **columns: Any) -> None:
     """Change columns of a run; the claim is ended apart, by db.claim.finish."""
     # The names are ours, never input.

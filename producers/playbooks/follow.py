@@ -31,15 +31,14 @@ _RUNS = UUID("0f6f31d0-7d5c-5b0e-9a53-2c8bb6a86d11")  # the namespace of started
 def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Counter[str]:
     """Wake and start runs for the next events of a workspace. Its session's transaction moves the follower's cursor as well."""
     index = library.index(session, tenant)
+    plays.alone(session, tenant)  # first: a run that begins to wait either sees these events in the log, or is seen by us
     awaited = plays.awaited(session, tenant)
-    concerned = [event for event in events if index.has(event.type) or (awaited and not awaited.isdisjoint(names_of(event.type)))]
-    if not concerned:
-        return Counter()
-    plays.alone(session, tenant)
     load = loader(session, tenant)
-    # Those that began to wait before the lock was ours are seen now: so read again what is awaited.
-    woken = _wake(session, tenant, events, plays.awaited(session, tenant), load)
-    started = start(session, tenant, matches(index, concerned, load), load)
+    woken = _wake(session, tenant, events, awaited, load) if awaited else 0
+    started = start(session, tenant, matches(index, events, load), load)
+    for event in events:
+        if event.type == "contact.erased" and event.contact_id:
+            plays.erase(session, tenant, event.contact_id)
     if woken or started:
         nudge_after_commit(session, ADVANCE)
     return Counter(woken=woken, started=started)

@@ -85,6 +85,7 @@ class _OfType:
                 table.setdefault(equality.text, []).append(play)
 
     def of(self, facts: Facts) -> list[Play]:
+        """Return those whose equality holds, and those that have none."""
         found = list(self._rest)
         for fetch, table in self._tables.values():
             value = fetch(facts)

@@ -319,3 +319,48 @@ def test_a_tenants_plays_are_its_own(admin: psycopg.Connection[Any], make_tenant
     two.say()
     two.settle()
     assert one.states() == []
+
+
+def test_what_runs_keep_of_an_erased_person_is_forgotten(world: World) -> None:
+    world.play(
+        playbook(
+            "  - {do: create_task, title: 'Ask {{ contact.name }}'}\n  - {do: wait_for_event, event: email.replied, within: 3d}\n" + NOTE
+        )
+    )
+    world.say(payload={"signal": "x", "name": "Jo Park is leaving"}, contact_id="jo")
+    world.settle()
+    world.say("contact.erased", {}, contact_id="jo")
+    world.settle()
+    kept = world.sql("select r.trigger::text || t.title from playbook.run r join playbook.task t on t.run_id = r.id")
+    assert "Jo Park" not in kept[0][0]
+    world.say("email.replied", {}, contact_id="jo")
+    world.settle()
+    assert world.states() == ["completed"]
+
+
+def test_an_event_that_comes_while_a_run_begins_to_wait_is_not_missed(world: World) -> None:
+    """The run looks back, the event is recorded and followed, then the run's transaction commits."""
+    import threading
+
+    from db.claim import claim
+    from db.engine import EVERY_TENANT
+    from producers.playbooks import advance as engine
+
+    world.play(playbook("  - {do: wait_for_event, event: call.completed, within: 4h}"))
+    world.say()
+    append_batch(10)
+    follow_once(FOLLOWER, handle)
+    with begin("producer", EVERY_TENANT) as session:
+        (row,) = claim(session, plays.RUNS, 10)
+    with begin("producer", world.tenant) as session:
+        assert engine._Advance(session, row, None).go() == "waiting"
+        world.say("call.completed", {})
+        append_batch(10)
+        follower = threading.Thread(target=lambda: follow_once(FOLLOWER, handle))
+        follower.start()
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while follower.is_alive() and world.sql(waits) == [(0,)]:
+            pass
+    follower.join()
+    world.settle()
+    assert world.states() == ["completed"]
