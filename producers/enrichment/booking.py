@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import enrichment as passes
@@ -83,8 +82,6 @@ class Books:
         """Commit bookings together; where the database refuses that, each by itself, so that one bad one stops no other."""
         try:
             return list(self._commit(bookings))
-        except OperationalError:
-            raise  # the server is away: nothing can be booked, and the leases give the passes back
         except Exception as error:  # noqa: BLE001  # whatever is wrong with one of them is its own answer
             if len(bookings) > 1:
                 return [reply for booking in bookings for reply in self.commit([booking])]
@@ -100,6 +97,8 @@ class Books:
             for booking in mine:
                 if booking.put_off is not None:
                     _put_off(session, booking.work, booking.put_off)
+            if failed := [booking.work.row.id for booking in mine if booking.failure]:
+                ledger.take_over(session, failed)  # a call whose booking was the fault is lost, and what it reserved is free again
             over = [(booking.work, booking.failure) for booking in mine if booking.step is None and booking.put_off is None]
             if over:
                 finishing.finish(session, self._config, over)

@@ -82,7 +82,7 @@ class Desk:
             try:
                 replies = await self._ask([waiting.question for waiting in turn])
             except Exception as error:  # noqa: BLE001  # whoever waits must hear of a fault, or waits for ever
-                log.warning("provider_raised", provider=self._name, error=repr(error)[:300])
+                log.warning("provider_raised", provider=self._name, error=type(error).__name__)
                 replies = [Reply(ProviderFailed(f"its class raised {type(error).__name__}"), 1)] * len(turn)
             for waiting, reply in zip(turn, replies, strict=True):
                 if not waiting.reply.done():

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -370,3 +371,20 @@ def test_no_tenant_sees_anothers_passes(admin: Admin, tenant: int, make_tenant: 
         assert passes.get_pass(session, tenant, pass_id) is None
     with begin("producer", EVERY_TENANT) as session:
         assert passes.get_pass(session, other, pass_id) is None
+
+
+@pytest.mark.usefixtures("two")
+def test_one_pass_that_cannot_be_booked_fails_alone_and_keeps_nothing_reserved(admin: Admin, tenant: int) -> None:
+    for id_ in ("good", "evil", "fine"):
+        account(admin, tenant, id_)
+    admin.execute("alter table crm.account add constraint no_evil check (id <> 'evil' or not fields ? 'industry')")
+    with structlog.testing.capture_logs() as logs:
+        enrich(tenant, "good", "evil", "fine")
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["pass_failed"]
+    assert {event["account"]: event["type"].split("_")[1] for event in events(admin, tenant)} == {
+        "good": "completed",
+        "evil": "failed",
+        "fine": "completed",
+    }
+    assert admin.execute("select reserved, calls from crm.enrichment_spend").fetchall() == [(Decimal(0), 2)]
+    assert values(admin, tenant, "evil") == {}
