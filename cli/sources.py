@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.tenants import Json, TenantOption, resolve
+
 sources = typer.Typer(no_args_is_help=True, help="Webhooks of e-mail providers, and mailboxes to read: added, listed, rotated, removed.")
 
-Tenant = Annotated[str, typer.Option(help="The workspace: its slug or id.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Secret = Annotated[
     str | None,
     typer.Option(
@@ -22,7 +22,7 @@ SourceId = Annotated[str, typer.Argument(help="The id that `activity source list
 @sources.command()
 def add(
     provider: Annotated[str, typer.Argument(help="sendgrid, ses, mailgun, postmark, resend, standardwebhooks, ...; imap for a mailbox.")],
-    tenant: Tenant,
+    tenant: TenantOption = None,
     secret: Secret = None,
     id: Annotated[
         str | None, typer.Option(help="The source's id in its address: 3 to 64 of A-Z, a-z, 0-9, _ and -. Default: a random one.")
@@ -39,22 +39,21 @@ def add(
 
     if (secret is None) != unsigned:
         raise typer.BadParameter("give --secret, or say --unsigned; not both")
-    public_id, number = id or secrets.token_urlsafe(18), _tenant_id(tenant)
-    mailbox = _checked(provider, secret, public_id, url)
+    public_id, number = id or secrets.token_hex(16), resolve(tenant).id
+    said = _read(secret)
+    mailbox = _checked(provider, said, public_id, url)
     with begin("producer", number) as session:
-        mail.add_source(
-            session, number, provider, public_id, name=name, secret=_read(secret), tolerance_s=tolerance, url=url, mailbox=mailbox
-        )
+        mail.add_source(session, number, provider, public_id, name=name, secret=said, tolerance_s=tolerance, url=url, mailbox=mailbox)
     _show(provider, public_id, json)
 
 
 @sources.command("list")
-def list_(tenant: Tenant, json: Json = False) -> None:
+def list_(tenant: TenantOption = None, json: Json = False) -> None:
     """List the sources, with when each was last heard, and what it reported that we do not know. Secrets are never shown."""
     from db import mail
     from db.engine import begin
 
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         found, unknown = mail.sources(session, number), mail.unknown_kinds(session, number)
     rows: list[dict[str, Any]] = [
@@ -76,14 +75,15 @@ def list_(tenant: Tenant, json: Json = False) -> None:
         return
     for row in rows:
         heard = f"heard {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "never heard"
+        failed = f"  failed: {row['failure']}" if row["failure"] else ""
         counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
-        typer.echo(f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}" + (f"  unknown: {counts}" if counts else ""))
+        typer.echo(f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}" + (f"  unknown: {counts}" if counts else "") + failed)
 
 
 @sources.command()
 def rotate(
     source_id: SourceId,
-    tenant: Tenant,
+    tenant: TenantOption = None,
     secret: Secret = None,
     overlap: Annotated[float, typer.Option(min=0, help="Hours that the old secret is still taken.")] = 24,
 ) -> None:
@@ -94,19 +94,19 @@ def rotate(
     said = _read(secret)
     if not said:
         raise typer.BadParameter("give the new secret with --secret")
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         mail.rotate(session, number, source_id, said, int(overlap * 3600))
     typer.echo(f"source {source_id} takes the new secret; the old one for {overlap:g} hours more")
 
 
 @sources.command()
-def remove(source_id: SourceId, tenant: Tenant) -> None:
+def remove(source_id: SourceId, tenant: TenantOption = None) -> None:
     """Remove a source: from now on its address answers 404. What it reported stays."""
     from db import mail
     from db.engine import begin
 
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         mail.remove(session, number, source_id)
     typer.echo(f"source {source_id} is removed")
@@ -126,8 +126,8 @@ def _checked(provider: str, secret: str | None, public_id: str, url: str | None)
     known = PROVIDERS.get(provider)
     if known is None:
         raise typer.BadParameter(f"no provider {provider!r}: imap, {', '.join(PROVIDERS)}")
-    if known.verify is None and secret is not None and secret != "-" and not secret.startswith(CREDENTIALS):  # noqa: S105  # means standard input
-        raise typer.BadParameter(f"{provider}: the secret is {known.secret}")
+    if known.verify is None and secret is not None and not secret.startswith(CREDENTIALS):
+        raise typer.BadParameter(known.secret)
     return None
 
 
@@ -152,28 +152,20 @@ def _show(provider: str, public_id: str, json: bool) -> None:
         typer.echo(address)
 
 
-def _tenant_id(ref: str) -> int:
-    from db.engine import begin
-    from db.records import get_tenant
-
-    with begin("producer") as session:
-        return get_tenant(session, ref).id
-
-
 def _print_json(value: object) -> None:
     import msgspec
 
     typer.echo(msgspec.json.encode(value).decode())
 
 
-def classify(tenant: Tenant, json: Json = False) -> None:
+def classify(tenant: TenantOption = None, json: Json = False) -> None:
     """Judge every open and click anew by today's rules; a verdict that differs is appended as event.classified."""
     from collections import Counter
 
     from producers.classify import judge_all
 
     total: Counter[str] = Counter(judged=0, changed=0)
-    for part in judge_all(_tenant_id(tenant)):
+    for part in judge_all(resolve(tenant).id):
         total += part
     if json:
         _print_json({"judged": total["judged"], "changed": total["changed"]})

@@ -85,4 +85,4 @@ def _metadata(custom: Any) -> dict[str, Any]:
     return dict(read.object_of(read.json_of(said))) if said and said.startswith("{") else {}
 
 
-PROVIDER = Provider(parse, None, "none: Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = Provider(parse, None, "Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

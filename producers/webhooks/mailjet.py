@@ -63,4 +63,4 @@ def _payload(value: Any) -> dict[str, Any]:
     return dict(read.object_of(read.json_of(said))) if said and said.startswith("{") else {}
 
 
-PROVIDER = Provider(parse, None, "none: Mailjet signs nothing; use basic:USER:PASSWORD in the URL it is given")
+PROVIDER = Provider(parse, None, "Mailjet signs nothing; use basic:USER:PASSWORD in the URL it is given")

@@ -73,4 +73,4 @@ def _kind(name: str, item: Any) -> Kind:
     return read.kind_of(_RECORDS, name)
 
 
-PROVIDER = Provider(parse, None, "none: Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = Provider(parse, None, "Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -75,4 +75,4 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, None, "none: SparkPost signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = Provider(parse, None, "SparkPost signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
