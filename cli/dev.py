@@ -21,7 +21,7 @@ from cli.embedded import EmbeddedPostgres, EmbeddedValkey, write_private
 from cli.errors import Unreachable
 from cli.ports import first_free, is_free
 
-UP_WITHIN = 60.0  # seconds; it takes about five
+UP_WITHIN = 120.0  # seconds; it takes about five
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red")
 
 

@@ -26,6 +26,7 @@ from redis import Redis
 from cli.embedded import EmbeddedPostgres
 from cli.ports import free_port
 
+pytestmark = pytest.mark.timeout(300)  # whole starts, several of them
 ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]
 
 
@@ -51,7 +52,7 @@ class Dev:
     def printed(self) -> str:
         return self.out.read_text()
 
-    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.printed()
@@ -71,9 +72,14 @@ class Dev:
         """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
         everything = self.descendants()
         commands = {process.pid: " ".join(process.cmdline()) for process in everything}
-        deadline = time.monotonic() + 5
+        seconds = 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # five of a machine that is not busy with other things
+        deadline = time.monotonic() + seconds
         self.process.send_signal(number)
-        self.process.wait(5)
+        try:
+            self.process.wait(seconds)
+        finally:
+            self.process.kill()
+            self.process.wait()
         while (alive := [process for process in everything if runs(process)]) and time.monotonic() < deadline:
             time.sleep(0.05)
         return [commands[process.pid] for process in alive]
@@ -94,7 +100,8 @@ def run(postgres: EmbeddedPostgres) -> Iterator[Callable[..., Dev]]:
             return runs[-1]
 
         yield start
-        assert [one.end(signal.SIGINT) for one in runs if one.process.poll() is None] in ([], [[]])
+        left = [one.end(signal.SIGINT) for one in runs if one.process.poll() is None]
+        assert not any(left), left
 
 
 @pytest.fixture(scope="module")
