@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, events, health, origins, playbooks, problems, records, session, stream, tracking, webhooks, writing
+from api import enrichment, events, health, origins, playbooks, problems, records, sequences, session, stream, tracking, webhooks, writing
 from api.encoding import SCHEMAS, problem_answer
 from api.hub import Hub
 from api.page import Page
@@ -20,6 +20,7 @@ ROUTERS = (
     stream.router,
     records.router,
     session.router,
+    sequences.router,
     tracking.router,
     webhooks.router,
     enrichment.router,

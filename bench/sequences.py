@@ -146,7 +146,7 @@ def _claim_ms(admin: psycopg.Connection[Any], turn: int) -> float:
     from db.engine import EVERY_TENANT, begin
     from db.sending import claim_due
 
-    admin.execute("update crm.enrolment set due_at = now() where contact_id = any(%s)", ([f"w{turn * 100 + n}" for n in range(100)],))
+    admin.execute("update crm.enrolment set due_at = now() where contact_id = any(%s)", ([f"w{turn % 10 * 100 + n}" for n in range(100)],))
     with begin("producer", EVERY_TENANT) as session:
         started = time.perf_counter()
         dues = claim_due(session, 60, 100)

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 
 from activity.settings import settings
+from api.access import forget_callers
 from api.app import create_app
-from db import records, suppression
+from db import access, records, suppression
 from db.engine import begin
 from producers.sequences import enrol
 from producers.tracking import Target, link, sign
@@ -179,3 +180,19 @@ def test_hostile_names_change_neither_headers_nor_pages(space: Workspace, sink: 
     page = ask("GET", links(sink)[2])
     assert "<script" not in page.text
     assert len(space.events("email.sent")) == len(pairs)
+
+
+def test_contacts_are_enrolled_over_http_once(space: Workspace, ask: Ask) -> None:
+    key = access.new_key()
+    with begin("producer", space.tenant) as session:
+        access.add_key(session, space.tenant, key, "tests", access.SCOPES, "ana@example.com")
+        records.upsert(session, space.tenant, [records.Contact(id="jo", email="jo@acme.example")])
+    sequence, caller = space.sequence(mail("One")), {"authorization": f"Bearer {key}"}
+    path = f"/v1/sequences/{sequence}/enrolments"
+    answer = ask("POST", path, json={"contacts": ["jo", "nobody"]}, headers=caller)
+    assert (answer.status_code, answer.json()) == (201, {"enrolled": ["jo"], "left_out": ["nobody"]})
+    assert ask("POST", path, json={"contacts": ["jo"], "refuse": True}, headers=caller).status_code == 409
+    assert ask("POST", "/v1/sequences/999/enrolments", json={"contacts": ["jo"]}, headers=caller).status_code == 404
+    (count,) = ask("GET", f"/v1/sequences/{sequence}", headers=caller).json()["counts"]
+    assert (count["kind"], count["state"], count["number"]) == ("enrolment", "active", 1)
+    forget_callers()

@@ -1,0 +1,88 @@
+"""Enrol contacts in sequences, and see where each sequence stands."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Response
+from msgspec import Meta
+from sqlalchemy.orm import Session
+
+from api.access import Caller, may
+from api.encoding import answers, body, json_response, takes
+from api.problems import Problem
+from db import sequences
+from db.engine import begin
+from db.sequences import SequenceRow, SequenceUnknown
+from producers.sequences import enrol_many
+
+router = APIRouter(prefix="/v1", tags=["sequences"])
+
+Writer = Annotated[Caller, Depends(may("write"))]
+Reader = Annotated[Caller, Depends(may("read"))]
+Contact = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Enrolling(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to enrol. With `refuse` nobody is enrolled if one of them is or was, or does not exist; else those are left out."""
+
+    contacts: Annotated[list[Contact], Meta(min_length=1, max_length=1000)]
+    refuse: bool = False
+
+
+class Enrolled(msgspec.Struct):
+    """Who is newly enrolled, and who was left out."""
+
+    enrolled: list[str]
+    left_out: list[str]
+
+
+class Count(msgspec.Struct):
+    """How many enrolments or messages are in one state, for one reason; `next_at` is when the first of them is due."""
+
+    kind: str
+    state: str
+    reason: str | None
+    number: int
+    next_at: datetime | None
+
+
+class SequenceStanding(msgspec.Struct):
+    """Where a sequence stands."""
+
+    id: int
+    name: str
+    version: int
+    paused: bool
+    counts: list[Count]
+
+
+@router.post(
+    "/sequences/{ref}/enrolments", status_code=201, responses=answers(Enrolled, 201, "Enrolled", 404, 409), openapi_extra=takes(Enrolling)
+)
+def enrol(ref: str, caller: Writer, wanted: Annotated[Enrolling, Depends(body(Enrolling))]) -> Response:
+    """Enrol contacts in a sequence, named by id or name."""
+    contacts = list(dict.fromkeys(wanted.contacts))
+    with begin("producer", caller.tenant) as session:
+        sequence = _find(session, caller.tenant, ref)
+        made = [one.contact_id for one in enrol_many(session, caller.tenant, sequence.id, contacts, by=caller.actor)]
+        left_out = sorted(set(contacts) - set(made))
+        if wanted.refuse and left_out:
+            raise Problem("conflict", f"enrolled before, or no contact: {', '.join(left_out[:10])}; nobody was enrolled")
+    return json_response(Enrolled(made, left_out), 201)
+
+
+@router.get("/sequences/{ref}", responses=answers(SequenceStanding, 200, "Done", 404))
+def standing(ref: str, caller: Reader) -> Response:
+    """Say where a sequence stands: its enrolments and mails by state and reason."""
+    with begin("reader", caller.tenant) as session:
+        found = _find(session, caller.tenant, ref)
+        counts = [Count(*row[1:]) for row in sequences.status(session, caller.tenant, found.id)]
+    return json_response(SequenceStanding(found.id, found.name, found.version, found.paused, counts))
+
+
+def _find(session: Session, tenant: int, ref: str) -> SequenceRow:
+    try:
+        return sequences.find(session, tenant, ref.replace("\0", ""))
+    except SequenceUnknown as error:
+        raise Problem("not-found", str(error)) from None
