@@ -13,6 +13,7 @@ from api.encoding import answers, json_response
 from api.limits import may_write
 from api.problems import Problem
 from producers.inbound import MAX_MAIL, receive_mail
+from producers.outbound import OutboundFailed
 from producers.webhooks import receive
 from producers.webhooks.event import Forged, Unreadable
 from producers.webhooks.event import Request as Received
@@ -62,6 +63,8 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
     except Forged as error:
         log.warning("webhook_refused", provider=provider, source=source)
         raise Problem("unauthenticated", str(error)) from None
+    except OutboundFailed as error:  # a certificate cannot be fetched now; the provider tries again
+        raise Problem("unavailable", str(error), headers={"Retry-After": "10"}) from None
     except Unreadable as error:
         raise Problem("bad-request", str(error)) from None
     return json_response(Reports(*taken))

@@ -146,7 +146,7 @@ def _header(message: Message, name: str) -> str:
         text = str(make_header(decode_header(str(value))))
     except (MessageError, LookupError, ValueError):
         text = str(value)
-    return " ".join(text.encode("utf-8", "replace").decode().split())[:10_000]
+    return " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode().split())[:10_000]
 
 
 def _ids(value: str) -> list[str]:

@@ -19,7 +19,7 @@ from producers.webhooks import (
     sweego,
     unisender_go,
 )
-from producers.webhooks.event import Check, Forged, Provider, Request
+from producers.webhooks.event import Check, Forged, Provider, Request, Unreadable
 from producers.webhooks.signatures import credentials
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -56,4 +56,7 @@ def authenticate(provider: Provider, request: Request, checks: list[Check], unsi
 def _proves(provider: Provider, request: Request, check: Check) -> bool:
     if check.secret.startswith(CREDENTIALS):
         return credentials(request, check.secret)
-    return provider.verify is not None and provider.verify(request, check)
+    try:
+        return provider.verify is not None and provider.verify(request, check)
+    except Unreadable:
+        return False  # where the proof should be, there is nothing to read

@@ -37,8 +37,10 @@ def verify(request: Request, check: Check) -> bool:
         return False
     stamp = read.moment(said.get("Timestamp"))
     hash_ = _HASHES.get(str(said.get("SignatureVersion")))
+    if hash_ is None or stamp is None or not fresh(str(stamp.timestamp()), check):
+        return False  # before anything is fetched for it
     key = _key(str(said.get("SigningCertURL") or said.get("SigningCertUrl") or ""), check.now)
-    if hash_ is None or key is None or stamp is None or not fresh(str(stamp.timestamp()), check):
+    if key is None:
         return False
     try:
         key.verify(base64.b64decode(str(said.get("Signature")), validate=True), _signed(said), padding.PKCS1v15(), hash_)
@@ -76,14 +78,14 @@ def is_certificate_url(url: str) -> bool:
 
 @lru_cache(16)
 def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
-    """Return the certificate and whether an operator put it there. Raises Forged where there is none."""
+    """Return the certificate and whether an operator put it there. Raises OutboundFailed where SNS cannot be reached: it tries again."""
     try:
         if pinned_in and (file := Path(pinned_in) / Path(urlsplit(url).path).name).is_file():
             return x509.load_pem_x509_certificate(file.read_bytes()), True
         answer = outbound.send("GET", url, max_bytes=100_000, redirects=0, timeout_s=5)
         return x509.load_pem_x509_certificate(answer.body), False
-    except (outbound.OutboundFailed, ValueError) as error:
-        raise Forged(f"the SNS certificate cannot be had: {error}") from None
+    except ValueError:
+        raise Forged("what SNS serves as its certificate is none") from None
 
 
 def confirmation(request: Request) -> str | None:

@@ -207,6 +207,7 @@ def test_a_mail_taken_twice_is_stored_once(space: Workspace) -> None:
     [
         b"\x00\xff" * 500,
         b"Content-Type: multipart/mixed; boundary=x\n\n",
+        b"From: a\x00b@acme.example\nSubject: Re: x\n\nHi",
         b"From: \xff\xfe\nDate: never\nIn-Reply-To: <>\n\n",
         b"x" * 100_000,
     ],

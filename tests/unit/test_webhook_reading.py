@@ -41,7 +41,7 @@ def test_any_json_is_read_or_called_unreadable(name: str, body: Any) -> None:
     except Unreadable:
         pass
     for secret in ("key", "basic:a:b", "header:x:y"):
-        with pytest.raises((Forged, Unreadable)):
+        with pytest.raises(Forged):
             authenticate(PROVIDERS[name], request, [Check(secret=secret, now=0.0)], unsigned=False)
 
 
