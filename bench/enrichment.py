@@ -10,8 +10,6 @@ urgent_ms_*    from the request of "Enrich now" behind a backlog of 100,000 to t
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +22,7 @@ import httpx
 import psycopg
 
 from activity.settings import settings
+from bench import farm
 from bench.servers import percentile, servers, wait_until
 
 CONCURRENCY = 50
@@ -50,7 +49,7 @@ employees = {{ type = "integer", providers = ["orbit"] }}
 def run(events: int = 6000, only: str | None = None) -> dict[str, Any]:
     """Run the benchmark over so many passes, or only its part throughput, claim or urgent; return the figures by name."""
     figures: dict[str, Any] = {}
-    with servers(1) as admin, _farm() as port, _configured(port):
+    with servers(1) as admin, farm.running(DELAY_S) as port, _configured(port):
         if only in (None, "throughput"):
             figures |= _throughput(admin, port, events)
         if only in (None, "urgent"):
@@ -58,17 +57,6 @@ def run(events: int = 6000, only: str | None = None) -> dict[str, Any]:
         if only in (None, "claim"):
             figures |= _claims(admin)
     return {name: round(value, 3) for name, value in figures.items()}
-
-
-@contextmanager
-def _farm() -> Iterator[int]:
-    argv = [sys.executable, "-m", "bench.farm", str(DELAY_S), "0"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.communicate("")
 
 
 @contextmanager

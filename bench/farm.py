@@ -7,9 +7,14 @@ GET /counts                             {"answered", "asked", "distinct"}: full 
 
 import asyncio
 import json
+import subprocess
 import sys
+import urllib.request
 import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 FAULTS = ("500", "429", "hang", "html", "huge", "lie", "cut", "drip")
@@ -118,6 +123,25 @@ _FAULTS = {
     "cut": _cut,
     "drip": _drip,
 }
+
+
+@contextmanager
+def running(delay_s: float = 0.001, faults: float = 0.0) -> Iterator[int]:
+    """Run a farm as a process for the time of the block; yield its port."""
+    argv = [sys.executable, "-m", "bench.farm", str(delay_s), str(faults)]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.communicate("")
+
+
+def counts(port: int) -> dict[str, int]:
+    """Return what the farm on this port has counted by now."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/counts") as answer:
+        figures: dict[str, int] = json.load(answer)
+        return figures
 
 
 async def serve(delay_s: float, faults: float) -> None:

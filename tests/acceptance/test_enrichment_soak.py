@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, LiteralString
@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from bench import farm
 from bench.servers import wait_until
 from db.engine import begin
 from producers.enrichment import Priority, ask_all
@@ -84,21 +85,25 @@ def count(admin: Admin, query: LiteralString) -> int:
     return int(row[0])
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The port of a farm where every tenth request meets with a fault."""
+    with farm.running(0.01, 0.1) as running:
+        yield running
+
+
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("passes", "kills"), [(300, 4), pytest.param(10_000, 25, marks=pytest.mark.soak)])
 def test_under_kill_9_every_pass_ends_in_one_event_and_spend_is_what_was_answered(
     admin: Admin,
     tenant: int,
     environment: dict[str, str],
+    port: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     passes: int,
     kills: int,
 ) -> None:
-    argv = [sys.executable, "-m", "bench.farm", "0.01", "0.1"]
-    farm = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert farm.stdout is not None
-    port = int(farm.stdout.readline())
     config = tmp_path / "enrichment.toml"
     config.write_text(CONFIGURATION.format(port=port))
     environment |= {"ACTIVITY_ENRICHMENT_CONFIG": str(config), "ACTIVITY_OUTBOUND_ALLOW": "127.0.0.1/32", "ACTIVITY_LOG_LEVEL": "error"}
@@ -115,9 +120,7 @@ def test_under_kill_9_every_pass_ends_in_one_event_and_spend_is_what_was_answere
     with begin("producer", tenant) as session:
         ask_all(session, tenant, "account", [f"a{n}" for n in range(1, passes + 1)], priority=Priority.IMPORT)
     churn(admin, environment, kills, max(1, passes // (kills + 2)))
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/counts") as answer:
-        answered = json.load(answer)["answered"]
-    farm.communicate("")
+    answered = farm.counts(port)["answered"]
     while append_batch(1000):
         pass
     ended = "select count({}) from activity.event where record_type = 'enrichment_pass'"

@@ -16,7 +16,9 @@ from api.access import forget_callers
 from api.app import create_app
 from cli.main import app
 from db import access
-from db.engine import begin
+from db import enrichment as passes
+from db.engine import EVERY_TENANT, begin
+from producers.enrichment import RecordUnknown, ask
 from producers.enrichment.run import work_off
 
 Admin = psycopg.Connection[Any]
@@ -111,3 +113,16 @@ def test_the_command_asks_for_passes_and_shows_providers_and_spend(admin: Admin,
     spent = CliRunner().invoke(app, ["enrichment", "spend", "--tenant", str(tenant), "--json"])
     assert json.loads(spent.output)["calls"] == 1
     assert CliRunner().invoke(app, ["enrich", "--tenant", str(tenant), "nobody"]).exit_code == 2
+
+
+@pytest.mark.usefixtures("acme", "send")
+def test_no_tenant_sees_anothers_passes(tenant: int, make_tenant: Callable[[], int]) -> None:
+    other = make_tenant()
+    with begin("producer", tenant) as session:
+        pass_id = ask(session, tenant, "account", "acme")
+    with begin("producer", other) as session, pytest.raises(RecordUnknown):
+        ask(session, other, "account", "acme")
+    with begin("reader", other) as session:
+        assert passes.get_pass(session, tenant, pass_id) is None
+    with begin("producer", EVERY_TENANT) as session:
+        assert passes.get_pass(session, other, pass_id) is None

@@ -1,10 +1,7 @@
 """What enrichment passes promise, over a farm of providers that misbehave."""
 
 import json
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,42 +14,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from activity.settings import settings
+from bench.farm import counts, running
 from db import enrichment as passes
-from db.engine import EVERY_TENANT, begin
-from producers.enrichment import FieldUnknown, Priority, RecordUnknown, ask, ask_all, finishing
+from db.engine import begin
+from producers.enrichment import Priority, ask, ask_all, finishing
 from producers.enrichment.run import work_off
 from producers.enrichment.tasks import ask_for_stale
 from worker.append import append_batch
 
-ROOT = Path(__file__).parents[2]
 Rows = list[tuple[Any, ...]]
 Admin = psycopg.Connection[Any]
 
 
-class Farm:
-    """The farm of bench.farm as a process."""
-
-    def __init__(self, delay_s: float = 0.001, faults: float = 0.0) -> None:
-        argv = [sys.executable, "-m", "bench.farm", str(delay_s), str(faults)]
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def counts(self) -> dict[str, int]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts") as answer:
-            counts: dict[str, int] = json.load(answer)
-            return counts
-
-    def stop(self) -> None:
-        self.process.communicate("")
-
-
 @pytest.fixture(scope="module")
-def farm() -> Iterator[Farm]:
-    """A farm that answers, but for domains that name a fault."""
-    running = Farm()
-    yield running
-    running.stop()
+def farm() -> Iterator[int]:
+    """The port of a farm that answers, but for domains that name a fault."""
+    with running() as port:
+        yield port
 
 
 def provider(name: str, port: int, **more: object) -> str:
@@ -86,9 +64,9 @@ def configure(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def two(configure: Callable[..., None], farm: Farm) -> None:
+def two(configure: Callable[..., None], farm: int) -> None:
     """Two providers of the farm."""
-    configure(provider("orbit", farm.port), provider("lumen", farm.port, cost="0.02"), FIELDS)
+    configure(provider("orbit", farm), provider("lumen", farm, cost="0.02"), FIELDS)
 
 
 def account(admin: Admin, tenant: int, id_: str, domain: str | None = None, **fields: Any) -> None:
@@ -136,10 +114,10 @@ def test_a_pass_fills_fields_and_says_what_changed_by_whom_how_surely_at_which_c
 @pytest.mark.parametrize("fault", ["500", "429", "hang", "html", "huge", "lie", "cut", "drip"])
 @pytest.mark.usefixtures("two")
 def test_a_provider_that_misbehaves_fails_with_a_reason_and_the_next_is_asked(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm, fault: str
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int, fault: str
 ) -> None:
-    good = provider("lumen", farm.port, cost="0.02").replace("domain={domain}", "domain={name}")
-    configure(provider("orbit", farm.port), good, FIELDS)
+    good = provider("lumen", farm, cost="0.02").replace("domain={domain}", "domain={name}")
+    configure(provider("orbit", farm), good, FIELDS)
     account(admin, tenant, "acme", f"{fault}.acme.example")
     enrich(tenant, "acme")
     (event,) = events(admin, tenant)
@@ -200,18 +178,6 @@ def test_a_second_request_joins_the_pass_in_flight_and_makes_it_as_urgent(admin:
 
 
 @pytest.mark.usefixtures("two")
-def test_an_unknown_record_or_field_is_refused_with_the_names_that_exist(admin: Admin, tenant: int) -> None:
-    account(admin, tenant, "acme")
-    with begin("producer", tenant) as session:
-        with pytest.raises(RecordUnknown, match="'nobody'"):
-            ask(session, tenant, "account", "nobody")
-        with pytest.raises(FieldUnknown, match=r"'colour'.*employees, industry"):
-            ask(session, tenant, "account", "acme", ["industry", "colour"])
-        with pytest.raises(FieldUnknown, match="employees"):
-            ask(session, tenant, "account", "acme", [])
-
-
-@pytest.mark.usefixtures("two")
 def test_a_record_that_went_away_ends_its_pass_with_an_event(admin: Admin, tenant: int) -> None:
     account(admin, tenant, "acme")
     with begin("producer", tenant) as session:
@@ -222,8 +188,8 @@ def test_a_record_that_went_away_ends_its_pass_with_an_event(admin: Admin, tenan
     assert (event["type"], event["reason"]) == ("enrichment_failed", "the account no longer exists")
 
 
-def test_a_month_costs_no_more_than_its_budget(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
-    configure(provider("orbit", farm.port), provider("lumen", farm.port), "[budget]\nmonthly = 0.5", FIELDS)
+def test_a_month_costs_no_more_than_its_budget(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+    configure(provider("orbit", farm), provider("lumen", farm), "[budget]\nmonthly = 0.5", FIELDS)
     ids = [f"a{number}" for number in range(30)]
     for id_ in ids:
         account(admin, tenant, id_)
@@ -234,31 +200,31 @@ def test_a_month_costs_no_more_than_its_budget(admin: Admin, tenant: int, config
     assert "over the month's budget of 0.5 EUR" in next(e["reason"] for e in events(admin, tenant) if e["type"] == "enrichment_failed")
 
 
-def test_an_answer_is_kept_and_so_is_that_nothing_is_known(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+def test_an_answer_is_kept_and_so_is_that_nothing_is_known(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
     kept = {"cache_days": 1, "negative_cache_days": 1}
-    configure(provider("orbit", farm.port, **kept), provider("lumen", farm.port, **kept), FIELDS)
+    configure(provider("orbit", farm, **kept), provider("lumen", farm, **kept), FIELDS)
     account(admin, tenant, "one", "kept.example")
     account(admin, tenant, "two", "kept.example")
     account(admin, tenant, "three", "unknown.kept.example")
     enrich(tenant, "one", "three")
-    asked = farm.counts()["asked"]
+    asked = counts(farm)["asked"]
     enrich(tenant, "two", "three")
-    assert farm.counts()["asked"] == asked
+    assert counts(farm)["asked"] == asked
     assert values(admin, tenant, "two") == values(admin, tenant, "one")
     two = next(event for event in events(admin, tenant) if event["account"] == "two")
     assert (two["cost"], two["cached"], two["providers"]) == ("0", ["orbit"], ["orbit"])
 
 
 def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
 ) -> None:
-    configure("concurrency = 1", provider("orbit", farm.port, breaker_failures=3, breaker_s=600), FIELDS.replace(', "lumen"', ""))
+    configure("concurrency = 1", provider("orbit", farm, breaker_failures=3, breaker_s=600), FIELDS.replace(', "lumen"', ""))
     for number in range(10):
         account(admin, tenant, f"bad{number}", f"500.bad{number}.example")
     account(admin, tenant, "good")
-    before = farm.counts()["asked"]
+    before = counts(farm)["asked"]
     enrich(tenant, *(f"bad{number}" for number in range(10)))
-    assert farm.counts()["asked"] - before == 3
+    assert counts(farm)["asked"] - before == 3
     ((failures, is_open),) = admin.execute("select failures, open_until > now() from crm.enrichment_provider").fetchall()
     assert (failures, is_open) == (3, True)
     assert any("left alone until" in event["reason"] for event in events(admin, tenant))
@@ -267,8 +233,8 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
     assert admin.execute("select failures, open_until from crm.enrichment_provider").fetchall() == [(0, None)]
 
 
-def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
-    configure("concurrency = 10", provider("orbit", farm.port, rate_per_s=20), FIELDS.replace(', "lumen"', ""))
+def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+    configure("concurrency = 10", provider("orbit", farm, rate_per_s=20), FIELDS.replace(', "lumen"', ""))
     ids = [f"a{number}" for number in range(20)]
     for id_ in [*ids, "urgent"]:
         account(admin, tenant, id_)
@@ -285,10 +251,10 @@ def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(admin: Admin, tenant: 
 
 @pytest.mark.usefixtures("two")
 def test_a_worker_that_dies_after_the_answer_repeats_one_call_and_counts_it(
-    admin: Admin, tenant: int, farm: Farm, monkeypatch: pytest.MonkeyPatch
+    admin: Admin, tenant: int, farm: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account(admin, tenant, "acme", "crash.example")
-    before = farm.counts()["answered"]
+    before = counts(farm)["answered"]
     with begin("producer", tenant) as session:
         ask(session, tenant, "account", "acme")
 
@@ -301,7 +267,7 @@ def test_a_worker_that_dies_after_the_answer_repeats_one_call_and_counts_it(
     assert admin.execute("select state, cost from crm.enrichment_call").fetchall() == [("calling", 0)]
     admin.execute("update crm.enrichment_pass set due_at = now()")
     assert work_off() == {"done": 1}
-    assert farm.counts()["answered"] - before == 2
+    assert counts(farm)["answered"] - before == 2
     states = admin.execute("select attempt, state, cost from crm.enrichment_call order by attempt").fetchall()
     assert states == [(1, "lost", Decimal(0)), (2, "answered", Decimal("0.05"))]
     assert admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall() == [(Decimal("0.05"), 0, 1, 1)]
@@ -344,9 +310,9 @@ def test_two_passes_over_one_record_at_once_merge_one_after_the_other(admin: Adm
     assert set(values(admin, tenant, "acme")) == {"industry", "employees"}
 
 
-def test_records_that_have_grown_stale_are_asked_for_again(admin: Admin, tenant: int, configure: Callable[..., None], farm: Farm) -> None:
+def test_records_that_have_grown_stale_are_asked_for_again(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
     schedule = "[schedule.account]\nafter_days = 30\n"
-    configure(provider("orbit", farm.port), provider("lumen", farm.port), FIELDS, schedule)
+    configure(provider("orbit", farm), provider("lumen", farm), FIELDS, schedule)
     account(admin, tenant, "old")
     account(admin, tenant, "fresh")
     account(admin, tenant, "gone")
@@ -357,20 +323,6 @@ def test_records_that_have_grown_stale_are_asked_for_again(admin: Admin, tenant:
     assert ask_for_stale() == 0
     row = admin.execute("select record_id, priority, requested_by from crm.enrichment_pass where state = 'waiting'").fetchall()
     assert row == [("old", 9, "system")]
-
-
-@pytest.mark.usefixtures("two")
-def test_no_tenant_sees_anothers_passes(admin: Admin, tenant: int, make_tenant: Callable[[], int]) -> None:
-    other = make_tenant()
-    account(admin, tenant, "acme")
-    with begin("producer", tenant) as session:
-        pass_id = ask(session, tenant, "account", "acme")
-    with begin("producer", other) as session, pytest.raises(RecordUnknown):
-        ask(session, other, "account", "acme")
-    with begin("reader", other) as session:
-        assert passes.get_pass(session, tenant, pass_id) is None
-    with begin("producer", EVERY_TENANT) as session:
-        assert passes.get_pass(session, other, pass_id) is None
 
 
 @pytest.mark.usefixtures("two")

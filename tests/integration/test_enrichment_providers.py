@@ -3,17 +3,14 @@
 import asyncio
 import json
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
-import psycopg
 import pytest
 
 from producers.enrichment.configuration import ConfigurationInvalid, ProviderConfig
@@ -310,48 +307,3 @@ def test_a_domain_that_leads_inside_is_not_fetched() -> None:
     if socket.gethostbyname("localhost") == "127.0.0.1":
         with pytest.raises(ProviderFailed):
             asyncio.run(run())
-
-
-# --- e-mail domains and tables ---
-
-
-def test_a_contact_finds_the_account_of_its_domain_in_its_own_workspace_alone(
-    admin: psycopg.Connection[Any], tenant: int, make_tenant: Callable[[], int]
-) -> None:
-    other = make_tenant()
-    for number, id_ in ((tenant, "acme"), (other, "theirs")):
-        admin.execute("insert into crm.account (tenant_id, id, name, domain) values (%s, %s, 'A', 'acme.example')", (number, id_))
-    mine, public, unknown = ask(
-        "domain",
-        {},
-        question("account_id", kind="contact", tenant=tenant, email="jo@mail.acme.example"),
-        question("account_id", kind="contact", tenant=tenant, email="jo@gmail.com"),
-        question("account_id", kind="contact", tenant=tenant, email="jo@elsewhere.example"),
-    )
-    assert mine is not None
-    assert mine["account_id"] == Found("acme", 0.9)
-    assert public is None
-    assert unknown == {"email_domain": Found("elsewhere.example", 0.9)}
-
-
-def test_a_table_of_the_tenants_own_is_a_file_or_a_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "acme-inc.csv").write_text("domain,sector,staff\nACME.example,Logistics,12\nbad.example,Toys,many\n")
-    options = {
-        "csv": str(tmp_path / "{tenant}.csv"),
-        "fields": {"industry": "sector", "employees": "staff"},
-        "integers": ["employees"],
-    }
-    found, missing = ask("table", options, question("industry", domain="acme.example"), question("industry", domain="x.example"))
-    assert found == {"industry": Found("Logistics"), "employees": Found(12)}
-    assert missing == {}
-    with pytest.raises(ProviderFailed, match="no whole number"):
-        ask("table", options, question("industry", domain="bad.example"))
-    with sqlite3.connect(tmp_path / "own.db") as own:
-        own.execute("create table t (domain text, sector text)")
-        own.execute("insert into t values ('acme.example', 'Retail')")
-    own.close()
-    monkeypatch.setenv("OWN_DB", f"sqlite:///{tmp_path}/own.db")
-    query = {"url_env": "OWN_DB", "query": "select sector from t where domain = :by", "fields": {"industry": "sector"}}
-    assert ask("table", query, question("industry", domain="ACME.example")) == [{"industry": Found("Retail")}]
-    with pytest.raises(ProviderFailed, match="OperationalError"):
-        ask("table", query | {"query": "select nothing from nowhere"}, question("industry", domain="acme.example"))
