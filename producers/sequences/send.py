@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from activity.errors import ActivityError
 from activity.settings import settings
 from db import sending, sequences, suppression
 from db.engine import EVERY_TENANT, begin
@@ -129,7 +130,7 @@ def _send(books: Books, connection: Connection, out: Outgoing, box: Mailbox) -> 
     taken = Sent(out, mail, box, answer)
     try:
         books.book(taken)
-    except OperationalError:
+    except (OperationalError, ActivityError):  # perhaps for the sake of another mail in the group: alone, and again
         _insist(lambda session, _: _keep_sent(session, [taken]), out)
     return "sent"
 
