@@ -1,5 +1,10 @@
-"""Playbooks over a real log, with and without kill -9: `pytest -m soak tests/acceptance/test_playbook_soak.py -s`."""
+"""Playbooks over a real log, with and without kill -9: `pytest -m soak tests/acceptance/test_playbook_soak.py -s`.
 
+SOAK_ROWS=20000 in front of it takes the first 20,000 rows of the log alone.
+"""
+
+import gzip
+import itertools
 import os
 import random
 import signal
@@ -24,6 +29,7 @@ from producers.playbooks.program import build
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", ROOT.parent / "shared/data"))
 LOG = SHARED / "replay/bpic2012_loan_applications.csv.gz"
+ROWS = int(os.environ.get("SOAK_ROWS", "262200"))
 
 PLAYS = {
     "Large and lost": """
@@ -64,7 +70,7 @@ from producers.playbooks.tasks import FOLLOWER
 from worker.append import append_batch
 print("up", flush=True)
 while True:
-    if not (append_batch(1000) or follow_once(FOLLOWER, handle) or advance_batch()):
+    if not any([append_batch(1000), follow_once(FOLLOWER, handle), advance_batch()]):
         time.sleep(0.05)
 """
 
@@ -126,13 +132,16 @@ def worker() -> Iterator[Worker]:
 def play(tenant: int, folder: Path, moves: Callable[[Worker], None], idle: Callable[[], bool]) -> tuple[int, float]:
     """Enable the playbooks, import the log, and let a worker do the rest; return its kills and the seconds it took."""
     folder.mkdir()
+    log = folder / "log.csv"
+    with gzip.open(LOG, "rt", encoding="utf-8") as lines:
+        log.write_text("".join(itertools.islice(lines, ROWS + 1)), encoding="utf-8")
     with begin("producer", tenant) as session:
         for source in PLAYS.values():
             operate.save(session, tenant, source, "soak")
             operate.enable(session, tenant, build(source).name)
     started = time.monotonic()
     with worker() as running:
-        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, tell=lambda ticks: moves(running)).run(LOG, folder, wait=False)
+        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, tell=lambda ticks: moves(running)).run(log, folder, wait=False)
         while not idle():
             moves(running)
             time.sleep(0.2)
@@ -190,7 +199,7 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
         )
         rate = tested.examined / tested.seconds
         tell(f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live {len(live)}, killed {len(under)}")
-        assert len(tested.starts) > 100
+        assert tested.starts
         assert set(tested.starts) == live.keys() == under.keys()
         assert len(tested.starts) == len(live)
         assert live == under
