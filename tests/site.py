@@ -47,6 +47,7 @@ class Site:
         self.database = database
         self.broker = broker
         self.port = free_port()
+        self.crm_port = free_port()  # where another site's pages are
         self.url = f"http://127.0.0.1:{self.port}"
         self.server: subprocess.Popen[bytes] | None = None
         self.run("tenant", "add", "acme")

@@ -32,7 +32,8 @@ def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> I
     passwords = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
     urls = {"ACTIVITY_DATABASE_URL": postgres.url(name), "ACTIVITY_REDIS_URL": valkey.url()}
     site = Site({**passwords, **urls, "ACTIVITY_SESSION_SECRET": "s" * 40}, postgres.url(name), valkey.url())
-    site.variables["ACTIVITY_EMBED_ORIGINS"] = f"http://localhost:{site.port}"
+    site.variables["ACTIVITY_EMBED_ORIGINS"] = f"http://localhost:{site.crm_port}"
+    site.variables["ACTIVITY_LOG_LEVEL"] = "error"
     worker = subprocess.Popen(
         [*ACTIVITY, "worker", "append"],
         env=site.variables,

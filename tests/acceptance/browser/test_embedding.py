@@ -1,7 +1,10 @@
 """What a CRM that shows the timeline in its own pages is promised. Its site is another origin: localhost instead of 127.0.0.1."""
 
+import json
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,10 +14,34 @@ from tests.site import ROOT, Site
 EXAMPLES = ROOT / "docs" / "examples"
 
 
+class Crm(ThreadingHTTPServer):
+    """The web server of the CRM: an account page, its script, and the tokens of its user."""
+
+    def __init__(self, port: int, files: dict[str, tuple[str, str]]) -> None:
+        self.files = files
+        super().__init__(("127.0.0.1", port), _Answer)
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Crm
+
+    def do_GET(self) -> None:
+        media_type, text = self.server.files.get(self.path, ("text/plain", ""))
+        self.send_response(200)
+        self.send_header("Content-Type", media_type)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *values: object) -> None:  # noqa: A002  # named so by the standard library
+        """Say nothing."""
+
+
 @pytest.fixture
 def host_page(site: Site, browser: Browser, account: str) -> Iterator[Page]:
     """The example of docs/examples, on a site that may embed, about an account of this test."""
-    crm = f"http://localhost:{site.port}"
     markup = (
         (EXAMPLES / "embed.html")
         .read_text()
@@ -23,14 +50,20 @@ def host_page(site: Site, browser: Browser, account: str) -> Iterator[Page]:
     )
     assert site.url in markup
     assert account in markup
-    profile = browser.new_context(locale="en-GB", viewport={"width": 1000, "height": 800})
-    page = profile.new_page()
-    page.route(f"{crm}/account", lambda route: route.fulfill(body=markup, content_type="text/html"))
-    page.route(f"{crm}/embed.js", lambda route: route.fulfill(path=EXAMPLES / "embed.js", content_type="text/javascript"))
-    page.route(f"{crm}/activity-token", lambda route: route.fulfill(json={"value": site.key, "ends": (time.time() + 3600) * 1000}))
-    page.goto(f"{crm}/account")
-    yield page
-    profile.close()
+    token = json.dumps({"value": site.key, "ends": (time.time() + 3600) * 1000})
+    files = {
+        "/account": ("text/html", markup),
+        "/embed.js": ("text/javascript", (EXAMPLES / "embed.js").read_text()),
+        "/activity-token": ("application/json", token),
+    }
+    with Crm(site.crm_port, files) as crm:
+        Thread(target=crm.serve_forever, daemon=True).start()
+        profile = browser.new_context(locale="en-GB", viewport={"width": 1000, "height": 800})
+        page = profile.new_page()
+        page.goto(f"http://localhost:{site.crm_port}/account")
+        yield page
+        profile.close()
+        crm.shutdown()
 
 
 def test_the_element_reads_follows_and_writes_from_another_site(site: Site, host_page: Page, account: str) -> None:
@@ -62,12 +95,8 @@ def test_the_element_takes_its_colour_and_heading_from_the_host(host_page: Page)
     expect(tab).to_have_css("font-family", "Georgia, serif")
 
 
-def test_a_site_that_is_not_named_is_kept_out(site: Site, browser: Browser) -> None:
-    page = browser.new_page()
-    page.route("http://other.localhost:*/", lambda route: route.fulfill(body="<title>Other</title>", content_type="text/html"))
-    page.goto(f"http://other.localhost:{site.port}/")
-    said = page.evaluate(
-        "(url) => fetch(url, {headers: {Authorization: 'Bearer x'}}).then(() => 'read', (error) => error.name)", f"{site.url}/v1/events"
-    )
-    page.close()
-    assert said == "TypeError"
+def test_a_site_that_is_not_named_is_kept_out(site: Site, host_page: Page) -> None:
+    read = "(url) => fetch(url, {headers: {Authorization: 'Bearer x'}}).then((answer) => answer.status, (error) => error.name)"
+    assert host_page.evaluate(read, f"{site.url}/v1/events") == 401
+    host_page.goto(host_page.url.replace("localhost", "127.0.0.1"))
+    assert host_page.evaluate(read, f"{site.url}/v1/events") == "TypeError"
