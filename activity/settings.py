@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     notify_from: str = Field("activity@localhost", description="The sender of playbooks' notifications.")
     session_secret: SecretStr | None = Field(
         None,
-        description="Signs the page's session cookies; the same in every API process. Unset: made at start, so that a restart ends the sessions.",
+        description="Signs the page's session cookies; the same in every API process. Unset: made at start, a restart ends the sessions.",
     )
     embed_origins: str = Field(
         "", description="Sites whose pages may show <activity-feed> with tokens of theirs, separated by spaces: https://crm.example.com."
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     soft_bounce_limit: int = Field(5, ge=1, le=1000, description="Soft bounces in a row after which an address is not written to any more.")
     sns_certificates: Path | None = Field(
         None,
-        description="A folder with certificates of Amazon SNS by file name, taken as they are: for API processes that reach nothing outside.",
+        description="A folder with certificates of Amazon SNS by file name, taken as they are: for processes that reach nothing outside.",
     )
     tracking_keys: SecretStr | None = Field(
         None, description="Signs the links in mails, as id:secret,id:secret. The first signs, all verify: rotate by adding one in front."

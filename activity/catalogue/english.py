@@ -17,7 +17,8 @@ _V1 = {
     "email.complained": "reported [“{subject}”|an email] as spam",
     "email.rejected": "did not send [“{subject}”|an email][ to {recipient}][: {reason}]",
     "mailbox.paused": "paused the mailbox {mailbox}[ until {until:when}][: {reason}]",
-    "call.completed": "logged [an {direction:=direction}|a] call[ with {contact_name}| with {phone}][ ({duration_s:duration})][: {outcome}]",
+    "call.completed": "logged [an {direction:=direction}|a] call[ with {contact_name}| with {phone}]"
+    "[ ({duration_s:duration})][: {outcome}]",
     "call.missed": "missed [an {direction:=direction}|a] call[ with {contact_name}| with {phone}]",
     "meeting.booked": "booked [“{title}”|a meeting][ with {contact_name}][ for {starts_at:when}][ ({duration_s:duration})]",
     "meeting.completed": "held [“{title}”|a meeting][ with {contact_name}][ ({duration_s:duration})][: {outcome}]",

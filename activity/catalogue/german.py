@@ -68,7 +68,8 @@ _V1 = {
     "task.created": "hat die Aufgabe „{title}“[ für {assignee}] angelegt[, fällig {due_at:when}]",
     "task.completed": "hat die Aufgabe „{title}“ erledigt[: {outcome}]",
     "event.corrected": "hat [ein früheres {event_type}|ein früheres Ereignis] [{retracted:=retracted}|berichtigt][: {reason}]",
-    "event.classified": "hat [ein früheres {event_type}|eine frühere Öffnung oder einen Klick] als {machine:=verdict} eingestuft[ ({rule})]",
+    "event.classified": "hat [ein früheres {event_type}|eine frühere Öffnung oder einen Klick]"
+    " als {machine:=verdict} eingestuft[ ({rule})]",
     "privacy.bodies_erased": "hat den Inhalt von {events:#Ereignis/Ereignissen} gelöscht[: {reason}]",
 }
 

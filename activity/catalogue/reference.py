@@ -16,7 +16,7 @@ _INTRODUCTION = """\
 Every built-in type, its payload and the sentence it is shown as. A payload may hold more fields than are listed; they are kept.
 A workspace's own types are accepted under a first segment that no built-in type uses.
 
-This page is made by `python -m activity.catalogue.reference > docs/events.md`.
+This page is made from the catalogue by `make reference`.
 """
 
 
@@ -76,7 +76,3 @@ def _kind(field: Mapping[str, Any]) -> str:
         return "object"
     kind = "decimal" if "[0-9]" in field.get("pattern", "") else str(field.get("format") or field.get("type", "any"))
     return "text" if kind == "string" else kind
-
-
-if __name__ == "__main__":
-    print(reference(), end="")
