@@ -30,7 +30,7 @@ def empty(server: EmbeddedPostgres) -> str:
     """The URL of an empty database, for a login that is no superuser but may make roles."""
     name = f"empty_{next(_numbers)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
-        admin.execute(f"create database {name} owner migrator")  # type: ignore[arg-type]  # a name of ours
+        admin.execute(f"create database {name} owner migrator")
     return f"postgresql+psycopg://migrator:migrator-password@127.0.0.1:{server.port}/{name}"
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import jsonschema
 import msgspec
 import pytest
 
