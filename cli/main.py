@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, demo, dev, enrichment, imports, keys, playbooks, processes, sequences, serve, sources, tenants
+from cli import audit, bench, demo, dev, emit, enrichment, imports, keys, playbooks, processes, reading, sequences, serve, sources, tenants
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -68,3 +68,8 @@ app.add_typer(playbooks.playbooks, name="playbook")
 app.command()(enrichment.enrich)
 app.add_typer(enrichment.enrichment, name="enrichment")
 app.command()(demo.demo)
+app.command()(reading.feed)
+app.command()(reading.show)
+app.command()(reading.tail)
+app.command()(reading.stats)
+app.command()(emit.emit)
