@@ -65,9 +65,12 @@ class Process:
     def kill(self) -> None:
         self.child.send_signal(signal.SIGKILL)
 
-    def stop(self) -> None:
+    def end(self) -> None:
         self._stopping.set()
         self.child.terminate()
+
+    def stop(self) -> None:
+        self.end()
         try:
             self.child.wait(15)
         except subprocess.TimeoutExpired:
@@ -173,7 +176,9 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
             yield running
         finally:
             running.done.set()
-            for process in reversed(running.processes):
+            for process in running.processes:  # all at once, since each takes its time
+                process.end()
+            for process in running.processes:
                 process.stop()
             for follower in running.followers:
                 follower.join(30)
