@@ -20,7 +20,9 @@ from cli.embedded import EmbeddedPostgres, EmbeddedValkey
 @contextmanager
 def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
     """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants; yield a superuser's connection."""
+    from db.engine import engine
     from db.migrate import migrate
+    from worker.nudge import redis_client
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # only errors: a benchmark measures no console
     with (
@@ -35,7 +37,8 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
             "ACTIVITY_DATA_DIR": folder,
             "ACTIVITY_LOG_LEVEL": "error",
         }
-        settings.cache_clear()
+        for remembered in (settings, engine, redis_client):  # of the servers before these
+            remembered.cache_clear()
         migrate()
         with psycopg.connect(pg.url(), autocommit=True) as admin:
             admin.execute(
