@@ -34,7 +34,12 @@ class Settings(BaseSettings):
     auditor_password: SecretStr | None = Field(None, description="Password of the role activity_auditor (verify).")
     eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
     data_dir: Path = Field(Path(".activity"), description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.")
-    batch_size: int = Field(1000, ge=1, le=5000, description="Events in one append transaction at the most.")
+    batch_size: int = Field(
+        300,
+        ge=1,
+        le=5000,
+        description="Events in one append transaction at the most: more append faster, but one tenant's flood delays the others more.",
+    )
     outbound_allow: str = Field(
         "", description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32."
     )

@@ -2,7 +2,7 @@
 
 Every ratio was measured against its baseline in turns, in the same run, on an installation filled from empty and never analysed.
 
-    append      outbox to published, one append process as it ships (two threads), batches of 1,000, 20 tenants:
+    append      outbox to published, one append process as it ships (two threads, ACTIVITY_BATCH_SIZE), 20 tenants:
                 claim, number, dedupe, chain, commit, publish
     one_thread  the same with one thread
     floor       the same rows made ready, 1,000 a statement, one connection, into a table with the same columns, indexes and checks:
@@ -22,6 +22,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import create_engine
 
+from activity.settings import settings
 from bench.events import outbound_mail
 from bench.latency import flood, latency
 from bench.servers import celery, servers, wait_until
@@ -101,7 +102,7 @@ def _append(threads: int) -> None:
     from worker.append import append_batch
 
     def drain() -> None:
-        while append_batch(BATCH):
+        while append_batch(settings().batch_size):
             pass
 
     with ThreadPoolExecutor(threads) as pool:
