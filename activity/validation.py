@@ -84,6 +84,10 @@ def decode(said: Mapping[str, Any]) -> Event:
         return msgspec.convert(said, Event)
     except msgspec.ValidationError as error:
         raise _invalid(error, "") from None
+    except UnicodeEncodeError:
+        raise InvalidEvent(
+            "event", "the name of a field holds a lone surrogate", "see the event catalogue for the names that exist"
+        ) from None
 
 
 def _payload(event: Event) -> bytes:

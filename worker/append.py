@@ -1,12 +1,16 @@
 """The shared append task: from the outbox into the log, then out to the followers. Every event of the system takes this road."""
 
+import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
-import msgspec
 import structlog
+from celery.exceptions import Reject
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from activity.errors import InvalidEvent
@@ -23,27 +27,36 @@ from worker.publish import Appended, publish
 log = structlog.get_logger()
 
 TASK = "activity.append"
+_PUT_OFF_S = 1.0  # until a message that could not be stored is tried again
 _ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
 _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
-def append_waiting(events: list[dict[str, Any]] | None = None) -> str:
+@app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]  # celery has no types
+def append_waiting(self: Any, events: list[Any] | None = None) -> str:
     """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
-    said = accept(events) if events else ""
+    try:
+        said = accept(events, self.request.id) if events else ""
+    except DBAPIError as error:  # the message is the only copy: an exception would acknowledge it, so it is given back
+        log.warning("append_put_off", error=type(error.orig).__name__)
+        time.sleep(_PUT_OFF_S)
+        raise Reject(requeue=True) from None
     return said + drain(TASK, lambda: append_batch(settings().batch_size))
 
 
-def accept(said: list[dict[str, Any]]) -> str:
-    """Say the events of a message; the invalid ones are parked with the reason. On return all of them are durable."""
+def accept(said: list[Any], message_id: str) -> str:
+    """Say the events of a message; the invalid ones are parked with the reason. On return all of them are durable.
+
+    An event without an id gets one of the message's, so that a message that is delivered again says nothing new.
+    """
     valid, refused = [], []
-    for item in said:
+    for n, item in enumerate(said):
         try:
-            event = decode(item)
+            event = decode({"event_id": str(uuid5(NAMESPACE_OID, f"{message_id}/{n}"))} | item if isinstance(item, dict) else item)
             valid.append((event.tenant_id, encode(event)))
         except InvalidEvent as error:
-            refused.append((msgspec.json.encode(item).decode(), str(error)))
+            refused.append((json.dumps(item), str(error)))  # in ASCII: whatever text there is in it can be kept
     if valid:
         with begin("producer") as session:
             outbox.put(session, valid)

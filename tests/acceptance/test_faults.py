@@ -299,3 +299,20 @@ def test_two_append_workers_at_once_with_repeats(capsys: pytest.CaptureFixture[s
                       'occurred_at', occurred_at, 'actor', actor, 'source', source, 'account_id', account_id, 'payload', payload)
                     from activity.event order by random() limit 200""")
         settle(running, "two append workers, repeats and reorder", capsys)
+
+
+def test_a_message_that_comes_while_the_database_is_away_is_kept_until_it_is_back(capsys: pytest.CaptureFixture[str]) -> None:
+    from worker.celery import app
+
+    with system() as running:
+        running.postgres.stop("immediate")
+        said = {"tenant_id": 1, "type": "note.added", "source": "foreign", "account_id": "acme", "payload": {"text": "the only copy"}}
+        app.conf.broker_url = running.valkey.url()
+        app.send_task("activity.append", kwargs={"events": [said]})
+        with redis.Redis.from_url(running.valkey.url()) as broker:
+            running.until(lambda: broker.hlen("unacked") > 0)  # a worker has it, and has no database to put it into
+        app.close()
+        running.until(lambda: "append_put_off" in (running.folder / "log").read_text())
+        running.postgres.start()
+        running.until(lambda: running.query("select count(*) from activity.event where source = 'foreign'") == [(1,)])
+        settle(running, "message while the database is away", capsys)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 
 from activity.event import Event
 from db.engine import begin
@@ -103,11 +104,26 @@ def test_no_tenant_gives_more_than_its_share_of_a_batch(admin: psycopg.Connectio
 
 def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_kept(admin: psycopg.Connection[Any], tenant: int) -> None:
     good = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
-    assert accept([good, good | {"type": "note.addde"}, good | {"acount_id": "x"}]) == "1 said, 2 refused; "
+    assert accept([good, good | {"type": "note.addde"}, good | {"acount_id": "x"}], "message-1") == "1 said, 2 refused; "
     assert append_batch(10) == {"appended": 1}
     reasons = [reason for (reason,) in admin.execute("select reason from activity.rejected order by id")]
     assert "did you mean 'note.added'" in reasons[0]
     assert "acount_id" in reasons[1]
+
+
+def test_a_message_delivered_again_adds_nothing_though_its_events_have_no_ids(admin: psycopg.Connection[Any], tenant: int) -> None:
+    said = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
+    for message in ("message-1", "message-1", "message-2"):
+        accept([said, said], message)
+    assert append_batch(100) == {"appended": 4, "duplicate": 2}
+
+
+@pytest.mark.parametrize("broken", ["lone \ud800", float("nan"), 2**70, b"bytes".hex(), None])
+def test_whatever_an_item_of_a_message_is_its_neighbours_are_said(admin: psycopg.Connection[Any], tenant: int, broken: Any) -> None:
+    good = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
+    items = [broken, good | {"payload": broken}, good | {"actor": broken}, good | {str(broken): 1}, good]
+    assert accept(items, "message-1") == "1 said, 4 refused; "
+    assert admin.execute("select count(*) from activity.rejected").fetchone() == (4,)
 
 
 def test_a_plan_made_while_the_outbox_is_empty_still_serves_a_flood(admin: psycopg.Connection[Any], environment: dict[str, str]) -> None:

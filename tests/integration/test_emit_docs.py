@@ -68,7 +68,7 @@ def test_celery_by_name(tenant: int, admin: psycopg.Connection[Any]) -> None:
         assert message.headers["task"] == "activity.append"
         taken = message.payload[1]["events"]
         message.ack()
-    assert accept(taken) == "1 said, 0 refused; "
+    assert accept(taken, "message-1") == "1 said, 0 refused; "
     renewal = {"name": "Acme renewal", "from_stage": "Proposal", "to_stage": "Negotiation"}
     assert log(admin) == [("deal.stage_changed", "ana@example.com", "a_9", renewal)]
 
