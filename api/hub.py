@@ -25,12 +25,12 @@ from activity.settings import settings
 from api.wire import encoded, position
 from db import events, heads
 from db.engine import begin
+from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Message, Position, decode_message
 
 log = structlog.get_logger()
 
 KEPT = 1000  # events of a channel that are kept encoded, at the least
-PAGE = 500  # events read from the log at a time
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
 _BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
 _LOOK_S = 5.0  # how often the hub looks by itself whether it missed something; every second while Redis is away
@@ -135,10 +135,7 @@ class Channel:
 
     def read(self, seq: int, epoch: UUID) -> list[RecordedEvent]:
         """Return the page of the log after `seq`. Raises EpochChanged."""
-        with begin("reader", self.tenant) as session:
-            if heads.head(session, self.tenant).epoch != epoch:
-                raise EpochChanged(f"epoch {epoch} ended")
-            return events.after(session, self.tenant, seq, PAGE)
+        return read_after(self.tenant, seq, epoch)
 
     def _push(self, fresh: list[RecordedEvent]) -> None:
         self._kept += [Item(event) for event in fresh]

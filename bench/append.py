@@ -127,7 +127,7 @@ def _executemany(admin: psycopg.Connection[Any], said: Sequence[Any]) -> float:
 
 
 def _ready_rows(admin: psycopg.Connection[Any], start: int) -> list[str]:
-    """Return the rows that the log stored last, in its order, as JSON with ids of their own."""
+    """Return the rows that the log stored last, in its order, as JSON."""
     rows = admin.execute("select row_to_json(e)::text from activity.event e where seq > %s order by tenant_id, seq", (start // TENANTS,))
     return [row for (row,) in rows]
 

@@ -12,7 +12,7 @@ from db.engine import engine
 from db.outbox import TAKE, Waiting
 
 _RECEIPT = "current_setting('activity.receipt')"
-_APPEND = text(f"insert into activity.inbox (doc) values (cast(cast(:docs as text[]) as json[])) returning {_RECEIPT}")  # a constant
+_APPEND = text(f"insert into activity.inbox (doc) values (cast(cast(:docs as text[]) as json[])) returning {_RECEIPT}")
 _SEPARATOR = chr(30)  # no JSON text holds this character, and a text passes in half the time of an array
 _MOVE = f"""
 with taken as ({TAKE}),
@@ -20,7 +20,7 @@ with taken as ({TAKE}),
                  from (select * from taken order by tenant_id, n) ordered),
      stored as (insert into activity.inbox (doc) select docs from batch where docs is not null returning {_RECEIPT} as receipt)
 select receipt, tenants, text from stored, batch
-"""  # constants
+"""
 _PARK = text("insert into activity.rejected (tenant_id, doc, reason) values (:tenant_id, :doc, :reason)")
 
 # SQLSTATE classes that say the event itself is at fault: data exceptions, broken constraints, a program limit. All others are the moment's.

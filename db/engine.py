@@ -6,7 +6,7 @@ Every process logs in as the role of the work it does, never as the owner; the p
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -41,8 +41,9 @@ def engine(role: Role) -> Engine:
 
 def forget_connections() -> None:
     """Drop every pool without closing its sockets: for a child process, whose parent still uses them."""
-    for role in ("producer", "writer", "reader", "auditor", "eraser"):
-        engine(role).dispose(close=False) if settings().database_url else None
+    if settings().database_url:
+        for role in get_args(Role):
+            engine(role).dispose(close=False)
     engine.cache_clear()
 
 

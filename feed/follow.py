@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import redis
 import redis.asyncio
@@ -26,6 +27,14 @@ log = structlog.get_logger()
 
 PAGE = 500  # events read from the log at a time
 _CHECK_S = 1.0  # how old the follower's idea of the log's end may get while pub/sub is silent
+
+
+def read_after(tenant_id: int, seq: int, epoch: UUID) -> list[RecordedEvent]:
+    """Return up to PAGE events that a tenant's log holds after `seq`. Raises EpochChanged where the log is not of that epoch any more."""
+    with begin("reader", tenant_id) as session:
+        if heads.head(session, tenant_id).epoch != epoch:
+            raise EpochChanged(f"epoch {epoch} ended")
+        return events.after(session, tenant_id, seq, PAGE)
 
 
 class _Tail:
@@ -60,10 +69,7 @@ class _Tail:
 
     def _read_log(self) -> list[RecordedEvent]:
         """Return the next page of what the log holds beyond the position."""
-        with begin("reader", self._tenant_id) as session:
-            if heads.head(session, self._tenant_id).epoch != self.position.epoch:
-                raise EpochChanged(f"epoch {self.position.epoch} ended")
-            page = events.after(session, self._tenant_id, self.position.seq, PAGE)
+        page = read_after(self._tenant_id, self.position.seq, self.position.epoch)
         self._behind = len(page) == PAGE
         self._checked = time.monotonic()
         if page:
