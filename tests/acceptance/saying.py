@@ -24,7 +24,7 @@ def main() -> None:
                 type="note.added",
                 source="test",
                 account_id="acme",
-                payload={"text": "x" * dice.randrange(300)},
+                payload={"text": "x" * dice.randrange(1, 300)},
             )
             for _ in range(dice.randrange(1, 6))
         ]

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "crm-activity"}
-STEADY = {name for name in SERVICES if name != "migrate"}
+STEADY = [name for name in SERVICES if name != "migrate"]
 
 DURATION = {"type": "string", "pattern": "^[0-9]+s$"}
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
