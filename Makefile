@@ -23,8 +23,8 @@ install: .venv/installed web/dist/index.html ## Make .venv from the pinned requi
 dev: install ## Start everything in this terminal (make dev ARGS="--ephemeral --port 9000")
 	@$(BIN)/activity dev $(ARGS)
 
-test: check ## Check, then run every test (make test ARGS="-k verify")
-	@$(BIN)/pytest $(ARGS)
+test: check ## Check, then run every test, on every core (make test ARGS="-k verify")
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Lint, formatting, types and the layering
 	$(BIN)/ruff check .

@@ -60,8 +60,11 @@ class Dev:
             time.sleep(0.05)
 
     def until_up(self) -> dict[str, Any]:
-        self.until(lambda: any(self.folder.rglob("endpoints.json")))
-        found: dict[str, Any] = json.loads(next(self.folder.rglob("endpoints.json")).read_text())
+        def written() -> list[Path]:  # into the data directory, or with --ephemeral into one in the folder
+            return [*self.folder.glob("endpoints.json"), *self.folder.glob("*/endpoints.json")]
+
+        self.until(lambda: bool(written()))
+        found: dict[str, Any] = json.loads(written()[0].read_text())
         return found
 
     def descendants(self, having: str = "") -> list[psutil.Process]:

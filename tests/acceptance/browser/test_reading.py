@@ -25,7 +25,8 @@ def sentences(page: Page) -> list[str]:
     return [re.sub(r"^.*?: ", "", text, count=1) for text in page.locator("article .sentence").all_text_contents()]
 
 
-def test_a_person_signs_in_with_a_key_and_out_again(site: Site, open_page: Open) -> None:
+def test_a_person_signs_in_with_a_key_and_out_again(site: Site, open_page: Open, account: str) -> None:
+    site.say("note.added", {"text": "something to read"}, account)
     page = open_page(fresh=True)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("API key").fill("act_wrong")
