@@ -190,11 +190,6 @@ class Books:
         return Go(step.provider, work.lost.get(step.provider, 0) + 1, price, month)
 
 
-def thisthis_month() -> date:
-    """Return the first day of this calendar month (UTC)."""
-    return datetime.now(UTC).date().replace(day=1)
-
-
 def this_month() -> date:
     """Return the first day of this calendar month (UTC)."""
     return datetime.now(UTC).date().replace(day=1)
