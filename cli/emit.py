@@ -58,7 +58,7 @@ def emit(
     event = _decode({name: value for name, value in said.items() if value is not None}, found)
     _say([event], dry_run, json)
     if wait and not dry_run:
-        _tell(_wait_for(event), json)
+        _tell(wait_for(event), json)
 
 
 def _field(text: str) -> tuple[str, Any]:
@@ -119,7 +119,7 @@ def _emit_lines(tenant: int, dry_run: bool, wait: bool) -> int:
         _say(chunk, dry_run)
         last = chunk[-1]
     if wait and last is not None and not dry_run:
-        _wait_for(last)
+        wait_for(last)
     return refused
 
 
@@ -143,7 +143,7 @@ def _of_line(text: str, tenant: int) -> "Event":
     return _decode(said, tenant)
 
 
-def _wait_for(event: "Event") -> "RecordedEvent":
+def wait_for(event: "Event") -> "RecordedEvent":
     """Return the event as the log has it; a tenant's events are taken in the order in which they were said, so all before it are too."""
     from db import backlog, events
     from db.engine import begin

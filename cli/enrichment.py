@@ -6,17 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 from activity.errors import ActivityError
+from cli.tenants import Json, TenantOption, resolve
 
 Kind = Literal["account", "contact"]
-Tenant = Annotated[str, typer.Option("--tenant", help="The workspace: its slug or id.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 enrichment = typer.Typer(no_args_is_help=True, help="What enrichment costs, and how its providers are doing.")
 
 
 def enrich(
-    tenant: Tenant,
     records: Annotated[list[str] | None, typer.Argument(help="Ids of accounts, or of contacts with --kind contact.")] = None,
+    tenant: TenantOption = None,
     kind: Annotated[Kind, typer.Option(help="What the ids are of.")] = "account",
     field: Annotated[list[str] | None, typer.Option(help="A wanted field; may be repeated. Default: all that are configured.")] = None,
     ids_file: Annotated[
@@ -28,17 +27,13 @@ def enrich(
     """Ask for a pass over each record; one that is in flight already is joined."""
     import msgspec
 
-    from activity.settings import settings
     from db.engine import begin
-    from db.records import get_tenant
     from producers.enrichment import Priority, ask_all
 
-    settings().required("database_url")
     ids = [*(records or []), *(_lines(ids_file) if ids_file else [])]
     if not ids:
         raise ActivityError("name the records to enrich, or give --file")
-    with begin("producer") as session:
-        number = get_tenant(session, tenant).id
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         asked = ask_all(session, number, kind, ids, field, priority=Priority.IMPORT if ids_file else Priority.NOW, by=by)
     typer.echo(msgspec.json.encode(asked).decode() if json else f"{len(asked)} passes asked for")
@@ -70,7 +65,7 @@ def providers(json: Json = False) -> None:
 
 
 @enrichment.command()
-def spend(tenant: Tenant, json: Json = False) -> None:
+def spend(tenant: TenantOption = None, json: Json = False) -> None:
     """Show what a workspace has spent on enrichment this month."""
     from datetime import UTC, datetime
 
@@ -78,11 +73,9 @@ def spend(tenant: Tenant, json: Json = False) -> None:
 
     from db import enrichment_ledger as ledger
     from db.engine import begin
-    from db.records import get_tenant
     from producers.enrichment.configuration import configuration
 
-    with begin("producer") as session:
-        found = get_tenant(session, tenant)
+    found = resolve(tenant)
     with begin("reader", found.id) as session:
         spent = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
     config = configuration()

@@ -5,19 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.tenants import Json, TenantOption, resolve
+
 if TYPE_CHECKING:
     from db.access import ApiKey
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of a workspace: made, rotated, revoked, listed.")
 
-Tenant = Annotated[str, typer.Option(help="The workspace: its slug or id.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
 
 @keys.command()
 def add(
     name: Annotated[str, typer.Argument(help="What the key is for, such as 'web shop'. It stays the same through rotations.")],
-    tenant: Tenant,
+    tenant: TenantOption = None,
     scope: Annotated[
         list[str] | None, typer.Option(help="read, write (events, notes, calls), records; may be repeated. Default: read.")
     ] = None,
@@ -34,7 +33,7 @@ def add(
         raise typer.BadParameter(f"scopes are {', '.join(access.SCOPES)}")
     check_actor(actor)
     key = access.new_key()
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         made = access.add_key(session, number, key, name, scopes, actor)
     _show_once(made, key, json)
@@ -43,7 +42,7 @@ def add(
 @keys.command()
 def rotate(
     key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")],
-    tenant: Tenant,
+    tenant: TenantOption = None,
     overlap: Annotated[float, typer.Option(min=0, help="Hours that the old key still works.")] = 24,
     json: Json = False,
 ) -> None:
@@ -52,31 +51,31 @@ def rotate(
     from db.engine import begin
 
     key = access.new_key()
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         made = access.rotate_key(session, number, key_id, key, timedelta(hours=overlap))
     _show_once(made, key, json)
 
 
 @keys.command()
-def revoke(key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")], tenant: Tenant) -> None:
+def revoke(key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")], tenant: TenantOption = None) -> None:
     """End a key; every server refuses it within seconds."""
     from db import access
     from db.engine import begin
 
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         ended = access.revoke_key(session, number, key_id)
     typer.echo(f"key {ended.id} ({ended.name}) is revoked")
 
 
 @keys.command("list")
-def list_(tenant: Tenant, json: Json = False) -> None:
+def list_(tenant: TenantOption = None, json: Json = False) -> None:
     """List a workspace's keys, with when each was last used."""
     from db import access
     from db.engine import begin
 
-    number = _tenant_id(tenant)
+    number = resolve(tenant).id
     with begin("producer", number) as session:
         found = access.list_keys(session, number)
     if json:
@@ -86,14 +85,6 @@ def list_(tenant: Tenant, json: Json = False) -> None:
         ended = "revoked" if key.revoked_at else f"ends {key.expires_at:%Y-%m-%d %H:%M}Z" if key.expires_at else "live"
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}Z" if key.last_used_at else "never used"
         typer.echo(f"{key.id:>6}  {key.name:<24} {','.join(key.scopes):<20} {ended:<22} {used}")
-
-
-def _tenant_id(ref: str) -> int:
-    from db.engine import begin
-    from db.records import get_tenant
-
-    with begin("producer") as session:
-        return get_tenant(session, ref).id
 
 
 def _show_once(made: "ApiKey", key: str, json: bool) -> None:

@@ -7,7 +7,26 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import audit, bench, demo, dev, emit, enrichment, imports, keys, playbooks, processes, reading, sequences, serve, sources, tenants
+from cli import (
+    audit,
+    bench,
+    demo,
+    dev,
+    doctor,
+    emit,
+    enrichment,
+    erase,
+    imports,
+    keys,
+    playbooks,
+    processes,
+    reading,
+    rejected,
+    sequences,
+    serve,
+    sources,
+    tenants,
+)
 from cli.errors import Unreachable
 
 FINDING, USAGE, UNREACHABLE = 1, 2, 3
@@ -55,6 +74,11 @@ app.command()(processes.flower)
 app.command()(audit.migrate)
 app.command()(audit.verify)
 app.command()(audit.checkpoint)
+app.command()(audit.export)
+app.command()(doctor.doctor)
+app.command()(erase.erase)
+app.command()(rejected.rejected)
+app.command()(rejected.replay)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="key")

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from activity.errors import ActivityError
 from activity.settings import Role, settings
-from db.engine import database_url
+from db.engine import begin, database_url
 
 _LOCK = 0x61637469  # any fixed number: two migrations of one database wait for each other on it
 
@@ -37,6 +37,13 @@ def migrate(*, admin_url: str | None = None) -> str:
         with connection.begin():
             _set_passwords(connection)
         return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
+
+
+def at_and_newest() -> tuple[str | None, str | None]:
+    """Return the revision that the database is at, and the one that this program is made for."""
+    with begin("reader") as session:
+        at = MigrationContext.configure(session.connection(), opts=_OPTIONS).get_current_revision()
+        return at, ScriptDirectory.from_config(_config(session.connection())).get_current_head()
 
 
 _OPTIONS: dict[str, Any] = {"version_table": "activity_version"}

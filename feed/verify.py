@@ -1,7 +1,8 @@
 """Verify that a log is whole: every number there, every hash as recomputed, every payload as recorded, the head where the chain ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import msgspec
 
@@ -38,25 +39,32 @@ class Report(msgspec.Struct):
 
 def verify(tenant_id: int, checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None) -> Report:
     """Recompute a tenant's whole chain and return what is wrong with it; `progress` is told the number reached, now and then."""
-    report = Report(tenant_id)
-    previous, last_recorded = GENESIS, datetime.min.replace(tzinfo=UTC)
     with begin("auditor") as session:
         seq, stored_hash = audit.head(session, tenant_id)  # first: what is appended from here on is not judged by an older head
-        for link in audit.chain(session, tenant_id):
-            if link.seq > seq:
-                break
-            _check(report, link, previous, last_recorded)
-            previous, last_recorded = link.hash, link.recorded_at
-            if checkpoint is not None and link.seq == checkpoint.seq and link.hash.hex() != checkpoint.hash:
-                report.fault(f"history was rewritten: seq {link.seq} has another hash than the checkpoint")
-            if report.events % 10_000 == 0:
-                progress(link.seq)
-    if (report.seq, previous) != (seq, stored_hash):
+        links = takewhile(lambda link: link.seq <= seq, audit.chain(session, tenant_id))
+        report = check(tenant_id, links, checkpoint, progress)
+    if (report.seq, report.hash) != (seq, stored_hash.hex()):
         report.fault(
             f"the head says seq {seq}, the chain ends at {report.seq}"
             if report.seq != seq
             else "the head has another hash than the chain's end"
         )
+    return report
+
+
+def check(
+    tenant_id: int, links: Iterable[Link], checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None
+) -> Report:
+    """Recompute a chain, wherever its links come from, and return what is wrong with it."""
+    report = Report(tenant_id)
+    previous, last_recorded = GENESIS, datetime.min.replace(tzinfo=UTC)
+    for link in links:
+        _check(report, link, previous, last_recorded)
+        previous, last_recorded = link.hash, link.recorded_at
+        if checkpoint is not None and link.seq == checkpoint.seq and link.hash.hex() != checkpoint.hash:
+            report.fault(f"history was rewritten: seq {link.seq} has another hash than the checkpoint")
+        if report.events % 10_000 == 0:
+            progress(link.seq)
     if checkpoint is not None and checkpoint.seq > report.seq:
         report.fault(f"the log was cut: the checkpoint saw seq {checkpoint.seq}, it ends at {report.seq}")
     report.hash = previous.hex()

@@ -128,6 +128,7 @@ def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
         assert client.ping() is True
     assert page(endpoints, "/workers")[0] == 200
     assert httpx.get(f"{endpoints['api']}/readyz").status_code == 200
+    subprocess.run([*ACTIVITY, "doctor"], check=True, env={**os.environ, "ACTIVITY_DATA_DIR": endpoints["data_dir"]})
     assert {"api", "append", "producers", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
 
 
