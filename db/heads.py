@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+_HEAD = text("select tenant_id, epoch, seq from activity.head where tenant_id = :tenant")
+
 
 class Head(NamedTuple):
     """The end of one tenant's log."""
@@ -24,5 +26,4 @@ def moved_since(session: Session, moment: datetime) -> list[Head]:
 
 def head(session: Session, tenant_id: int) -> Head:
     """Return where one tenant's log stands: for the role reader, in a transaction that names the tenant. Raises NoResultFound."""
-    row = session.execute(text("select tenant_id, epoch, seq from activity.head where tenant_id = :tenant"), {"tenant": tenant_id}).one()
-    return Head(*row)
+    return Head(*session.execute(_HEAD, {"tenant": tenant_id}).one())

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import psycopg
 from sqlalchemy.orm import Session
+
+from db.engine import driver
 
 
 class Waiting(NamedTuple):
@@ -16,7 +17,7 @@ class Waiting(NamedTuple):
 
 def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
     """Add (tenant, document) rows in the session's transaction: committed with it, or never said."""
-    with _driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
+    with driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -44,14 +45,5 @@ returning tenant_id, n, doc
 
 def claim(session: Session, limit: int) -> list[Waiting]:
     """Take up to `limit` waiting events, fairly, in the session's transaction: rolled back, they are where they were."""
-    rows = _driver(session).execute(
-        f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit}
-    )
+    rows = driver(session).execute(f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit})
     return [Waiting(*row) for row in rows]
-
-
-def _driver(session: Session) -> psycopg.Connection:
-    """Return the driver's connection in the session's transaction: rows by the thousand pass faster without SQLAlchemy's wrapping."""
-    driver = session.connection().connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
