@@ -34,6 +34,6 @@ def test_what_is_no_tenant_names_none(environment: dict[str, str], name: str) ->
 
 def test_what_a_failed_transaction_did_is_undone(admin: psycopg.Connection[Any], tenant: int) -> None:
     with pytest.raises(ZeroDivisionError), begin("producer", tenant) as session:
-        session.execute(text("insert into crm.account (tenant_id, id) values (:tenant, 'a')"), {"tenant": tenant})
+        session.execute(text("insert into crm.account (tenant_id, id, name) values (:tenant, 'a', 'A')"), {"tenant": tenant})
         raise ZeroDivisionError
     assert admin.execute("select count(*) from crm.account").fetchone() == (0,)
