@@ -142,7 +142,7 @@ steps:
 _WAITING = """
 with made as (
   insert into playbook.run (tenant_id, playbook_id, version, state, due_at, trigger_id, started_id, account_id)
-  select 1, %(playbook)s, 1, 'waiting', now() + interval '30 days' * random(), gen_random_uuid(), gen_random_uuid(),
+  select 1, %(playbook)s, 1, 'waiting', now() + interval '1 day' * (1 + 29 * random()), gen_random_uuid(), gen_random_uuid(),
          %(account)s || (n %% %(spread)s)
     from generate_series(1, %(runs)s) n returning id, account_id)
 insert into playbook.wait (tenant_id, type, subject, run_id) select 1, 'call.completed', 'account:' || account_id, id from made"""

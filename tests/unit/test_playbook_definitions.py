@@ -1,6 +1,8 @@
 """What a definition may say, and what is said of one that is wrong."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,11 @@ def test_a_schedule_comes_at_its_hour_in_its_own_zone_through_a_change_of_clocks
     scheduled = build("name: x\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Europe/Berlin}\nsteps: [{do: stop}]\n")
     assert scheduled.next_moment(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 3, 29, 6, tzinfo=UTC)
     assert scheduled.next_moment(datetime(2026, 3, 27, 12, tzinfo=UTC)) == datetime(2026, 3, 28, 7, tzinfo=UTC)
+
+
+def test_a_process_that_keeps_programs_ends_well() -> None:
+    keep = (
+        "import sys\nfrom producers.playbooks import library, program\nfor n in range(3): library._programs[n] = program.build(sys.argv[1])"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", keep, EXAMPLES[0].read_text()]) for _ in range(8)]
+    assert [child.wait(60) for child in children] == [0] * 8
