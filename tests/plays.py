@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 
 from activity.event import Event
-from db import records
+from db import records, sequences
 from db.engine import begin
 from db.records import Account, Contact, Member, Opportunity
 from feed.durable import follow_once
@@ -39,6 +39,14 @@ class World:
             saved, program = operate.save(session, self.tenant, source, "ana@vendor.example")
             operate.enable(session, self.tenant, program.name)
         return saved.id
+
+    def add_sequence(self, name: str) -> None:
+        """Add a sequence of one mail, and the mailbox that sends it."""
+        add = """insert into crm.mailbox (tenant_id, address, host, port, security)
+                 values (%s, 'ana@vendor.example', '127.0.0.1', 25, 'none') returning id"""
+        [(mailbox,)] = self.sql(add, self.tenant)
+        with begin("producer", self.tenant) as session:
+            sequences.save(session, self.tenant, name, mailbox, '{"steps":[]}', "ana@vendor.example")
 
     def say(self, type: str = "signal.detected", payload: dict[str, Any] | None = None, **about: Any) -> UUID:
         """Emit an event about Acme and return its id."""

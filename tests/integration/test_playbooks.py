@@ -293,6 +293,23 @@ def test_a_contact_is_enrolled_by_a_playbook_only_where_there_is_one(world: Worl
     ]
 
 
+def test_a_playbook_enrolls_a_contact_and_ends_what_it_enrolled(world: World) -> None:
+    world.add_sequence("Renewals")
+    world.play(playbook("  - {do: enroll, sequence: Renewals}", trigger="event: signal.detected", name="In"))
+    world.play(playbook("  - {do: unenroll, reason: they called}", trigger="event: call.completed", name="Out"))
+    for _ in range(2):
+        world.say(contact_id="jo")
+        world.settle()
+    assert world.sql("select contact_id, state from crm.enrolment") == [("jo", "active")]
+    world.say("call.completed", {}, contact_id="jo")
+    world.settle()
+    assert world.states() == ["completed"] * 3
+    assert world.sql("select state, reason from crm.enrolment") == [("finished", "they called")]
+    said = """select e.type, c.type from activity.event e join activity.event c on c.event_id = e.cause_id
+               where e.source = 'sequence' order by e.seq"""
+    assert world.sql(said) == [("sequence.enrolled", "playbook.started"), ("sequence.finished", "playbook.started")]
+
+
 def test_a_late_holder_of_a_run_changes_nothing(world: World) -> None:
     from db.claim import claim
     from db.engine import EVERY_TENANT
