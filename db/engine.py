@@ -12,7 +12,7 @@ from typing import Final, get_args
 import psycopg
 from psycopg.pq import ExecStatus
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
 
 from activity.errors import SettingMissing
@@ -84,3 +84,12 @@ def driver(session: Session) -> psycopg.Connection:
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     return connection
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Raise what the driver raises as SQLAlchemy does: whoever calls knows one kind of error."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError.instance("by the driver", None, error, psycopg.Error, hide_parameters=True) from error

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from db.engine import driver
+from db.engine import driver, driver_errors
 
 
 class Waiting(NamedTuple):
@@ -17,7 +17,7 @@ class Waiting(NamedTuple):
 
 def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
     """Add (tenant, document) rows in the session's transaction: committed with it, or never said."""
-    with driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
+    with driver_errors(), driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
         for row in rows:
             copy.write_row(row)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.claim import Queue, claim
@@ -99,7 +99,6 @@ class Move(NamedTuple):
     attempt: int = 0
     state: str = "active"
     reason: str | None = None
-    sent: int = 0  # to add
 
 
 def queue(lease_s: float) -> Queue:
@@ -160,9 +159,9 @@ def count_limit(session: Session, limit: Limit) -> None:
 
 _MOVE = text("""
 update crm.enrolment e set step = m.step, due_at = m.due_at, attempt = m.attempt, state = m.state, reason = m.reason,
-       sent = e.sent + m.sent, changed_at = clock_timestamp()
+       changed_at = clock_timestamp()
   from unnest(cast(:id as bigint[]), cast(:fence as int[]), cast(:step as int[]), cast(:due_at as timestamptz[]), cast(:attempt as int[]),
-         cast(:state as text[]), cast(:reason as text[]), cast(:sent as int[])) as m(id, fence, step, due_at, attempt, state, reason, sent)
+         cast(:state as text[]), cast(:reason as text[])) as m(id, fence, step, due_at, attempt, state, reason)
  where e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id""")
 
 
@@ -212,36 +211,12 @@ def claim_messages(session: Session, messages: Sequence[NewMessage]) -> dict[int
     return {row.enrolment_id: row.id for row in rows}
 
 
-# The gate's last look before the mails can go out: still claimed by us, not stopped, not suppressed, with time enough left to end them.
-_MARK_SENDING = text("""
-update crm.message m set state = 'sending', sending_at = clock_timestamp()
-  from unnest(cast(:ids as bigint[]), cast(:fences as int[])) as w(id, fence), crm.enrolment e
- where m.id = w.id and m.fence = w.fence and m.state = 'claimed' and e.id = m.enrolment_id and e.fence = w.fence and e.state = 'active'
-   and e.due_at > clock_timestamp() + :margin
-   and not exists (select from unnest(cast(:blocked as bigint[]), cast(:targets as text[])) as t(id, target)
-                     join crm.suppression s on s.target = t.target and s.tenant_id = m.tenant_id where t.id = m.id)
-returning m.id""")
-
-
 class Marked(NamedTuple):
     """A message whose whole mail the mail server is about to have; `targets` are what would block its recipient."""
 
     id: int
     fence: int
     targets: Sequence[str]
-
-
-def mark_sending(session: Session, messages: Sequence[Marked], margin_s: float) -> set[int]:
-    """Say so of messages; return the row ids of those that may go, without those that must not any more."""
-    pairs = [(message.id, target) for message in messages for target in message.targets]
-    values = {
-        "ids": [message.id for message in messages],
-        "fences": [message.fence for message in messages],
-        "margin": timedelta(seconds=margin_s),
-        "blocked": [id for id, _ in pairs],
-        "targets": [target for _, target in pairs],
-    }
-    return set(session.scalars(_MARK_SENDING, values)) if messages else set()
 
 
 class Taken(NamedTuple):
@@ -253,19 +228,61 @@ class Taken(NamedTuple):
     subject: str
 
 
-_CONCLUDE_SENT = text("""
-update crm.message m set state = 'sent', reason = t.answer, subject = t.subject, sent_at = clock_timestamp()
-  from unnest(cast(:id as bigint[]), cast(:fence as int[]), cast(:answer as text[]), cast(:subject as text[]))
-         as t(id, fence, answer, subject)
- where m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id""")
+class Kept(NamedTuple):
+    """Row ids of messages that may go, of those kept as sent, and of enrolments that moved: without what another worker holds by now."""
+
+    marked: set[int]
+    taken: set[int]
+    moved: set[int]
 
 
-def conclude_sent(session: Session, messages: Sequence[Taken]) -> set[int]:
-    """Keep that messages were sent; return the row ids without those that were kept before."""
-    if not messages:
-        return set()
-    columns = zip(*messages, strict=True)
-    return set(session.scalars(_CONCLUDE_SENT, {name: list(column) for name, column in zip(Taken._fields, columns, strict=True)}))
+# One statement, since it is made for every few mails. `marked` is the gate's last look before mails can go out: still claimed by us, not
+# stopped, not suppressed, with time enough left to end them. Only what is kept as sent moves on.
+_KEEP = text("""
+with marked as (
+  update crm.message m set state = 'sending', sending_at = clock_timestamp()
+    from unnest(cast(:marks as bigint[]), cast(:mark_fences as int[])) as w(id, fence), crm.enrolment e
+   where m.id = w.id and m.fence = w.fence and m.state = 'claimed' and e.id = m.enrolment_id and e.fence = w.fence and e.state = 'active'
+     and e.due_at > clock_timestamp() + :margin
+     and not exists (select from unnest(cast(:blocked as bigint[]), cast(:targets as text[])) as t(id, target)
+                       join crm.suppression s on s.target = t.target and s.tenant_id = m.tenant_id where t.id = m.id)
+  returning m.id),
+taken as (
+  update crm.message m set state = 'sent', reason = t.answer, subject = t.subject, sent_at = clock_timestamp()
+    from unnest(cast(:taken as bigint[]), cast(:taken_fences as int[]), cast(:answers as text[]), cast(:subjects as text[]))
+           as t(id, fence, answer, subject)
+   where m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id),
+moved as (
+  update crm.enrolment e set step = m.step, due_at = m.due_at, attempt = 0, state = m.state, reason = m.reason, sent = e.sent + 1,
+         changed_at = clock_timestamp()
+    from unnest(cast(:taken as bigint[]), cast(:moves as bigint[]), cast(:move_fences as int[]), cast(:steps as int[]),
+           cast(:due_ats as timestamptz[]), cast(:states as text[]), cast(:reasons as text[]))
+           as m(message, id, fence, step, due_at, state, reason) join taken t on t.id = m.message
+   where e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id)
+select array(select id from marked), array(select id from taken), array(select id from moved)""")
+
+
+def keep(session: Session, marks: Sequence[Marked], margin_s: float, sent: Sequence[tuple[Taken, Move]]) -> Kept:
+    """Say which messages the mail server is about to have, and which it took, whose enrolments move on with them."""
+    pairs = [(mark.id, target) for mark in marks for target in mark.targets]
+    values = {
+        "marks": [mark.id for mark in marks],
+        "mark_fences": [mark.fence for mark in marks],
+        "margin": timedelta(seconds=margin_s),
+        "blocked": [id for id, _ in pairs],
+        "targets": [target for _, target in pairs],
+        "taken": [taken.id for taken, _ in sent],
+        "taken_fences": [taken.fence for taken, _ in sent],
+        "answers": [taken.answer for taken, _ in sent],
+        "subjects": [taken.subject for taken, _ in sent],
+        "moves": [move.id for _, move in sent],
+        "move_fences": [move.fence for _, move in sent],
+        "steps": [move.step for _, move in sent],
+        "due_ats": [move.due_at for _, move in sent],
+        "states": [move.state for _, move in sent],
+        "reasons": [move.reason for _, move in sent],
+    }
+    return Kept._make(map(set, session.execute(_KEEP, values).one()))
 
 
 _CONCLUDE = text("""
@@ -310,8 +327,3 @@ def give_back(session: Session, box: Mailbox, count: int) -> None:
 def forget_failures(session: Session, box: int) -> None:
     """The server answers again: the next pause is a short one."""
     session.execute(text("update crm.mailbox set failures = 0 where id = :id and failures > 0"), {"id": box})
-
-
-def row_of(session: Session, enrolment: int) -> Row[Any]:
-    """Return where an enrolment stands: state, reason, step, due_at, fence."""
-    return session.execute(text("select state, reason, step, due_at, fence from crm.enrolment where id = :id"), {"id": enrolment}).one()

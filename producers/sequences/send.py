@@ -8,8 +8,8 @@ not sent again. Wherever else it dies, the mail was not taken, and is sent by wh
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from activity.errors import ActivityError
+from activity.event import Event
 from activity.settings import settings
 from db import sending, sequences, suppression
 from db.engine import EVERY_TENANT, begin
@@ -59,14 +60,11 @@ def send_chunk(limit: int = CHUNK) -> Counter[str]:
     tally = Counter({"unknown": _give_up_undecided()})
     with begin("producer", EVERY_TENANT) as session:
         chunk = take(session, limit)
-    books: Books = GroupCommit(_commit)
-    lanes = [(books, chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
-    if len(lanes) == 1:
-        tally += _lane(*lanes[0])
-    elif lanes:
-        with ThreadPoolExecutor(max_workers=min(len(lanes), 2 * settings().smtp_connections)) as pool:
-            for sent in [pool.submit(_lane, *lane) for lane in lanes]:
-                tally += sent.result()
+    lanes = [(chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
+    if lanes:
+        with GroupCommit(_commit) as books, ThreadPoolExecutor(max_workers=min(len(lanes), 2 * settings().smtp_connections)) as pool:
+            for lane in [pool.submit(_Lane(books, box).send, mails) for box, mails in lanes]:
+                tally += lane.result()
     return tally + chunk.tally
 
 
@@ -87,62 +85,75 @@ def _give_up_undecided() -> int:
     return len(lost)
 
 
-def _lane(books: Books, box: Mailbox, mails: Sequence[Outgoing]) -> Counter[str]:
-    """Send one mail after another over one connection; what cannot be sent now is given back."""
-    connection, tally, started = Connection(box), Counter[str](), time.monotonic()
-    try:
-        for at, out in enumerate(mails):
-            if time.monotonic() - started > _LANE_S:
-                _give_back(box, mails[at:], datetime.now(UTC), None)
-                tally["given back"] += len(mails) - at
-                break
+class _Lane:
+    """A connection to a mailbox's server, and the mails that go over it one after another."""
+
+    def __init__(self, books: Books, box: Mailbox) -> None:
+        self._books, self._box, self._connection = books, box, Connection(box)
+        self._taken: tuple[Sent, Future[bool]] | None = None  # the last mail that the server took, and whether that is committed
+
+    def send(self, mails: Sequence[Outgoing]) -> Counter[str]:
+        """Send the mails and keep what became of each; what cannot be sent now is given back."""
+        tally, started = Counter[str](), time.monotonic()
+        try:
+            for at, out in enumerate(mails):
+                if time.monotonic() - started > _LANE_S:
+                    _give_back(self._box, mails[at:], datetime.now(UTC), None)
+                    tally["given back"] += len(mails) - at
+                    break
+                try:
+                    tally[self._send(out)] += 1
+                except ServerDown as down:
+                    _pause(self._box, mails[at:], down)
+                    tally["given back"] += len(mails) - at
+                    break
+        except BaseException:
+            self._connection.drop()  # not closed politely: a goodbye within a content would become part of it
+            raise
+        finally:
+            self._settle()
+        self._connection.close()
+        return tally
+
+    def _send(self, out: Outgoing) -> str:
+        """Send one mail and keep what became of it, in a word. Raises ServerDown."""
+        try:
+            mail = compose(out, self._box)
+        except (TemplateInvalid, AddressInvalid) as error:
+            return _insist(_skip, out, str(error))
+        try:
+            self._connection.begin(mail)
+            marked = self._books.book(out).result()
+            self._settle()  # it was booked before
+            if not marked:
+                self._connection.drop()
+                return _insist(_look_again, out)
+            answer = self._connection.end()
+        except Refused as refused:
+            return _insist(_refused, out, mail, refused)
+        except Dropped as dropped:
+            return _insist(_put_off, out, mail, str(dropped), None)
+        except Undecided as undecided:
+            return _insist(_undecided, out, mail, str(undecided))
+        taken = Sent(out, mail, self._box, answer)
+        self._taken = taken, self._books.book(taken)  # committed while the next mail goes to the server
+        return "sent"
+
+    def _settle(self) -> None:
+        """See to it that the last mail taken is kept as sent."""
+        if self._taken is not None:
+            (taken, committed), self._taken = self._taken, None
             try:
-                tally[_send(books, connection, out, box)] += 1
-            except ServerDown as down:
-                _pause(box, mails[at:], down)
-                tally["given back"] += len(mails) - at
-                break
-    except BaseException:
-        connection.drop()  # not closed politely: a goodbye within a content would become part of it
-        raise
-    connection.close()
-    return tally
-
-
-def _send(books: Books, connection: Connection, out: Outgoing, box: Mailbox) -> str:
-    """Send one mail and keep what became of it, in a word. Raises ServerDown."""
-    try:
-        mail = compose(out, box)
-    except (TemplateInvalid, AddressInvalid) as error:
-        return _insist(_skip, out, str(error))
-    try:
-        connection.begin(mail)
-        if not books.book(out):
-            connection.drop()
-            return _insist(_look_again, out)
-        answer = connection.end()
-    except Refused as refused:
-        return _insist(_refused, out, mail, refused)
-    except Dropped as dropped:
-        return _insist(_put_off, out, mail, str(dropped), None)
-    except Undecided as undecided:
-        return _insist(_undecided, out, mail, str(undecided))
-    taken = Sent(out, mail, box, answer)
-    try:
-        books.book(taken)
-    except (OperationalError, ActivityError):  # perhaps for the sake of another mail in the group: alone, and again
-        _insist(lambda session, _: _keep_sent(session, [taken]), out)
-    return "sent"
+                committed.result()
+            except (OperationalError, ActivityError):  # perhaps for the sake of another mail in the group: alone, and again
+                _insist(lambda session, _: _keep_sent(session, taken), taken.out)
 
 
 def _commit(entries: Sequence[Outgoing | Sent]) -> list[bool]:
     """Commit for several lanes at once which mails the server is about to have, and which it took; False: it must not have that one."""
-    margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
     ready = [entry for entry in entries if isinstance(entry, Outgoing)]
-    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
     with begin("producer", EVERY_TENANT) as session:
-        free = sending.mark_sending(session, marks, margin_s)
-        _keep_sent(session, [entry for entry in entries if isinstance(entry, Sent)])
+        free = _keep(session, ready, [entry for entry in entries if isinstance(entry, Sent)])
     return [isinstance(entry, Sent) or entry.row_id in free for entry in entries]
 
 
@@ -160,31 +171,44 @@ def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
     return word
 
 
-def _keep_sent(session: Session, sent: Sequence[Sent]) -> str:
-    """Keep mails as sent, say so, and move their enrolments on: all of it together, or none."""
-    rows = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject) for one in sent]
-    new = sending.conclude_sent(session, rows)
-    kept = [one for one in sent if one.out.row_id in new]
-    emit(session, [events.sent(one.out, one.mail, one.box) for one in kept])
-    _go_on(session, [one.out for one in kept], sent=1)
-    for box in {one.box.id for one in kept if one.box.failures}:
+def _keep(session: Session, ready: Sequence[Outgoing], sent: Sequence[Sent]) -> set[int]:
+    """Mark mails as about to go, keep others as sent, say so, and move their enrolments on; return the row ids of those that may go."""
+    margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
+    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
+    moves = {one.out.due.id: _next(one.out) for one in sent}
+    taken = [(sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject), moves[one.out.due.id]) for one in sent]
+    kept = sending.keep(session, marks, margin_s, taken)
+    new = [one for one in sent if one.out.row_id in kept.taken]
+    ended = [one.out for one in new if one.out.due.id in kept.moved]
+    emit(session, [*(events.sent(one.out, one.mail, one.box) for one in new), *_ends(ended, moves, sent=1)])
+    for box in {one.box.id for one in new if one.box.failures}:
         sending.forget_failures(session, box)
+    return kept.marked
+
+
+def _keep_sent(session: Session, sent: Sent) -> str:
+    _keep(session, [], [sent])
     return "sent"
 
 
-def _go_on(session: Session, done: Sequence[Outgoing], sent: int = 0) -> None:
-    """Move enrolments to their next step, or to their end; one that was stopped meanwhile stays as it is."""
-    moves = {out.due.id: _next(out, sent) for out in sorted(done, key=lambda out: out.due.id)}
-    moved = sending.move(session, list(moves.values()))
-    ended = [out for out in done if out.due.id in moved and moves[out.due.id].state == "finished"]
-    emit(session, [events.ended(out.due, moves[out.due.id].step, "completed", out.due.sent + sent) for out in ended])
+def _go_on(session: Session, out: Outgoing) -> None:
+    """Move an enrolment to its next step, or to its end, without the mail; one that was stopped meanwhile stays as it is."""
+    moves = {out.due.id: _next(out)}
+    if sending.move(session, list(moves.values())):
+        emit(session, _ends([out], moves))
 
 
-def _next(out: Outgoing, sent: int) -> Move:
+def _ends(moved: Sequence[Outgoing], moves: Mapping[int, Move], sent: int = 0) -> list[Event]:
+    """Return what there is to say of the enrolments that ended by their moves; `sent` is what their last step adds."""
+    ended = [out for out in moved if moves[out.due.id].state == "finished"]
+    return [events.ended(out.due, moves[out.due.id].step, "completed", out.due.sent + sent) for out in ended]
+
+
+def _next(out: Outgoing) -> Move:
     step, wait = after(out.definition, out.step)
     if wait or out.definition.step(step) is not None:
-        return Move(out.due.id, out.due.fence, step, datetime.now(UTC) + wait, sent=sent)
-    return Move(out.due.id, out.due.fence, step, None, state="finished", reason="completed", sent=sent)
+        return Move(out.due.id, out.due.fence, step, datetime.now(UTC) + wait)
+    return Move(out.due.id, out.due.fence, step, None, state="finished", reason="completed")
 
 
 def _refused(session: Session, out: Outgoing, mail: Mail, refused: Refused) -> str:
@@ -213,7 +237,7 @@ def _bounced(session: Session, out: Outgoing, mail: Mail, refused: Refused, kind
     else:
         if kind == "soft":
             suppression.count_soft_bounce(session, out.due.tenant_id, address)
-        _go_on(session, [out])
+        _go_on(session, out)
     return "bounced"
 
 
@@ -237,7 +261,7 @@ def _undecided(session: Session, out: Outgoing, mail: Mail, reason: str) -> str:
     message = sequences.message_by_row(session, out.row_id)
     if message is not None:
         emit(session, events.undecided(message, f"unknown: {reason}"))
-    _go_on(session, [out])
+    _go_on(session, out)
     return "unknown"
 
 
