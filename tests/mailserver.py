@@ -55,9 +55,9 @@ def _abort(server: SMTP) -> None:
 
 
 @contextmanager
-def running(sink: Sink, port: int) -> Iterator[Sink]:
-    """Run the server on a port until the end of the block."""
-    controller = Controller(sink, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
+def running(sink: Sink, port: int, **options: Any) -> Iterator[Sink]:
+    """Run the server on a port until the end of the block; the options are the controller's."""
+    controller = Controller(sink, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True, **options)
     controller.start()
     sink.port = port
     try:
