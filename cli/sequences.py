@@ -118,6 +118,30 @@ def status(
             _print([one._asdict() for one in sequences.status(session, number, which)], json)
 
 
+@sequence.command()
+def settle(
+    message_id: Annotated[str, typer.Argument(help="The mail's Message-ID, as `activity sequence status --unknown` shows it.")],
+    sent: Annotated[bool, typer.Option("--sent/--not-sent", help="Whether the mail server took it: its log knows.")],
+    by: Annotated[str, typer.Option(help="Who found out: an e-mail address.")],
+    tenant: TenantOption = None,
+) -> None:
+    """Say whether a mail was sent of which nobody could know. It is not sent again; the timeline says so either way."""
+    from activity.validation import check_actor
+    from db import sequences
+    from db.engine import begin
+    from producers.sequences import events
+    from worker.emit import emit
+
+    check_actor(by)
+    number = resolve(tenant).id
+    with begin("producer", number) as session:
+        message = sequences.settle(session, number, message_id, "sent" if sent else "skipped", f"settled by {by}")
+        if message is None:
+            raise ActivityError(f"no mail {message_id} is unknown: `activity sequence status --unknown` lists those that are")
+        emit(session, events.settled(message, by))
+    typer.echo(f"{message.message_id} to {message.recipient}: {'sent' if sent else 'not sent'}")
+
+
 @mailbox.command("add")
 def add_mailbox(
     address: Address,

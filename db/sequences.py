@@ -166,12 +166,6 @@ def message_by_row(session: Session, row_id: int) -> Message | None:
     return _message(session.execute(text(f"{_MESSAGE} where m.id = :id"), {"id": row_id}).one_or_none())
 
 
-def latest_message_to(session: Session, address: str) -> Message | None:
-    """Return the last e-mail that the workspace's sequences sent to an address, or None."""
-    query = text(f"{_MESSAGE} where lower(m.recipient) = lower(:address) and m.state in ('sent', 'unknown') order by m.id desc limit 1")
-    return _message(session.execute(query, {"address": address.strip()}).one_or_none())
-
-
 def _message(row: Row[Any] | None) -> Message | None:
     return None if row is None else Message._make(row)
 
@@ -206,3 +200,15 @@ def unknown_messages(session: Session, tenant: int, limit: int = 100) -> list[Me
     """Return the e-mails of which nobody can know whether the mail server took them, the oldest first."""
     query = text(f"{_MESSAGE} where m.tenant_id = :tenant and m.state = 'unknown' order by m.id limit :limit")
     return [Message(*row) for row in session.execute(query, {"tenant": tenant, "limit": limit})]
+
+
+def settle(session: Session, tenant: int, message_id: str, state: str, reason: str) -> Message | None:
+    """Say how an e-mail ended that nobody could know of, by its Message-ID; return it, or None where there is none that is unknown."""
+    bare = message_id.strip().removeprefix("<").removesuffix(">")
+    row = session.execute(_SETTLE, {"tenant": tenant, "bare": bare, "state": state, "reason": reason}).one_or_none()
+    return None if row is None else message_by_row(session, row.id)
+
+
+_SETTLE = text("""
+update crm.message set state = :state, reason = :reason, sent_at = case :state when 'sent' then sending_at end
+ where tenant_id = :tenant and message_id = :bare and state = 'unknown' returning id""")

@@ -40,7 +40,7 @@ _ACTIONS: Mapping[str, Action] = {
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ANGLED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
 _ORIGINAL = re.compile(
-    r"^[\s>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message follows"
+    r"^[ \t>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message follows"
     r"|this is a copy of the message|the header of the original message|copy of the original|returned message|included is a copy"
     r"|forwarded message)",
     re.IGNORECASE | re.MULTILINE,

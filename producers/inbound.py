@@ -21,15 +21,19 @@ from db import mail
 from db.engine import begin
 from producers import returns
 from producers.bounces import Failure, failures
+from producers.markup import too_deep
 from producers.webhooks import read
 from producers.webhooks.event import Kind, MailEvent
 
 log = structlog.get_logger()
 
 MAX_MAIL = 25_000_000
-_READ = 200_000  # characters of a mail's text that are looked at
+_READ_BYTES = 250_000  # of a mail that are looked at: its text comes before what is attached, a report before the mail that it is about
+_READ = 30_000  # characters of a mail's text that are looked at
+_LINE = re.compile(".{1,998}")  # RFC 5322, 2.1.1
 _MAILS = 100  # mails of an mbox file at the most
 _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n))From [^\n]*\d{4}[^\n]*\n")
+_MARK = re.compile(r"<[^<>]*>")
 _PARTS = 200  # parts of a mail that are looked at
 
 Class = Literal["bounce", "delayed", "delivered", "complaint", "opt_out", "receipt", "auto_reply", "reply", "other"]
@@ -78,7 +82,7 @@ class Inbound:
 
 def read_mail(raw: bytes) -> Inbound:
     """Tell what a mail is. Never raises: what cannot be read is `other`."""
-    message = message_from_bytes(raw.lstrip(b"\r\n"))
+    message = message_from_bytes(raw.lstrip(b"\r\n")[:_READ_BYTES])
     parts = _parts(message)
     text = _text(parts)
     found = failures(message, text)
@@ -165,11 +169,22 @@ def _text(parts: Sequence[Message]) -> str:
     """Return what a mail says to people: its plain texts, else its HTML without the marks."""
     plain = [_decoded(part) for part in parts if part.get_content_type() == "text/plain" and not part.get_filename()]
     if any(one.strip() for one in plain):
-        return "\n".join(plain)[:_READ]
+        return _tidy("\n".join(plain))
     if len(parts) == 1 and parts[0].get_content_maintype() == "multipart":
-        return _decoded(parts[0])[:_READ]  # it says it has parts, and has none
+        return _tidy(_decoded(parts[0]))  # it says it has parts, and has none
     html = next((_decoded(part) for part in parts if part.get_content_type() == "text/html"), "")
-    return LexborHTMLParser(html[:_READ]).text(separator="\n") if html else ""
+    if too_deep(html.encode("utf-8", "replace")):  # written to hurt a parser: its words alone
+        return _tidy(_MARK.sub("\n", html))
+    return _tidy(LexborHTMLParser(html).text(separator="\n")) if html else ""
+
+
+def _tidy(text: str) -> str:
+    """Return a text with lines of the length that mail may have, none of them ending in blanks, and one empty line for many.
+
+    Patterns that look for quotes and addresses take the square of a line's length, and of the empty lines; anybody may send those.
+    """
+    lines = [part.rstrip() for line in text[:_READ].split("\n") for part in _LINE.findall(line) or [""]]
+    return "\n".join(line for before, line in zip(["x", *lines], lines, strict=False) if before or line)
 
 
 def _decoded(part: Message) -> str:
@@ -195,7 +210,7 @@ def _reported_id(message: Message, parts: Sequence[Message], text: str) -> str |
     """Return the Message-ID of the mail that a report holds or quotes."""
     receipt = _fields(parts, "message/disposition-notification").get("original-message-id", "")
     inner = (_header(part, "Message-ID") for part in parts[1:] if part.get("Message-ID"))
-    quoted = re.search(r"^\s*message-id:\s*(<[^<>\s]+>)", "\n".join([text, *_headers_only(parts)]), re.IGNORECASE | re.MULTILINE)
+    quoted = re.search(r"^[ \t]*message-id:\s*(<[^<>\s]+>)", "\n".join([text, *_headers_only(parts)]), re.IGNORECASE | re.MULTILINE)
     found = next((id_ for value in (receipt, *inner) for id_ in _ids(value)), None)
     return found or (quoted[1] if quoted else None)
 

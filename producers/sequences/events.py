@@ -1,7 +1,10 @@
 """What the engine says of a mail: each event with an id that its message gives, so that it is stored once however often it is said."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from activity.event import Event
 from db.sending import Due, Mailbox
@@ -61,11 +64,6 @@ def _of_mail(kind: str, out: Outgoing, payload: dict[str, object], cause: UUID, 
     )
 
 
-def sent_id(tenant: int, message: int) -> UUID:
-    """Return the id of a message's email.sent: the cause of what is reported of it."""
-    return event_id(tenant, "sent", message)
-
-
 def skipped(due: Due, step: int, reason: str) -> Event:
     """A mail was due and is not sent."""
     return _of_enrolment(due, "sequence.step_skipped", f"skipped-{step}", {"step": step, "reason": reason})
@@ -73,17 +71,36 @@ def skipped(due: Due, step: int, reason: str) -> Event:
 
 def undecided(message: Message, reason: str) -> Event:
     """Nobody can know whether a mail was sent."""
+    return _of_message(message, "unknown", "system", "sequence.step_skipped", {"reason": reason})
+
+
+def settled(message: Message, by: str) -> Event:
+    """A person found out whether a mail was sent of which nobody could know."""
+    if message.state != "sent":
+        return _of_message(message, "settled", by, "sequence.step_skipped", {"reason": "it was not sent after all"})
+    said: dict[str, object] = {
+        "subject": message.subject,
+        "to_address": message.recipient,
+        "message_id": f"<{message.message_id}>",
+        "variant": message.variant,
+    }
+    about: dict[str, Any] = {"record_type": "thread", "record_id": message.thread_id, "occurred_at": message.sent_at}
+    return msgspec.structs.replace(_of_message(message, "sent", by, "email.sent", said), **about)
+
+
+def _of_message(message: Message, said: str, by: str, kind: str, payload: dict[str, object]) -> Event:
     return Event(
         tenant_id=message.tenant_id,
-        type="sequence.step_skipped",
+        type=kind,
         source=SOURCE,
+        actor=by,
         account_id=message.account_id,
         contact_id=message.contact_id,
         record_type="sequence",
         record_id=str(message.sequence_id),
         cause_id=event_id(message.tenant_id, "enrolled", message.enrolment_id),
-        event_id=event_id(message.tenant_id, "unknown", message.id),
-        payload={"sequence": message.sequence, "step": message.step, "reason": reason},
+        event_id=event_id(message.tenant_id, said, message.id),
+        payload={"sequence": message.sequence, "step": message.step, **payload},
     )
 
 

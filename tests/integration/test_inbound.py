@@ -14,7 +14,7 @@ from bench import mail_samples
 from db import access, records, suppression
 from db import mail as sources
 from db.engine import begin
-from producers.inbound import MAX_MAIL, receive_mail
+from producers.inbound import MAX_MAIL, read_mail, receive_mail
 from producers.mailbox import parts_of
 from producers.mailbox_poller import poll_chunk
 from producers.sequences.definition import Wait
@@ -214,6 +214,20 @@ def test_a_mail_taken_twice_is_stored_once(space: Workspace) -> None:
 )
 def test_what_cannot_be_read_is_kept_all_the_same(tenant: int, raw: bytes) -> None:
     assert receive_mail(tenant, raw)[0]["new"] == 1
+
+
+@pytest.mark.timeout(20)  # the square of any of these takes minutes or hours
+@pytest.mark.parametrize("unit", ["\n", " \n", ">\n", "-- \n", "a", "<", "_", "<a@", "550 "])
+@pytest.mark.parametrize("sender", ["jo", "mailer-daemon"])
+def test_text_that_is_written_to_hurt_is_read_in_time(unit: str, sender: str) -> None:
+    head = f"From: {sender}@acme.example\nSubject: Re: x\nIn-Reply-To: <a@b.example>\n\n"
+    assert read_mail((head + "Yes\n" + unit * (200_000 // len(unit))).encode()).text.startswith("Yes")
+
+
+def test_html_that_is_nested_to_hurt_is_read_as_its_words() -> None:
+    deep = "<div>" * 20_000 + "Yes, on <b>Tuesday</b>"
+    found = read_mail(f"From: jo@acme.example\nContent-Type: text/html\n\n{deep}".encode())
+    assert found.text.split() == ["Yes,", "on", "Tuesday"]
 
 
 def test_mail_is_taken_over_http_from_who_may_write(space: Workspace) -> None:

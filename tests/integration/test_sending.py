@@ -13,6 +13,7 @@ from producers.sequences import stop
 from producers.sequences.definition import Wait
 from producers.sequences.send import send_chunk
 from producers.sequences.window import Window
+from tests.integration.test_cli_reading import activity
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
@@ -266,6 +267,23 @@ def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space
     assert space.send() == {}
     space.due()
     assert space.send() == {"sent": 1}
+
+
+@pytest.mark.parametrize(("found", "state", "kind"), [("--sent", "sent", "email.sent"), ("--not-sent", "skipped", "sequence.step_skipped")])
+def test_a_person_settles_what_nobody_could_know(space: Workspace, sink: Sink, found: str, state: str, kind: str) -> None:
+    sink.at_data = lambda _: "drop-after"
+    space.enrol(space.sequence(mail("One")), "jo")
+    assert space.send() == {"unknown": 1}
+    message_id = space.one("select message_id from crm.message")
+    settle = ["sequence", "settle", f"<{message_id}>", found, "--by", "bo@v.example", "--tenant", space.tenant]
+    assert message_id in activity(*settle)
+    assert [row[2] for row in space.messages()] == [state]
+    space.events()
+    said = space.admin.execute("select type, actor, record_type from activity.event where actor like 'bo@%%'").fetchall()
+    assert said == [(kind, "bo@v.example", "thread" if state == "sent" else "sequence")]
+    assert "is unknown" in activity(*settle, code=2), "once"
+    space.due()
+    assert (space.send(), len(sink.taken)) == ({}, 1)
 
 
 def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:

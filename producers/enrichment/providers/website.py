@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selectolax.lexbor import LexborHTMLParser
 
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
+from producers.markup import too_deep
 from producers.outbound import Answer as HttpAnswer
 from producers.outbound import AnswerUnusable, OutboundFailed, OutboundRefused
 
@@ -19,14 +20,6 @@ _SOCIAL = re.compile(
 )
 _NO_PROFILE = re.compile(r"/(share|sharer|intent|sharer\.php|dialog|watch|embed|login|home)\b", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
-
-_DEEPEST = 500
-_TAG = re.compile(rb"<(/?)([a-z][a-z0-9-]*)")
-_RAW = {b"script", b"style", b"textarea", b"title"}  # what looks like a tag within is none
-_CLOSED_BY_OTHERS = frozenset(
-    b"area base br col embed hr img input link meta source track wbr p li dt dd td th tr thead tbody tfoot option optgroup body html head"
-    b" path circle ellipse line polygon polyline rect stop use image".split()
-)
 
 # What a page loads or says, by the technology that it shows.
 _TECHNOLOGIES = {
@@ -102,7 +95,7 @@ class Website:
             raise ProviderFailed(f"the site answered {answer.status}", again=answer.status >= 500)
         if "html" not in answer.headers.get("content-type", "text/html").lower():
             raise ProviderFailed("the site's home page is no HTML")
-        if _depth(answer.body) > _DEEPEST:
+        if too_deep(answer.body):
             raise ProviderFailed("the page's elements are nested too deep to be read")
         page = LexborHTMLParser(answer.body)
         title = page.css_first("title")
@@ -115,24 +108,6 @@ class Website:
             "technologies": _technologies(answer, page),
         }
         return {name: Found(value, self._options.confidence) for name, value in said.items() if value}
-
-
-def _depth(body: bytes) -> int:
-    """Return about how deep elements are nested: for each one that opens the parser looks at all that are open, so depth is an attack."""
-    lower, depth, deepest, at = body.lower(), 0, 0, 0
-    while match := _TAG.search(lower, at):
-        at = match.end()
-        end, name = match.groups()
-        if name in _RAW and not end:
-            at = lower.find(b"</" + name, at)
-            if at < 0:
-                break
-        elif name not in _CLOSED_BY_OTHERS:
-            depth = max(0, depth + (-1 if end else 1))
-            deepest = max(deepest, depth)
-        if deepest > _DEEPEST:
-            break
-    return deepest
 
 
 def _meta(page: LexborHTMLParser, name: str) -> str | None:
