@@ -1,5 +1,6 @@
 """Who is calling: an API key, a user's token of the host CRM, or the page's session cookie. Each belongs to one workspace."""
 
+import asyncio
 import hmac
 import secrets
 import time
@@ -89,13 +90,18 @@ def _unknown(detail: str) -> Problem:
 # --- API keys ---
 
 _seen: dict[str | int, tuple[Caller, float]] = {}
+_looking: dict[str | int, asyncio.Task[Caller]] = {}
 
 
 async def _live(use: Callable[[Any], access.ApiKey | None], name: str | int) -> Caller:
-    """Return the caller of a live key, remembered for a few seconds."""
+    """Return the caller of a live key, remembered for a few seconds; many who ask at once, as streams do, ask the database once."""
     caller, until = _seen.get(name, (None, 0.0))
     if caller is None or time.monotonic() > until:
-        caller = await run_in_threadpool(_look_up, use)
+        looking = _looking.get(name)
+        if looking is None:
+            looking = _looking[name] = asyncio.create_task(run_in_threadpool(_look_up, use))
+            looking.add_done_callback(lambda _: _looking.pop(name, None))
+        caller = await asyncio.shield(looking)
         if len(_seen) >= _REMEMBERED:
             _seen.clear()
         _seen[name] = (caller, time.monotonic() + _REMEMBERED_S)

@@ -45,6 +45,7 @@ _LITERAL = re.compile(r"""(?:\b[rRbB]{1,2})?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'
 _PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
 _HAS = re.compile(r"\bhas\s*\(\s*event\s*\.\s*payload\b")
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_NO_VALUE = (RuntimeError, ValueError, TypeError, OverflowError)  # what CEL raises
 _POSITION = re.compile(r"ERROR: <input>:\d+:\d+: (.*)")
 
 Facts = Mapping[str, Any]  # what an expression may see: {"event": RecordedEvent, "account": {...}, ...}
@@ -190,8 +191,11 @@ class Language:
         paths = {re.sub(r"\s", "", path) for path in _PATH.findall(_LITERAL.sub(" ", text))}
         self._check_payload(paths)
         prefixes = {".".join(parts[:count]) for path in paths if (parts := path.split(".")) for count in range(1, len(parts) + 1)}
-        fetch = tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys()))
-        return Expression(text, compiled, fetch)
+        return Expression(text, compiled, tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys())))
+
+    def show(self, data: Mapping[str, Any]) -> Any:
+        """Return values by name as CEL takes them: each is converted when an expression asks for it."""
+        return self._env.Activation(data)
 
     def _check_payload(self, paths: Iterable[str]) -> None:
         """Refuse a near miss of a field that the event type has; other fields may be there, since payloads may hold more."""
@@ -214,22 +218,21 @@ class Language:
 class Expression:
     """A compiled expression and the names it needs."""
 
-    __slots__ = ("_compiled", "_eval", "_fetch", "equality", "records", "text")
+    __slots__ = ("_eval", "equality", "names", "records", "text")
 
-    def __init__(self, text: str, compiled: Any, fetch: tuple[tuple[str, Fetch], ...]) -> None:
+    def __init__(self, text: str, compiled: Any, names: tuple[tuple[str, Fetch], ...]) -> None:
         self.text = text
-        self._compiled = compiled
         self._eval = compiled.eval
-        self._fetch = fetch
-        self.equality = _equality(text, dict(fetch))
-        self.records = frozenset(name.split(".")[0] for name, _ in fetch) & frozenset(RECORDS)
+        self.names = names
+        self.equality = _equality(text, dict(names))
+        self.records = frozenset(name.split(".")[0] for name, _ in names) & frozenset(RECORDS)
 
     def value(self, facts: Facts) -> Any:
         """Return the expression's value. Raises InvalidExpression where it has none."""
         try:
-            result = self._eval(data=self._data(facts))
+            result = self._eval(data=_data(self.names, facts))
             value = result.plain_value()
-        except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        except _NO_VALUE as error:
             raise InvalidExpression(f"{self.text}: {str(error).splitlines()[0][:200]}") from None
         if result.type() == cel.Type.ERROR:
             raise InvalidExpression(f"{self.text}: {str(value)[:200]}")
@@ -238,12 +241,34 @@ class Expression:
     def holds(self, facts: Facts) -> bool:
         """Say whether the condition is met; one that has no value is not."""
         try:
-            return self._eval(data=self._data(facts)).value() is True
-        except (RuntimeError, ValueError, TypeError, OverflowError):
+            return self._eval(data=_data(self.names, facts)).value() is True
+        except _NO_VALUE:
             return False
 
-    def _data(self, facts: Facts) -> dict[str, Any]:
-        return {name: found for name, fetch in self._fetch if (found := fetch(facts)) is not None}
+    def holds_in(self, view: Any) -> bool:
+        """Say the same of what a View shows."""
+        try:
+            return self._eval(view).value() is True
+        except _NO_VALUE:
+            return False
+
+
+def _data(names: Iterable[tuple[str, Fetch]], facts: Facts) -> dict[str, Any]:
+    return {name: found for name, fetch in names if (found := fetch(facts)) is not None}
+
+
+class View:
+    """What many expressions see of one event: handed to CEL once for all of them, which costs more than to evaluate one."""
+
+    def __init__(self, type: str, expressions: Iterable[Expression]) -> None:
+        of_type = language(tuple(built_in([type])))  # it gives a name the type and value that every language of this event gives it
+        needed = {name for expression in expressions for name, _ in expression.names}
+        self._show = of_type.show
+        self._names = tuple((name, of_type.declared[name][1]) for name in sorted(needed & of_type.declared.keys()))
+
+    def of(self, facts: Facts) -> Any:
+        """Return what `Expression.holds_in` takes."""
+        return self._show(_data(self._names, facts))
 
 
 class Equality(NamedTuple):

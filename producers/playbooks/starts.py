@@ -1,6 +1,6 @@
 """Which events start which playbooks, and what is refused and why: the same decisions live, in a dry run and in a backtest."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from uuid import UUID
 from activity.event import RecordedEvent
 from db.playbooks import Enabled
 from db.plays import NO_ANCESTRY, Ancestry
-from producers.playbooks.conditions import Expression, Facts, Fetch
+from producers.playbooks.conditions import Facts, Fetch, View
 from producers.playbooks.definition import names_of
 from producers.playbooks.program import Program
 
@@ -51,29 +51,21 @@ class Index:
         for play in plays:
             for name in play.program.events:
                 self._by_name.setdefault(name, []).append(play)
-        self._by_type: dict[str, _OfType] = {}
+        self._by_type: dict[str, OfType | None] = {}
 
-    def has(self, type: str) -> bool:
-        """Say whether an event of this type may start anything."""
-        return bool(self._of(type).plays)
-
-    def of(self, event: RecordedEvent, facts: Facts) -> list[Play]:
-        """Return the playbooks that an event may start, in the order of their ids; most of the others were not looked at."""
-        return self._of(event.type).of(facts)
-
-    def _of(self, type: str) -> "_OfType":
-        found = self._by_type.get(type)
-        if found is None:
+    def of(self, type: str) -> "OfType | None":
+        """Return the playbooks that an event of this type may start; None where there are none."""
+        if type not in self._by_type:
             plays = {play.enabled.id: play for name in names_of(type) for play in self._by_name.get(name, ())}
-            found = self._by_type[type] = _OfType([plays[id] for id in sorted(plays)])
-        return found
+            self._by_type[type] = OfType(type, [plays[id] for id in sorted(plays)]) if plays else None
+        return self._by_type[type]
 
 
-class _OfType:
+class OfType:
     """The playbooks of one type of event, found by the equality that their conditions begin with."""
 
-    def __init__(self, plays: list[Play]) -> None:
-        self.plays = plays
+    def __init__(self, type: str, plays: list[Play]) -> None:
+        self._view = View(type, (condition for play in plays for condition in play.program.of_event))
         self._rest: list[Play] = []
         self._tables: dict[str, tuple[Fetch, dict[Any, list[Play]]]] = {}
         for play in plays:
@@ -84,7 +76,19 @@ class _OfType:
                 _, table = self._tables.setdefault(equality.path, (equality.fetch, {}))
                 table.setdefault(equality.text, []).append(play)
 
-    def of(self, facts: Facts) -> list[Play]:
+    def met(self, event: RecordedEvent, facts: Facts) -> Iterator[Play]:
+        """Yield the playbooks whose conditions on the event hold, in the order of their ids; most of the others are not looked at."""
+        view = None
+        for play in self._near(facts):
+            if _is_due(play, event):
+                view = view or self._view.of(facts)
+                for condition in play.program.of_event:
+                    if not condition.holds_in(view):
+                        break
+                else:
+                    yield play
+
+    def _near(self, facts: Facts) -> list[Play]:
         """Return those whose equality holds, and those that have none."""
         found = list(self._rest)
         for fetch, table in self._tables.values():
@@ -105,17 +109,16 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[M
     """Return the matches among the events, in their order. Records are loaded only for events whose own conditions hold."""
     passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
     for event in events:
-        if index.has(event.type):
+        if plays := index.of(event.type):
             facts: dict[str, Any] = {"event": event, "now": event.recorded_at}
-            due = (play for play in index.of(event, facts) if _is_due(play, event))
-            passed += [(play, event, facts) for play in due if _hold(play.program.of_event, facts)]
+            passed += [(play, event, facts) for play in plays.met(event, facts)]
     about = _about([event for _, event, _ in passed], load)
     records = _records(passed, about, load)
     found = []
     for play, event, facts in passed:
         about_event = about[event.event_id]
         facts.update((kind, records[kind].get(id)) for kind, id in about_event.items())
-        if _hold(play.program.of_records, facts):
+        if all(condition.holds(facts) for condition in play.program.of_records):
             found.append(Match(play, event, about_event))
     return found
 
@@ -123,13 +126,6 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[M
 def _is_due(play: Play, event: RecordedEvent) -> bool:
     age = play.program.max_age
     return event.seq > play.enabled.after_seq and (age is None or event.recorded_at - event.occurred_at <= age)
-
-
-def _hold(conditions: Iterable[Expression], facts: Facts) -> bool:
-    for condition in conditions:  # noqa: SIM110  # a generator for each playbook and event costs more than what it asks
-        if not condition.holds(facts):
-            return False
-    return True
 
 
 def _about(events: Iterable[RecordedEvent], load: Load) -> dict[UUID, dict[str, str]]:

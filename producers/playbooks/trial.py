@@ -103,7 +103,7 @@ def dry_run(session: Session, tenant: int, program: Program, event: RecordedEven
 
 
 def _why_not(program: Program, event: RecordedEvent, load: Load) -> str:
-    if not Index([Play(Enabled(0, 0, 0), program)]).has(event.type):
+    if Index([Play(Enabled(0, 0, 0), program)]).of(event.type) is None:
         return f"{event.type} is not its trigger"
     if program.max_age is not None and event.recorded_at - event.occurred_at > program.max_age:
         return "the event was older than max_age when it was recorded"
