@@ -210,13 +210,18 @@ PAYLOADS = st.sampled_from(
 )
 
 
-@given(st.lists(ATOMS, min_size=1, max_size=3), st.sampled_from(["&&", "||"]), PAYLOADS)
-def test_the_index_finds_a_playbook_whenever_its_conditions_hold(atoms: list[str], joined: str, payload: bytes) -> None:
-    condition = f" {joined} ".join(atoms)
-    play = Play(Enabled(1, 1, 0), program(f"  - '{condition}'"))
+CONDITIONS = st.builds(
+    lambda atoms, joined: f" {joined} ".join(atoms), st.lists(ATOMS, min_size=1, max_size=3), st.sampled_from(["&&", "||"])
+)
+TRIGGERS = st.sampled_from(["signal.detected", "signal.*", "[signal.detected, call.completed]"])  # each has its own names and types
+
+
+@given(st.lists(st.tuples(TRIGGERS, CONDITIONS), min_size=1, max_size=3), PAYLOADS)
+def test_the_index_finds_the_playbooks_whose_conditions_hold_and_no_other(said: list[tuple[str, str]], payload: bytes) -> None:
+    plays = [Play(Enabled(at, 1, 0), program(f"  - '{condition}'", trigger)) for at, (trigger, condition) in enumerate(said)]
     moment = event(payload=payload)
-    holds = play.program.conditions[0].holds({"event": moment, "now": moment.recorded_at})
-    assert bool(matches(Index([play]), [moment], lambda kind, ids: {})) == holds
+    hold = [play for play in plays if play.program.conditions[0].holds({"event": moment, "now": moment.recorded_at})]
+    assert [match.play for match in matches(Index(plays), [moment], lambda kind, ids: {})] == hold
 
 
 STEPS: st.SearchStrategy[Any] = st.deferred(lambda: st.lists(SIMPLE | BRANCHES | WAITS, max_size=4))
