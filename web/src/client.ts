@@ -27,6 +27,11 @@ export interface NoteDraft {
   contact_id?: string;
 }
 
+export interface CommentDraft {
+  text: string;
+  contact_id?: string;
+}
+
 export interface CallDraft {
   direction?: string;
   contact_id?: string;
@@ -100,6 +105,10 @@ export class Client {
 
   logCall(account: string, draft: CallDraft, key: string): Promise<Receipt> {
     return this.#write(`accounts/${id(account)}/calls`, draft, key);
+  }
+
+  addComment(account: string, draft: CommentDraft, key: string): Promise<Receipt> {
+    return this.#write(`accounts/${id(account)}/comments`, draft, key);
   }
 
   async account(account: string): Promise<Account> {

@@ -4,21 +4,22 @@ import type { Draft } from './drafts.js';
 
 export type Composing = Draft['kind'];
 
-/** The form for a note or a call. What is written is handed over at once and kept until the log has it. */
+/** The form for a note, a call or a comment. What is written is handed over at once and kept until the log has it. */
 export function compose(kind: Composing, save: (account: string, body: Draft['body']) => void, close: () => void, { words, filters }: Context): TemplateResult {
+  const shown = FORMS[kind];
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const text = (name: string) => String(form.get(name) ?? '').trim();
-    save(filters.account ?? text('account'), kind === 'note' ? note(text) : call(text));
+    save(filters.account ?? text('account'), shown.body(text));
     close();
   };
   const quick = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) (event.currentTarget as HTMLFormElement).requestSubmit();
   };
-  return html`<form class="compose" @submit=${submit} @keydown=${quick} aria-label=${kind === 'note' ? words.addNote : words.logCall}>
+  return html`<form class="compose" @submit=${submit} @keydown=${quick} aria-label=${shown.label(words)}>
     ${filters.account ? nothing : html`<label>${words.onAccount}<input name="account" required autocomplete="off" maxlength="500" /></label>`}
-    ${kind === 'note' ? noteFields(words) : callFields(words)}
+    ${shown.fields(words)}
     <div class="buttons">
       <button class="primary">${words.save}</button>
       <button type="button" @click=${close}>${words.cancel}</button>
@@ -40,6 +41,10 @@ const callFields = (words: Context['words']) => html`
   <label class="wide"><span>${words.note} <span class="faint">(${words.optional})</span></span><textarea name="note" rows="3" maxlength="4000"></textarea></label>
 `;
 
+const commentFields = (words: Context['words']) => html`
+  <label class="wide">${words.comment}<textarea name="text" required rows="3" maxlength="10000"></textarea></label>
+`;
+
 type Text = (name: string) => string;
 
 function note(text: Text): Draft['body'] {
@@ -57,3 +62,15 @@ function call(text: Text): Draft['body'] {
     occurred_at: (happened ? new Date(happened) : new Date()).toISOString(),
   } as Draft['body'];
 }
+
+interface Form {
+  label: (words: Context['words']) => string;
+  fields: (words: Context['words']) => TemplateResult;
+  body: (text: Text) => Draft['body'];
+}
+
+const FORMS: Record<Composing, Form> = {
+  note: { label: (words) => words.addNote, fields: noteFields, body: note },
+  call: { label: (words) => words.logCall, fields: callFields, body: call },
+  comment: { label: (words) => words.addComment, fields: commentFields, body: (text) => ({ text: text('text') }) },
+};

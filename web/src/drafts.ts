@@ -1,11 +1,11 @@
-import { ApiError, type CallDraft, type Client, type NoteDraft } from './client.js';
+import { ApiError, type CallDraft, type Client, type CommentDraft, type NoteDraft } from './client.js';
 
 /** Something a person wrote that the log has not confirmed yet. Its key makes every retry the same write. */
 export interface Draft {
   key: string;
   account: string;
-  kind: 'note' | 'call';
-  body: NoteDraft & CallDraft;
+  kind: 'note' | 'call' | 'comment';
+  body: NoteDraft & CallDraft & CommentDraft;
   state: 'saving' | 'waiting' | 'failed';
   error?: string;
 }
@@ -59,7 +59,7 @@ export class Drafts {
     if (!draft) return;
     this.#change(key, { state: 'saving' });
     try {
-      const write = draft.kind === 'note' ? this.client.addNote : this.client.logCall;
+      const write = { note: this.client.addNote, call: this.client.logCall, comment: this.client.addComment }[draft.kind];
       const receipt = await write.call(this.client, draft.account, draft.body, key);
       await this.written(receipt.event_id);
       this.discard(key);

@@ -306,7 +306,7 @@ export class ActivityFeed extends LitElement {
         ${this.address ? html`<h1 id="heading">${heading}</h1>` : html`<h2 id="heading">${heading}</h2>`}
         ${liveStatus(this.status, context)}
         <span class="space"></span>
-        ${canWrite ? html`<button @click=${() => this.write('note')}>${words.addNote}</button><button @click=${() => this.write('call')}>${words.logCall}</button>` : nothing}
+        ${canWrite ? html`<button @click=${() => this.write('note')}>${words.addNote}</button><button @click=${() => this.write('call')}>${words.logCall}</button><button @click=${() => this.write('comment')}>${words.addComment}</button>` : nothing}
       </header>
       ${this.status === 'offline' ? html`<p class="banner">${icon('wifi-off')}${words.offlineBanner}</p>` : nothing}
       ${this.composing ? compose(this.composing, (account, body) => this.#save(account, body), () => (this.composing = undefined), context) : nothing}

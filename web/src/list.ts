@@ -159,13 +159,16 @@ const skeleton = (count: number) =>
     ${Array.from({ length: count }, (_, n) => html`<div class="row"><i class="bone round"></i><i class="bone long-${n % 3}"></i><i class="bone short"></i></div>`)}
   </div>`;
 
+// As the catalogue draws note.added, call.completed and comment.added.
+const LOOKS = { note: { icon: 'sticky-note', tone: 'amber' }, call: { icon: 'phone-call', tone: 'green' }, comment: { icon: 'message-square', tone: 'amber' } };
+
 /** What was written here and is not confirmed yet. */
 export function draftRows(drafts: readonly Draft[], retry: (key: string) => void, discard: (key: string) => void, { words }: Context): TemplateResult {
   const states = { saving: words.saving, waiting: words.savedLater, failed: words.notSaved };
   return html`${drafts.map(
     (draft) => html`<article class="draft" tabindex="-1" aria-labelledby="d-${draft.key}">
       <div class="row">
-        <span class="badge tone-${draft.kind === 'note' ? 'amber' : 'green'}">${icon(draft.kind === 'note' ? 'sticky-note' : 'phone-call')}</span>
+        <span class="badge tone-${LOOKS[draft.kind].tone}">${icon(LOOKS[draft.kind].icon)}</span>
         <div class="said">
           <span class="sentence" id="d-${draft.key}">${draft.body.title || draft.body.text || draft.body.note || draft.body.contact_name || words.logCall}</span>
           <span class="later" role="status">${states[draft.state]}${draft.state === 'failed' ? `: ${draft.error}` : ''}</span>

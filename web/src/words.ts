@@ -12,6 +12,7 @@ export interface Words {
   stopped: string;
   addNote: string;
   logCall: string;
+  addComment: string;
   newEvents: (n: number) => string;
   loggedLater: string;
   recordedAfter: (lag: string) => string;
@@ -79,6 +80,7 @@ export interface Words {
   previous: string;
   next: string;
   note: string;
+  comment: string;
   title: string;
   optional: string;
   save: string;
@@ -117,6 +119,7 @@ const english: Words = {
   stopped: 'Not live',
   addNote: 'Add note',
   logCall: 'Log call',
+  addComment: 'Comment',
   newEvents: (n) => (n === 1 ? '1 new event' : `${n} new events`),
   loggedLater: 'logged later',
   recordedAfter: (lag) => `Recorded ${lag} after it happened`,
@@ -198,6 +201,7 @@ const english: Words = {
   previous: 'Previous event',
   next: 'Next event',
   note: 'Note',
+  comment: 'Comment',
   title: 'Title',
   optional: 'optional',
   save: 'Save',
@@ -234,6 +238,7 @@ const german: Words = {
   stopped: 'Nicht live',
   addNote: 'Notiz',
   logCall: 'Anruf',
+  addComment: 'Kommentar',
   newEvents: (n) => (n === 1 ? '1 neues Ereignis' : `${n} neue Ereignisse`),
   loggedLater: 'nachgetragen',
   recordedAfter: (lag) => `${lag} nach dem Geschehen erfasst`,
@@ -313,6 +318,7 @@ const german: Words = {
   previous: 'Voriges Ereignis',
   next: 'Nächstes Ereignis',
   note: 'Notiz',
+  comment: 'Kommentar',
   title: 'Titel',
   save: 'Speichern',
   cancel: 'Abbrechen',

@@ -196,6 +196,16 @@ def test_a_call_of_yesterday_goes_below_what_happened_since(site: Site, open_pag
     expect(row).to_contain_text("logged later")
 
 
+def test_a_comment_is_written_where_comments_are_read(site: Site, open_page: Open, account: str) -> None:
+    page = open_page(f"/?account={account}&tab=comments")
+    page.get_by_role("button", name="Comment", exact=True).click()
+    page.get_by_label("Comment", exact=True).last.fill("I will call them.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".draft")).to_have_count(0)
+    expect(page.get_by_role("article")).to_contain_text("Ana Ruiz commented: I will call them.")
+    expect(page.get_by_role("tab", name="Comments")).to_contain_text("1")
+
+
 def test_a_new_life_of_the_log_makes_the_page_read_it_anew(site: Site, open_page: Open, account: str) -> None:
     site.say("note.added", {"text": "kept"}, account)
     page = open_page(f"/?account={account}")
