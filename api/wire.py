@@ -155,6 +155,7 @@ class TypeOut(msgspec.Struct):
     tone: str
     record_type: str | None
     foldable: bool
+    by_contact: bool
     schema: dict[str, Any]
     example: dict[str, Any]
 
@@ -171,6 +172,7 @@ def types_out() -> list[TypeOut]:
             tone=known.tone.value,
             record_type=known.record_type,
             foldable=known.foldable,
+            by_contact=known.by_contact,
             schema=msgspec.json.schema(known.payload),
             example=dict(known.example),
         )

@@ -222,10 +222,12 @@ def _figures(tenant: "Tenant", cap: int = 10_000) -> dict[str, Any]:
 
 def line(event: "RecordedEvent") -> str:
     """An event on one line, for people: its number, when it happened, who did what, and what it is about."""
-    from activity.catalogue import summarise
+    from activity.catalogue import CATALOGUE, summarise
 
+    known = CATALOGUE.get(event.type)
+    who = event.contact_id if known and known.by_contact and event.actor == "system" and event.contact_id else event.actor
     about = event.account_id or event.contact_id or f"{event.record_type}:{event.record_id}"
-    return f"{event.seq:>7}  {_time(event.occurred_at)}  {event.actor} {summarise(event.type, event.version, event.payload)}  [{about}]"
+    return f"{event.seq:>7}  {_time(event.occurred_at)}  {who} {summarise(event.type, event.version, event.payload)}  [{about}]"
 
 
 def _time(moment: datetime) -> str:

@@ -128,6 +128,8 @@ class MailboxPaused(Payload, frozen=True, kw_only=True):
 _SENT = {"subject": "Renewal terms", "recipient": "jo.park@acme.example", "message_id": "<7c1f@mail.example>", "provider": "sendgrid"}
 _STEP = {"sequence": "Q4 renewals", "step": 2, "variant": "B"}
 
+_BY_CONTACT = ("email.opened", "email.clicked", "email.complained")
+
 
 def _email(name: str, payload: type[Payload], icon: str, tone: Tone, title: str, fold: bool = False, **example: object) -> EventType:
     return EventType(
@@ -139,6 +141,7 @@ def _email(name: str, payload: type[Payload], icon: str, tone: Tone, title: str,
         title=title,
         record_type="thread",
         foldable=fold,
+        by_contact=name in _BY_CONTACT,
         example={**_SENT, **example},
     )
 

@@ -50,7 +50,8 @@ class EventType:
     """One type of event at one version of its payload.
 
     `icon` is a Lucide name, `title` a short name for people, `record_type` the kind of record such an event usually links to.
-    `foldable` says that a page may show neighbouring repeats as one row with a count.
+    `foldable` says that a page may show neighbouring repeats as one row with a count, `by_contact` that its sentence tells what the contact
+    did: a page that names who did it names them where the actor is the system, which only heard of it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class EventType:
     version: int = 1
     record_type: str | None = None
     foldable: bool = False
+    by_contact: bool = False
 
 
 # Field kinds. The bounds keep one value from filling an event; a producer of machine-made text clips it to them.

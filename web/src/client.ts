@@ -94,7 +94,7 @@ export class Client {
 
   /** The event with its type's icon, and the names of what it is about as far as they are known. */
   dress(event: WireEvent): FeedEvent {
-    const look = this.#looks.get(event.type) ?? { title: event.type, icon: 'activity', tone: 'grey', foldable: false };
+    const look = this.#looks.get(event.type) ?? { title: event.type, icon: 'activity', tone: 'grey', foldable: false, by_contact: false };
     const account_name = this.#names.accounts.get(event.account_id ?? '');
     return { ...event, ...look, account_name, contact_name: this.#names.contacts.get(event.contact_id ?? '') };
   }
@@ -152,7 +152,7 @@ export class Client {
 
   #catalogue(): Promise<unknown> {
     this.#types ??= this.#json<{ data: (TypeLook & { name: string })[] }>('GET', `types?locale=${this.locale}`).then(
-      ({ data }) => (this.#looks = new Map(data.map(({ name, title, icon, tone, foldable }) => [name, { title, icon, tone, foldable }]))),
+      ({ data }) => (this.#looks = new Map(data.map(({ name, title, icon, tone, foldable, by_contact }) => [name, { title, icon, tone, foldable, by_contact }]))),
     );
     return this.#types.catch((error: unknown) => {
       this.#types = undefined; // asked again with the next page

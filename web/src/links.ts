@@ -29,6 +29,13 @@ export function actorName(actor: string): string {
     .join(' ');
 }
 
+/** Who did it: the contact where the system only heard of it. */
+export function doer(event: FeedEvent): string {
+  if (!event.by_contact || event.actor !== 'system') return actorName(event.actor);
+  const recipient = (event.payload as { recipient?: unknown } | null)?.recipient;
+  return event.contact_name || (typeof recipient === 'string' && recipient) || event.contact_id || actorName(event.actor);
+}
+
 export const accountLabel = (event: FeedEvent) => event.account_name || event.account_id;
 export const contactLabel = (event: FeedEvent) => event.contact_name || event.contact_id;
 

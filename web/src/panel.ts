@@ -3,7 +3,7 @@ import { customElement, property, state } from 'lit/decorators.js';
 import { ApiError, type Client } from './client.js';
 import type { Context } from './context.js';
 import { icon } from './icons.js';
-import { accountLabel, actorName, contactLabel, recordUrl } from './links.js';
+import { accountLabel, contactLabel, doer, recordUrl } from './links.js';
 import { badge, sentence } from './row.js';
 import { duration, exactTime, lag } from './time.js';
 import { changes, tree } from './tree.js';
@@ -85,7 +85,7 @@ export class ActivityPanel extends LitElement {
       ${badge(event)}
       <div>
         <p class="faint">${event.title}</p>
-        <h2 tabindex="-1"><span class="actor">${actorName(event.actor)}</span> ${sentence(event.summary_parts)}</h2>
+        <h2 tabindex="-1"><span class="actor">${doer(event)}</span> ${sentence(event.summary_parts)}</h2>
       </div>
     </div>`;
   }
@@ -171,7 +171,7 @@ export class ActivityPanel extends LitElement {
           (event) => html`<li>
             ${badge(event)}
             <div>
-              <a href=${eventHref(event)} @click=${(click: MouseEvent) => show(click, event.event_id)}>${actorName(event.actor)} ${event.summary}</a>
+              <a href=${eventHref(event)} @click=${(click: MouseEvent) => show(click, event.event_id)}>${doer(event)} ${event.summary}</a>
               <small>${exactTime(event.occurred_at, zone, dates)}</small>
             </div>
           </li>`,

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { Context } from './context.js';
 import type { Row } from './fold.js';
 import { icon } from './icons.js';
-import { accountLabel, actorName, contactLabel } from './links.js';
+import { accountLabel, contactLabel, doer } from './links.js';
 import { duration, exactTime, isLoggedLater, lag, rowTime } from './time.js';
 import type { FeedEvent, SummaryPart } from './wire.js';
 
@@ -45,7 +45,7 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
       ${badge(event)}
       <div class="said">
         <a class="sentence" id="s-${id}" href=${context.eventHref(event)} tabindex="-1"
-          ><span class="sr">${event.title}: </span><span class="actor" title=${event.actor}>${actorName(event.actor)}</span> ${sentence(event.summary_parts)}</a
+          ><span class="sr">${event.title}: </span><span class="actor" title=${event.actor}>${doer(event)}</span> ${sentence(event.summary_parts)}</a
         >
         ${state.toggle ? repeated(repeats.length + 1, state, context) : nothing} ${later(event, context)}
       </div>

@@ -29,6 +29,7 @@ export interface TypeLook {
   icon: string;
   tone: string;
   foldable: boolean;
+  by_contact: boolean;
 }
 
 /** An event with what is needed to draw it. */

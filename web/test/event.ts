@@ -28,6 +28,7 @@ export function event(said: Partial<FeedEvent> = {}): FeedEvent {
     icon: 'mail-open',
     tone: 'blue',
     foldable: true,
+    by_contact: true,
     account_name: 'Acme',
     contact_name: undefined,
     ...said,

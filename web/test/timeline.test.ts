@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { matches, readFilters, writeFilters } from '../src/filters.js';
 import { fold } from '../src/fold.js';
-import { actorName, recordUrl } from '../src/links.js';
+import { actorName, doer, recordUrl } from '../src/links.js';
 import { isBehind, parsePosition } from '../src/position.js';
 import { merge, place } from '../src/timeline.js';
 import { changes } from '../src/tree.js';
@@ -103,6 +103,14 @@ describe('filters', () => {
 describe('what is shown of an event', () => {
   it('names a user by the address, and nobody else', () => {
     expect(['ana.ruiz@vendor.example', 'system', 'u_12', 'jo2@x.example'].map(actorName)).toEqual(['Ana Ruiz', 'System', 'u_12', 'jo2@x.example']);
+  });
+
+  it('names the contact where the system only heard of what they did', () => {
+    const heard = { actor: 'system', payload: { recipient: 'jo@acme.example' } };
+    expect(doer(event({ ...heard, contact_name: 'Jo Park' }))).toBe('Jo Park');
+    expect(doer(event(heard))).toBe('jo@acme.example');
+    expect(doer(event({ ...heard, by_contact: false }))).toBe('System');
+    expect(doer(event({ actor: 'ana.ruiz@vendor.example' }))).toBe('Ana Ruiz');
   });
 
   it('links a record to web addresses alone', () => {
