@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from typer.testing import CliRunner
 
 from activity.event import Event
+from cli.main import app
 from db import records
 from db.engine import begin
 from db.records import Contact
@@ -158,7 +160,9 @@ def test_what_to_replay_is_to_be_said(tenant: int) -> None:
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.doctor._LISTEN_S", 0.1)
-    found = {one["part"]: one for one in map(json.loads, activity("doctor", "--json", code=1).splitlines())}
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 1
+    found = {one["part"]: one for one in map(json.loads, result.stdout.splitlines())}
     assert {part: one["well"] for part, one in found.items()} == {
         "settings": True,
         "database": True,
