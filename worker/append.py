@@ -22,11 +22,13 @@ from db.engine import begin
 from db.outbox import Waiting
 from worker.celery import app
 from worker.drain import drain
+from worker.nudge import nudge
 from worker.publish import Appended, publish
 
 log = structlog.get_logger()
 
 TASK = "activity.append"
+_START = "playbook.start"  # as text: worker imports no producer
 _PUT_OFF_S = 1.0  # until a message that could not be stored is tried again
 _ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
 _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
@@ -68,7 +70,7 @@ def accept(said: list[Any], message_id: str) -> str:
 
 
 def append_batch(limit: int) -> Counter[str]:
-    """Move one batch from the outbox into the log in one transaction, then publish it; an empty tally says that nothing waited."""
+    """Move one batch from the outbox into the log in one transaction, publish it and wake the playbooks; empty where nothing waited."""
     moved = move(limit)
     if moved is None:
         return Counter()
@@ -77,6 +79,8 @@ def append_batch(limit: int) -> Counter[str]:
     tally["rejected"] = rejected
     for part in stored:
         publish(_appended(part), part.receipts.epochs)
+    if "appended" in tally:
+        nudge(_START)
     log.info("events_appended", **tally)
     return +tally
 

@@ -24,6 +24,7 @@ broker_transport_options = {
     "unacked_restore_throttle": 1,
     "socket_timeout": 10,  # a frozen broker must not hold a worker or a producer for ever
     "socket_connect_timeout": 5,
+    "max_retries": 0,  # of connecting to send: by default whoever commits waits six seconds for a broker that is away
     "priority_steps": [0],  # no priorities by message: one list a queue
 }
 # A broker that is away fails a send at once: nothing depends on the message.
