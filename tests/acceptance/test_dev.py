@@ -38,6 +38,14 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
+def command(process: psutil.Process) -> str | None:
+    """Return its command; None where it ended since it was listed, as PostgreSQL's backends do all the time."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return None
+
+
 class Dev:
     """One run of `activity dev`."""
 
@@ -69,12 +77,12 @@ class Dev:
 
     def descendants(self, having: str = "") -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [process for process in found if having in " ".join(process.cmdline())]
+        return [process for process in found if (said := command(process)) is not None and having in said]
 
     def end(self, number: signal.Signals) -> list[str]:
         """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
         everything = self.descendants()
-        commands = {process.pid: " ".join(process.cmdline()) for process in everything}
+        commands = {process.pid: command(process) or "ended" for process in everything}
         seconds = 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # five of a machine that is not busy with other things
         deadline = time.monotonic() + seconds
         self.process.send_signal(number)
