@@ -99,12 +99,17 @@ async def _live(use: Callable[[Any], access.ApiKey | None], name: str | int) -> 
     if caller is None or time.monotonic() > until:
         looking = _looking.get(name)
         if looking is None:
-            looking = _looking[name] = asyncio.create_task(run_in_threadpool(_look_up, use))
+            looking = _looking[name] = asyncio.create_task(_remember(use, name))
             looking.add_done_callback(lambda _: _looking.pop(name, None))
         caller = await asyncio.shield(looking)
-        if len(_seen) >= _REMEMBERED:
-            _seen.clear()
-        _seen[name] = (caller, time.monotonic() + _REMEMBERED_S)
+    return caller
+
+
+async def _remember(use: Callable[[Any], access.ApiKey | None], name: str | int) -> Caller:
+    caller = await run_in_threadpool(_look_up, use)
+    if len(_seen) >= _REMEMBERED:
+        _seen.clear()
+    _seen[name] = (caller, time.monotonic() + _REMEMBERED_S)
     return caller
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activity.errors import ActivityError
+from cli.errors import FINDING
 from cli.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from feed.verify import Checkpoint, Report
-
-FINDING = 1
 
 Tenants = Annotated[
     list[str] | None, typer.Option("--tenant", "-t", help="Only this tenant, by slug or id; may be repeated. Default: every tenant.")
@@ -89,7 +88,7 @@ def export(tenant: TenantOption = None) -> None:
     """Write a tenant's log to standard output, one JSON object a line: `verify --export` proves it anywhere, without the database."""
     from feed.export import export as lines
 
-    for line in lines(int(tenant) if tenant is not None and tenant.isdigit() else resolve(tenant).id):
+    for line in lines(_id(tenant)):
         sys.stdout.buffer.write(line)
 
 
@@ -112,11 +111,16 @@ def _show(status: "Status", tenant: int, seq: int) -> None:
 
 
 def _ids(tenants: list[str] | None) -> list[int]:
-    """Return the ids of the tenants named, else of all. An id is taken as it is: an auditor need not have the producer's password."""
+    """Return the ids of the tenants named, else of all."""
     from db import audit
     from db.engine import begin
 
     if tenants:
-        return [int(one) if one.isdigit() else resolve(one).id for one in tenants]
+        return [_id(one) for one in tenants]
     with begin("auditor") as session:
         return audit.tenants(session)
+
+
+def _id(tenant: str | None) -> int:
+    """Return the id of a tenant. An id is taken as it is: an auditor need not have the producer's password."""
+    return int(tenant) if tenant is not None and tenant.isdigit() else resolve(tenant).id

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, get_args
 import typer
 
 from activity.errors import ActivityError
+from cli.errors import FINDING
 from cli.tenants import Json
 
-FINDING = 1
-_QUEUES = ("append", "sequences", "enrichment", "playbooks", "default")
 _LISTEN_S = 3.0  # workers answer, and beat sends a sweep, within one
 
 
@@ -137,8 +136,9 @@ def _workers() -> str:
 
     served: dict[str, list[dict[str, Any]]] = app.control.inspect(timeout=_LISTEN_S).active_queues() or {}
     names = {queue["name"] for queues in served.values() for queue in queues}
-    if missing := [queue for queue in _QUEUES if queue not in names]:
-        raise ActivityError(f"nobody serves {', '.join(missing)}; workers: {', '.join(sorted(served)) or 'none'}")
+    queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
+    if missing := queues - names:
+        raise ActivityError(f"nobody serves {', '.join(sorted(missing))}; workers: {', '.join(sorted(served)) or 'none'}")
     return f"{', '.join(sorted(served))} serve every queue"
 
 

@@ -1,6 +1,8 @@
-"""Errors of the command line."""
+"""Errors of the command line, and its exit codes."""
 
 from activity.errors import ActivityError
+
+FINDING, USAGE, UNREACHABLE = 1, 2, 3
 
 
 class Unreachable(ActivityError):

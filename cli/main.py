@@ -27,9 +27,7 @@ from cli import (
     sources,
     tenants,
 )
-from cli.errors import Unreachable
-
-FINDING, USAGE, UNREACHABLE = 1, 2, 3
+from cli.errors import UNREACHABLE, USAGE, Unreachable
 
 # What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
 _CONNECTION_ERRORS = {"sqlalchemy.exc": "OperationalError", "redis.exceptions": "ConnectionError", "kombu.exceptions": "OperationalError"}

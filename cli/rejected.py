@@ -6,13 +6,12 @@ from uuid import NAMESPACE_OID, uuid5
 import typer
 
 from activity.errors import ActivityError, InvalidEvent
+from cli.errors import FINDING
 from cli.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import Event
     from db.rejected import Rejected
-
-FINDING = 1
 
 
 def rejected(

@@ -17,16 +17,15 @@ with person as materialized (
   latest as (delete from crm.enrichment_latest where tenant_id = :tenant and kind = 'contact' and record_id = :contact),
   delivered as (delete from crm.mail_delivery d using person p where d.tenant_id = :tenant and lower(d.recipient) = p.address),
   bounced as (delete from crm.soft_bounce b using person p where b.tenant_id = :tenant and b.address = p.address),
-  enrolled as (delete from crm.enrolment where tenant_id = :tenant and contact_id = :contact),
-  record as (delete from crm.contact where tenant_id = :tenant and id = :contact returning id)
-select count(*) from record
+  enrolled as (delete from crm.enrolment where tenant_id = :tenant and contact_id = :contact)
+delete from crm.contact where tenant_id = :tenant and id = :contact
 """)
 _ERASE = text("select activity.erase(:tenant, :contact, :event_id, :actor, :reason, :request_id)")
 
 
-def forget(session: Session, tenant: int, contact: str) -> bool:
-    """Delete what the records, the sequences and enrichment keep of a contact; return whether there was a record. For the role producer."""
-    return bool(session.execute(_FORGET, {"tenant": tenant, "contact": contact}).scalar_one())
+def forget(session: Session, tenant: int, contact: str) -> None:
+    """Delete what the records, the sequences and enrichment keep of a contact. For the role producer."""
+    session.execute(_FORGET, {"tenant": tenant, "contact": contact})
 
 
 def erase(session: Session, tenant: int, contact: str, event_id: UUID, actor: str, reason: str | None, request_id: str | None) -> int:

@@ -45,5 +45,8 @@ returning tenant_id, n, doc
 
 def claim(session: Session, limit: int) -> list[Waiting]:
     """Take up to `limit` waiting events, fairly, in the session's transaction: rolled back, they are where they were."""
-    rows = driver(session).execute(f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit})
-    return [Waiting(*row) for row in rows]
+    with driver_errors():
+        rows = driver(session).execute(
+            f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit}
+        )
+        return [Waiting(*row) for row in rows]

@@ -175,6 +175,7 @@ def _keep(session: Session, ready: Sequence[Outgoing], sent: Sequence[Sent]) -> 
     """Mark mails as about to go, keep others as sent, say so, and move their enrolments on; return the row ids of those that may go."""
     margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
     marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
+    sent = sorted(sent, key=lambda one: one.out.due.id)  # enrolments are always moved in this order
     moves = {one.out.due.id: _next(one.out) for one in sent}
     taken = [(sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject), moves[one.out.due.id]) for one in sent]
     kept = sending.keep(session, marks, margin_s, taken)

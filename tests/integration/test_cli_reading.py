@@ -10,25 +10,18 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from typer.testing import CliRunner
 
 from activity.event import Event
 from cli import reading
-from cli.main import app
 from db import records
 from db.engine import begin
 from db.events import Filter
 from db.records import Account
+from tests.command import activity
 from worker.append import append_batch
 from worker.emit import emit
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def activity(*arguments: object, code: int = 0, stdin: str | None = None) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin, catch_exceptions=False)
-    assert result.exit_code == code, result.output
-    return result.output if code else result.stdout
 
 
 def note(tenant: int, text: str, **fields: Any) -> Event:

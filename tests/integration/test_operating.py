@@ -16,7 +16,7 @@ from db import records
 from db.engine import begin
 from db.records import Contact
 from feed.verify import verify
-from tests.integration.test_cli_reading import activity
+from tests.command import activity
 from worker.append import append_batch
 from worker.emit import emit
 

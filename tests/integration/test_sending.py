@@ -13,7 +13,7 @@ from producers.sequences import stop
 from producers.sequences.definition import Wait
 from producers.sequences.send import send_chunk
 from producers.sequences.window import Window
-from tests.integration.test_cli_reading import activity
+from tests.command import activity
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
