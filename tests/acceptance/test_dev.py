@@ -25,6 +25,7 @@ from redis import Redis
 
 from cli.embedded import EmbeddedPostgres
 from cli.ports import free_port
+from tests.processes import command
 
 pytestmark = pytest.mark.timeout(300)  # whole starts, several of them
 ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]
@@ -36,14 +37,6 @@ def runs(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def command(process: psutil.Process) -> str | None:
-    """Return its command; None where it ended since it was listed, as PostgreSQL's backends do all the time."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return None
 
 
 class Dev:
@@ -77,12 +70,12 @@ class Dev:
 
     def descendants(self, having: str = "") -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [process for process in found if (said := command(process)) is not None and having in said]
+        return [process for process in found if having in command(process)]
 
     def end(self, number: signal.Signals) -> list[str]:
         """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
         everything = self.descendants()
-        commands = {process.pid: command(process) or "ended" for process in everything}
+        commands = {process.pid: command(process) for process in everything}
         seconds = 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # five of a machine that is not busy with other things
         deadline = time.monotonic() + seconds
         self.process.send_signal(number)

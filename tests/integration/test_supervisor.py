@@ -14,6 +14,7 @@ import pytest
 
 from cli import supervisor
 from cli.supervisor import Child, Supervisor
+from tests.processes import command
 
 LIVES = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LIVES}"
@@ -157,13 +158,6 @@ def test_a_stop_ends_even_what_ignores_it_within_five_seconds() -> None:
     assert psutil.wait_procs(found, timeout=1)[1] == []
 
 
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
 def test_a_stop_in_the_middle_of_a_delay_is_immediate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_DELAY", 600.0)
 
@@ -192,7 +186,7 @@ def test_the_children_and_theirs_die_with_a_killed_supervisor(tmp_path: Path) ->
         assert owner.stdout is not None
         lines = [owner.stdout.readline().strip() for _ in range(4)]
         assert sorted(lines)[1:] == ["up", "up", "up"]
-        kept = [process for process in psutil.Process(owner.pid).children(recursive=True) if "warden" not in _command(process)]
+        kept = [process for process in psutil.Process(owner.pid).children(recursive=True) if "warden" not in command(process)]
         assert len(kept) == 3
         owner.kill()
         _, alive = psutil.wait_procs(kept, timeout=10)
