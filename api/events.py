@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from api import wire
 from api.access import Caller, may
 from api.encoding import answers, encode, json_response
 from api.filters import Filters, Locale, filters, moment
+from api.kept import KeptPages, keep
 from api.problems import Problem
 from api.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db import by_number, events, heads, records
@@ -31,16 +32,7 @@ Reader = Annotated[Caller, Depends(may("read"))]
 Seq = Annotated[int, Query(ge=0, le=2**63 - 1)]
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since"}}
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
-_PAGES = 500
-_pages: "dict[str, Kept]" = {}
 _MANY = 1_000  # counted exactly up to here
-
-
-class Kept(NamedTuple):
-    """A page as it was sent, and the cursor to the next one."""
-
-    body: bytes
-    cursor: str | None
 
 
 class Names(msgspec.Struct):
@@ -92,10 +84,10 @@ class Types(msgspec.Struct):
     data: list[TypeOut]
 
 
-@router.get(
-    "/events",
-    responses=answers(EventPage, 200, "A page", 404, 406) | _UNCHANGED,
-)
+newest = APIRouter(route_class=KeptPages)
+
+
+@newest.get("/events", responses=answers(EventPage, 200, "A page", 404, 406) | _UNCHANGED)
 def list_events(
     request: Request,
     caller: Reader,
@@ -119,8 +111,6 @@ def list_events(
         newest = cursor is None and around is None and after is None
         if newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-        if newest and (kept := _pages.get(tag)) is not None:
-            return Response(kept.body, 200, _headers(request, tag, kept.cursor), "application/json")
         which = filters.which(session, caller.tenant, since=moment(since), until=moment(until), as_of=as_of)
         place = _place(after, head) if after is not None else None
         listing = _list(session, caller.tenant, which, order, around, place, limit, cursor)
@@ -138,7 +128,7 @@ def list_events(
     }
     response = json_response(page, 200, headers)
     if newest and names is None and which.beneath is None:  # what the log alone decides
-        _keep(tag, Kept(bytes(response.body), listing.cursor))
+        keep(request, caller.tenant, head, response)
     return response
 
 
@@ -147,13 +137,6 @@ def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str,
     if cursor is not None:
         headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
     return headers
-
-
-def _keep(tag: str, page: "Kept") -> None:
-    """Keep a newest page until its log grows: the tag names the log's head, so that a kept page is never an old one."""
-    if len(_pages) >= _PAGES:
-        _pages.clear()
-    _pages[tag] = page
 
 
 def _list(
@@ -203,6 +186,9 @@ def _wants_cloud_events(request: Request) -> bool:
     if accepted & {CLOUDEVENT, CLOUDEVENTS}:
         return True
     raise Problem("not-acceptable", "this is given as application/json or application/cloudevents+json")
+
+
+router.include_router(newest)
 
 
 @router.get("/events/counts", responses=answers(Counts))

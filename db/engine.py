@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 import psycopg
 from psycopg.pq import ExecStatus
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
 
@@ -81,9 +81,14 @@ def _name_tenant(session: Session, tenant: str) -> None:
 
 def driver(session: Session) -> psycopg.Connection:
     """Return the driver's connection in the session's transaction: what is done by the thousand is faster without SQLAlchemy's wrapping."""
-    connection = session.connection().connection.driver_connection
-    assert isinstance(connection, psycopg.Connection)
-    return connection
+    return raw(session.connection())
+
+
+def raw(connection: Connection) -> psycopg.Connection:
+    """Return the driver's connection beneath SQLAlchemy's."""
+    beneath = connection.connection.driver_connection
+    assert isinstance(beneath, psycopg.Connection)
+    return beneath
 
 
 @contextmanager

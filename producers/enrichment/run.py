@@ -14,13 +14,13 @@ from sqlalchemy.exc import OperationalError
 
 from db import enrichment as passes
 from db import enrichment_ledger as ledger
+from db.batched import Batched
 from db.engine import EVERY_TENANT, begin
 from producers.enrichment.asking import TASK, Priority
 from producers.enrichment.booking import Booking, Books, Go, Lost, Reply, Skip
 from producers.enrichment.breaker import Breakers
 from producers.enrichment.configuration import Configuration, FieldConfig, Kind, configuration
 from producers.enrichment.desk import Desk, NoTurn
-from producers.enrichment.group_commit import GroupCommit
 from producers.enrichment.provider import Provider, ProviderFailed, Question, make
 from producers.enrichment.waterfall import Step
 from producers.enrichment.work import Ended, Work, price, resume, usable
@@ -58,7 +58,7 @@ class Run:
         self._tally: Counter[str] = Counter()
         self._ready: list[tuple[int, int, Work]] = []  # claimed, not begun: a heap by priority
         self._numbers = count()
-        self._books = GroupCommit[Booking, Reply](Books(config, self._breakers).commit)
+        self._books = Batched[Booking, Reply](Books(config, self._breakers).commit)
         self._desks: dict[str, Desk] = {}
         self._outbound: Outbound | None = None
 
@@ -131,7 +131,7 @@ class Run:
         """End a pass that met with a fault of ours: changed by it, nothing; said of it, the kind of fault."""
         work.offers.clear()
         try:
-            await self._books.book(Booking(work, failure=f"it could not be worked: {type(error).__name__}"))
+            await self._books.put(Booking(work, failure=f"it could not be worked: {type(error).__name__}"))
             self._tally["failed"] += 1
         except Exception:  # the lease gives the pass back
             log.exception("pass_left", pass_id=work.row.id)
@@ -141,7 +141,7 @@ class Run:
         ended: Ended | None = None
         while True:
             step, question, key = self._next(work)
-            reply = await self._books.book(Booking(work, ended, step, key))
+            reply = await self._books.put(Booking(work, ended, step, key))
             ended = None
             if isinstance(reply, Lost):
                 self._tally["lost"] += 1
@@ -153,7 +153,7 @@ class Run:
                 try:
                     ended = await self._call(work, step, question, key, reply)
                 except NoTurn:
-                    await self._books.book(Booking(work, put_off=reply))
+                    await self._books.put(Booking(work, put_off=reply))
                     self._tally["put off"] += 1
                     return
                 work.take(ended)

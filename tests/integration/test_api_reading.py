@@ -147,6 +147,34 @@ def test_the_newest_page_is_not_sent_again_while_nothing_is_newer(get: Get, tena
     assert get("/v1/events", headers={"If-None-Match": tag}).status_code == 200
 
 
+def test_a_page_that_was_just_read_is_sent_again_unread_and_never_once_the_log_grew(
+    get: Get, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(tenant)
+    first = get("/v1/events", account="acme")
+    with monkeypatch.context() as patched:
+        patched.setattr("api.events.list_occurred", None)  # reading it would fail
+        again = get("/v1/events", account="acme")
+        assert again.content == first.content
+        assert {name: again.headers[name] for name in ("etag", "vary", "content-type")} == {
+            name: first.headers[name] for name in ("etag", "vary", "content-type")
+        }
+        assert get("/v1/events", headers={"If-None-Match": again.headers["etag"]}, account="acme").status_code == 304
+    said(tenant)
+    assert [event["seq"] for event in get("/v1/events", account="acme").json()["data"]] == [2, 1]
+
+
+def test_a_kept_page_is_for_those_alone_who_may_read_this_workspace(get: Get, tenant: int, make_tenant: Callable[[], int]) -> None:
+    said(tenant)
+    assert len(get("/v1/events").json()["data"]) == 1
+    others = {"stranger": (make_tenant(), ["read"]), "writer": (tenant, ["write"])}
+    for name, (workspace, scopes) in others.items():
+        with begin("producer", workspace) as session:
+            access.add_key(session, workspace, f"act_{name}", name, scopes)
+    stranger, writer, nobody = (get("/v1/events", headers={"Authorization": f"Bearer act_{name}"}) for name in (*others, "nobody"))
+    assert (stranger.json()["data"], writer.status_code, nobody.status_code) == ([], 403, 401)
+
+
 def test_what_is_newer_than_a_position_comes_oldest_first(get: Get, tenant: int) -> None:
     said(tenant, 2)
     position = get("/v1/events").json()["stream"]["position"]

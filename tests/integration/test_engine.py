@@ -1,12 +1,15 @@
 """What a transaction of a role is promised."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import NoResultFound
 
 from db.engine import EVERY_TENANT, begin
+from db.heads import heads_now
 
 NAMED = text("select current_setting('activity.tenant', true)")
 
@@ -18,6 +21,19 @@ def test_a_connection_that_the_server_cut_is_replaced_before_use(admin: psycopg.
         assert admin.execute("select pg_terminate_backend(%s, 5000)", (pid,)).fetchone() == (True,)
     with begin("reader", tenant) as session:
         assert session.execute(NAMED).one() == (str(tenant),)
+
+
+def test_heads_are_read_for_many_logs_at_once_even_after_the_server_cut_the_connections(
+    admin: psycopg.Connection[Any], make_tenant: Callable[[], int]
+) -> None:
+    logs = [make_tenant(), make_tenant()]
+    for _ in range(2):
+        heads = heads_now([*logs, logs[0]])
+        assert [(head.tenant_id, head.seq) for head in heads] == [(logs[0], 0), (logs[1], 0), (logs[0], 0)]
+        assert heads[0].epoch != heads[1].epoch
+        admin.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'activity_reader'")
+    with pytest.raises(NoResultFound):
+        heads_now([999_999])
 
 
 def test_a_tenant_is_named_for_one_transaction_and_the_next_names_its_own(tenant: int) -> None:
