@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Meta
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE
@@ -16,7 +16,7 @@ from activity.event import RecordedEvent
 from api import wire
 from api.access import Caller, may
 from api.encoding import answers, encode, json_response
-from api.filters import Filters, Locale, filters, moment
+from api.filters import Filters, Locale, moment
 from api.kept import KeptPages, keep
 from api.problems import Problem
 from api.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
@@ -29,7 +29,6 @@ from feed.page import CursorInvalid
 router = APIRouter(prefix="/v1", tags=["reading"])
 
 Reader = Annotated[Caller, Depends(may("read"))]
-Seq = Annotated[int, Query(ge=0, le=2**63 - 1)]
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since"}}
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
 _MANY = 1_000  # counted exactly up to here
@@ -87,39 +86,43 @@ class Types(msgspec.Struct):
 newest = APIRouter(route_class=KeptPages)
 
 
+class Asked(Filters):
+    """Which page is asked for, in query parameters."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    order: Literal["occurred", "recorded"] = "occurred"
+    as_of: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None
+    around: UUID | None = None
+    after: Annotated[str | None, Field(max_length=64)] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+    include: Literal["names"] | None = None
+    locale: Locale = "en"
+
+    @property
+    def newest(self) -> bool:
+        """Whether it is the first page of a list."""
+        return self.cursor is None and self.around is None and self.after is None
+
+
 @newest.get("/events", responses=answers(EventPage, 200, "A page", 404, 406) | _UNCHANGED)
-def list_events(
-    request: Request,
-    caller: Reader,
-    filters: Annotated[Filters, Depends(filters)],
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
-    order: Literal["occurred", "recorded"] = "occurred",
-    as_of: Seq | None = None,
-    around: UUID | None = None,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, StringConstraints(max_length=200), Query()] = None,
-    include: Literal["names"] | None = None,
-    locale: Locale = "en",
-) -> Response:
+def list_events(request: Request, caller: Reader, asked: Annotated[Asked, Query()]) -> Response:
     """List events that pass the filters, the newest first; `after` lists what is newer than a position, oldest first."""
     cloud = _wants_cloud_events(request)
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
         tag = _tag(caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud)
-        newest = cursor is None and around is None and after is None
-        if newest and tag in request.headers.get("if-none-match", ""):
+        if asked.newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-        which = filters.which(session, caller.tenant, since=moment(since), until=moment(until), as_of=as_of)
-        place = _place(after, head) if after is not None else None
-        listing = _list(session, caller.tenant, which, order, around, place, limit, cursor)
-        names = _names(session, caller.tenant, listing.events) if include else None
-    headers = _headers(request, tag if newest else None, None if after is not None else listing.cursor)
+        which = asked.which(session, caller.tenant, since=moment(asked.since), until=moment(asked.until), as_of=asked.as_of)
+        listing = _list(session, caller.tenant, which, asked, head)
+        names = _names(session, caller.tenant, listing.events) if asked.include else None
+    headers = _headers(request, tag if asked.newest else None, None if asked.after is not None else listing.cursor)
     if cloud:
         return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
     page = {
-        "data": [encoded(event, locale) for event in listing.events],
+        "data": [encoded(event, asked.locale) for event in listing.events],
         "has_more": listing.cursor is not None,
         "next_cursor": listing.cursor,
         "looked_to": listing.looked_to,
@@ -127,7 +130,7 @@ def list_events(
         "names": names,
     }
     response = json_response(page, 200, headers)
-    if newest and names is None and which.beneath is None:  # what the log alone decides
+    if asked.newest and names is None and which.beneath is None:  # what the log alone decides
         keep(request, caller.tenant, head, response)
     return response
 
@@ -139,15 +142,13 @@ def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str,
     return headers
 
 
-def _list(
-    session: Session, tenant: int, which: Filter, order: str, around: UUID | None, after: int | None, limit: int, cursor: str | None
-) -> Listing:
+def _list(session: Session, tenant: int, which: Filter, asked: Asked, head: heads.Head) -> Listing:
     try:
-        if after is not None:
-            return list_after(session, tenant, which, after, limit)
-        if around is not None:
-            return list_around(session, tenant, which, _event(session, tenant, around), limit)
-        return (list_recorded if order == "recorded" else list_occurred)(session, tenant, which, cursor, limit)
+        if asked.after is not None:
+            return list_after(session, tenant, which, _place(asked.after, head), asked.limit)
+        if asked.around is not None:
+            return list_around(session, tenant, which, _event(session, tenant, asked.around), asked.limit)
+        return (list_recorded if asked.order == "recorded" else list_occurred)(session, tenant, which, asked.cursor, asked.limit)
     except CursorInvalid as error:
         raise Problem("cursor-mismatch", str(error)) from None
 

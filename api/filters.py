@@ -1,13 +1,10 @@
 """The filters of list and stream: query parameters, made into the log's own Filter."""
 
-import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Query
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE, Category
@@ -20,28 +17,27 @@ from db.events import Filter
 Name = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Type = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$", max_length=80)]
 Locale = Annotated[
-    str, Query(pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, description="The language of the summaries: en, de")
+    str, Field(pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, description="The language of the summaries: en, de")
 ]
 
 _NOTHING = "*"  # no type has this name
 _TABS: dict[str, str | None] = {"all": None} | {category.value: category.value for category in Category}
 
 
-@dataclass
-class Filters:
+class Filters(BaseModel):
     """Query parameters that list and stream share."""
 
-    account: Annotated[Name | None, Query(description="Events about this account")] = None
-    contact: Annotated[Name | None, Query(description="Events about this contact")] = None
-    beneath: Annotated[Name | None, Query(description="Events of the accounts beneath this one, and changes of its parent")] = None
-    record: Annotated[Name | None, Query(description="type:id of a record", pattern="^[^:]+:.+$")] = None
-    type: Annotated[list[Type] | None, Query(description="A type, or a prefix such as email.*; may be repeated", max_length=20)] = None
-    category: Annotated[Category | None, Query(description="The types of a category")] = None
+    account: Annotated[Name | None, Field(description="Events about this account")] = None
+    contact: Annotated[Name | None, Field(description="Events about this contact")] = None
+    beneath: Annotated[Name | None, Field(description="Events of the accounts beneath this one, and changes of its parent")] = None
+    record: Annotated[Name | None, Field(description="type:id of a record", pattern="^[^:]+:.+$")] = None
+    type: Annotated[list[Type] | None, Field(description="A type, or a prefix such as email.*; may be repeated", max_length=20)] = None
+    category: Annotated[Category | None, Field(description="The types of a category")] = None
     tab: Annotated[
-        Name | None, Query(description="A category, or all, or (with account) hierarchy", json_schema_extra={"enum": list(_TABS)})
+        Name | None, Field(description="A category, or all, or (with account) hierarchy", json_schema_extra={"enum": list(_TABS)})
     ] = None
-    actor: Annotated[Name | None, Query(description="What this user, or system, did")] = None
-    source: Annotated[Name | None, Query(description="What this producer said")] = None
+    actor: Annotated[Name | None, Field(description="What this user, or system, did")] = None
+    source: Annotated[Name | None, Field(description="What this producer said")] = None
 
     def which(self, session: Session, tenant: int, **more: datetime | int | None) -> Filter:
         """Return the filter; a prefix is made into the types there are. Raises the problem of a tab that is none."""
@@ -73,14 +69,6 @@ class Filters:
         if self.type:
             sets.append(set(_expanded(session, tenant, self.type)))
         return tuple(sorted(set.intersection(*sets))) or (_NOTHING,) if sets else ()
-
-
-async def filters(**said: Any) -> Filters:
-    """Return the filters of a request. A dependency: FastAPI calls one that is not async in a thread, which costs more than the work."""
-    return Filters(**said)
-
-
-filters.__signature__ = inspect.signature(Filters)  # type: ignore[attr-defined]  # FastAPI reads the parameters from it
 
 
 def _expanded(session: Session, tenant: int, wanted: Iterable[str]) -> Iterable[str]:

@@ -18,7 +18,7 @@ from activity.event import RecordedEvent
 from activity.settings import settings
 from api.access import Caller, authenticate, may
 from api.encoding import encode, problem_answer, schema
-from api.filters import Filters, Locale, filters
+from api.filters import Filters, Locale
 from api.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher
 from api.problems import Problem
 from api.wire import EventOut, position, read_position
@@ -64,7 +64,7 @@ _FRAMES = {
 async def stream(
     request: Request,
     caller: Annotated[Caller, Depends(may("read"))],
-    filters: Annotated[Filters, Depends(filters)],
+    filters: Annotated[Filters, Query()],
     locale: Locale = "en",
     last_event_id: Annotated[
         str | None, Query(max_length=100, description="A position, or 'earliest'; the header Last-Event-ID wins")

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db import records
-from db.events import BARE, HIERARCHY, LOOK, Filter, Key, recorded
+from db.engine import driver, driver_errors
+from db.events import BARE, HIERARCHY, LOOK, Filter, Key, fetch
 
 _PLAIN = {
     "account": "account_id",
@@ -30,41 +31,45 @@ class Read(NamedTuple):
 
 def before(session: Session, tenant: int, which: Filter, seq: int | None, limit: int) -> Read:
     """Return the events before number `seq` (None: the newest) that pass, the highest first; LOOK are tried at the most."""
-    return _read(session, tenant, which, "seq < :seq" if seq is not None else "true", "desc", seq, limit)
+    return _read(session, tenant, which, "seq < %(seq)s" if seq is not None else "true", "desc", seq, limit)
 
 
 def after(session: Session, tenant: int, which: Filter, seq: int, limit: int) -> Read:
     """Return the events after number `seq` that pass, the lowest first; LOOK are tried at the most."""
-    return _read(session, tenant, which, "seq > :seq", "asc", seq, limit)
+    return _read(session, tenant, which, "seq > %(seq)s", "asc", seq, limit)
 
 
 def _read(session: Session, tenant: int, which: Filter, within: str, direction: str, seq: int | None, limit: int) -> Read:
     passing, values = conditions(session, tenant, which)
     look = LOOK if passing != "true" else limit
     values |= {"tenant": tenant, "seq": seq, "look": look, "limit": limit}
-    log = f"from activity.event where tenant_id = :tenant and {within} order by seq {direction}"
-    query = f"select {BARE}::text from (select {BARE} {log} limit :look) looked_at where {passing} order by seq {direction} limit :limit"
-    found = [recorded(row) for row in session.execute(text(query), values)]
+    log = f"from activity.event where tenant_id = %(tenant)s and {within} order by seq {direction}"
+    query = (
+        f"select {BARE}::text from (select {BARE} {log} limit %(look)s) looked_at where {passing} order by seq {direction} limit %(limit)s"
+    )
+    found = fetch(session, query, values)
     if len(found) == limit:
         return Read(found, found[-1].seq)
     if passing == "true":
         return Read(found, None)
-    return Read(found, session.execute(text(f"select seq {log} offset :look - 1 limit 1"), values).scalar_one_or_none())
+    with driver_errors():
+        end = driver(session).execute(f"select seq {log} offset %(look)s - 1 limit 1".encode(), values).fetchone()
+    return Read(found, end[0] if end else None)
 
 
 def newer(session: Session, tenant: int, which: Filter, key: Key, limit: int) -> list[RecordedEvent]:
     """Return the events just above a place in the feed that pass, the newest first; of LOOK events at the most."""
     passing, values = conditions(session, tenant, which)
     lead = "".join(
-        f" and {column} = :{name}" for name, column in (("account", "account_id"), ("contact", "contact_id")) if getattr(which, name)
+        f" and {column} = %({name})s" for name, column in (("account", "account_id"), ("contact", "contact_id")) if getattr(which, name)
     )
     query = f"""
         select {BARE}::text from (
-          select {BARE} from activity.event where tenant_id = :tenant{lead} and (occurred_at, seq) > (:occurred_at, :place)
-           order by occurred_at, seq limit :look) above
-         where {passing} order by occurred_at, seq limit :limit"""
+          select {BARE} from activity.event where tenant_id = %(tenant)s{lead} and (occurred_at, seq) > (%(occurred_at)s, %(place)s)
+           order by occurred_at, seq limit %(look)s) above
+         where {passing} order by occurred_at, seq limit %(limit)s"""
     place = {"tenant": tenant, "occurred_at": key.occurred_at, "place": key.seq, "look": LOOK, "limit": limit}
-    return [recorded(row) for row in session.execute(text(query), values | place)][::-1]
+    return fetch(session, query, values | place)[::-1]
 
 
 def conditions(session: Session, tenant: int, which: Filter) -> tuple[str, dict[str, Any]]:
@@ -73,17 +78,17 @@ def conditions(session: Session, tenant: int, which: Filter) -> tuple[str, dict[
     values: dict[str, Any] = {}
     for name, column in _PLAIN.items():
         if (value := getattr(which, name)) is not None:
-            said.append(f"{column} = :{name}")
+            said.append(f"{column} = %({name})s")
             values[name] = value
     if which.types:
-        said.append("type = any(:types)")
+        said.append("type = any(%(types)s)")
         values["types"] = list(which.types)
-    for name, condition in (("since", "occurred_at >= :since"), ("until", "occurred_at < :until"), ("as_of", "seq <= :as_of")):
+    for name, condition in (("since", "occurred_at >= %(since)s"), ("until", "occurred_at < %(until)s"), ("as_of", "seq <= %(as_of)s")):
         if (value := getattr(which, name)) is not None:
             said.append(condition)
             values[name] = value
     if which.beneath is not None:
-        said.append("(account_id = any(:accounts) or (account_id = :beneath and type = any(:hierarchy)))")
+        said.append("(account_id = any(%(accounts)s) or (account_id = %(beneath)s and type = any(%(hierarchy)s)))")
         values |= {"beneath": which.beneath, "accounts": records.beneath(session, tenant, which.beneath), "hierarchy": HIERARCHY}
     return " and ".join(said) or "true", values
 

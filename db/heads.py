@@ -8,11 +8,10 @@ from uuid import UUID
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 from sqlalchemy import text
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from db.engine import begin, engine, raw
-
-_HEAD = text("select tenant_id, epoch, seq from activity.head where tenant_id = :tenant")
+from db.engine import begin, driver, driver_errors, engine, raw
 
 
 class Head(NamedTuple):
@@ -31,7 +30,11 @@ def moved_since(session: Session, moment: datetime) -> list[Head]:
 
 def head(session: Session, tenant_id: int) -> Head:
     """Return where one tenant's log stands: for the role reader, in a transaction that names the tenant. Raises NoResultFound."""
-    return Head(*session.execute(_HEAD, {"tenant": tenant_id}).one())
+    with driver_errors():
+        row = driver(session).execute("select epoch, seq from activity.head where tenant_id = %s", (tenant_id,)).fetchone()
+    if row is None:
+        raise NoResultFound(f"workspace {tenant_id} has no log")
+    return Head(tenant_id, *row)
 
 
 def heads_now(tenant_ids: Sequence[int]) -> list[Head]:

@@ -57,24 +57,34 @@ def _choice(text: str) -> Choice:
 def fill(sentence: Sentence, payload: Payload, language: Language) -> list[Part] | None:
     """The first whole sentence that the payload can fill, as parts; None when there is none."""
     for alternative in sentence:
-        filled = [_first(group, payload, language) for group in alternative]
-        if None not in filled:
-            return _joined(part for parts in filled if parts for part in parts)
+        filled: list[Part] = []
+        for group in alternative:
+            parts = _first(group, payload, language)
+            if parts is None:
+                break
+            filled += parts
+        else:
+            return _joined(filled)
     return None
 
 
 def _first(group: Group, payload: Payload, language: Language) -> list[Part] | None:
     for choice in group:
-        parts = [[{"t": piece}] if isinstance(piece, str) else _value(piece, payload, language) for piece in choice]
-        if all(parts):
-            return [part for some in parts for part in some]
+        filled: list[Part] = []
+        for piece in choice:
+            parts = _value(piece, payload, language) if isinstance(piece, Field) else [{"t": piece}]
+            if not parts:
+                break
+            filled += parts
+        else:
+            return filled
     return None
 
 
 def _joined(parts: Iterable[Part]) -> list[Part]:
     joined: list[Part] = []
     for part in parts:
-        if joined and "t" in joined[-1] and "t" in part:
+        if "t" in part and joined and "t" in joined[-1]:
             joined[-1] = {"t": joined[-1]["t"] + part["t"]}
         else:
             joined.append(part)
@@ -83,23 +93,24 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
 
 def _value(field: Field, payload: Payload, language: Language) -> list[Part]:
     """The value's parts; none when it is absent. `=words` looks a word up, `#one/many` counts."""
-    value = getattr(payload, field.name)
-    if field.format.startswith("="):
-        word = language.words[field.format[1:]].get(value)
+    value, form = getattr(payload, field.name), field.format
+    if form[:1] == "=":
+        word = language.words[form[1:]].get(value)
         return [{"t": word}] if word else []
     if value is None or value == ():
         return []
-    if field.format.startswith("#"):
+    if form[:1] == "#":
         n = len(value) if isinstance(value, tuple) else value
-        one, many = field.format[1:].split("/")
+        one, many = form[1:].split("/")
         return [{"v": language.number(n)}, {"t": f" {one if n == 1 else many}"}]
-    text = clean(_FORMATS[field.format](value, payload, language))
+    text = clean(_FORMATS[form](value, payload, language) if form else str(value))
     return [{"v": text}] if text else []
 
 
 def clean(text: str) -> str:
     """The text on one line, without marks that could rewrite the sentence, cut to what a line can take."""
-    line = _BLANK.sub(" ", _UNSHOWN.sub("", text)).strip(" ")
+    plain = text.isprintable() and "  " not in text  # as nearly all is: no mark and no blank but single spaces
+    line = (text if plain else _BLANK.sub(" ", _UNSHOWN.sub("", text))).strip(" ")
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip(" ") + "…"
 
 
@@ -115,7 +126,6 @@ def _listed(values: tuple[Any, ...]) -> str:
 
 
 _FORMATS: Mapping[str, Callable[[Any, Payload, Language], str]] = {
-    "": lambda value, payload, language: str(value),
     "number": lambda value, payload, language: language.number(value),
     "money": lambda value, payload, language: language.money(value, getattr(payload, "currency", None)),
     "when": lambda value, payload, language: language.moment(value),

@@ -9,12 +9,10 @@ from uuid import UUID, uuid5
 
 import psycopg
 import pytest
-from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.orm import Session
 
 from activity.event import Event, RecordedEvent
 from db import events, records
-from db.engine import begin, engine
+from db.engine import begin
 from db.events import Filter, Key
 from db.records import Account
 from worker.append import append_batch
@@ -204,21 +202,6 @@ def test_another_tenant_sees_nothing(filled: int, make_tenant: Any) -> None:
         assert events.after(session, filled, 0, 10) == []
 
 
-def _statements(session: Session, tenant: int, which: Filter) -> list[tuple[str, dict[str, Any]]]:
-    """The statements that one page sends, as the driver gets them."""
-    sent: list[tuple[str, dict[str, Any]]] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    sqlalchemy_event.listen(engine("reader"), "before_cursor_execute", keep)
-    try:
-        events.look(session, tenant, which, Key(_START + timedelta(days=12), 10**9), 50)
-    finally:
-        sqlalchemy_event.remove(engine("reader"), "before_cursor_execute", keep)
-    return sent
-
-
 _PAGES = [
     Filter(),
     Filter(account="account-7"),
@@ -236,11 +219,11 @@ def test_a_page_reads_by_index_and_no_more_than_it_may_look_at(filled: int, admi
     _fill_up(admin, filled)
     for which in _PAGES:
         with begin("reader", filled) as session:
-            statement, values = next((sent, values) for sent, values in _statements(session, filled, which) if "activity.event" in sent)
+            query = events.Query(session, filled, which, Key(_START + timedelta(days=12), 10**9), 50)
             for mode in ("force_custom_plan", "force_generic_plan"):
                 session.connection().exec_driver_sql(f"set local plan_cache_mode = {mode}")
-                explain = "explain (analyze, costs off, timing off, summary off) " + statement
-                plan = "\n".join(session.connection().exec_driver_sql(explain, values).scalars())
+                explain = "explain (analyze, costs off, timing off, summary off) " + query.page()
+                plan = "\n".join(session.connection().exec_driver_sql(explain, query.values).scalars())
                 assert "Seq Scan on event" not in plan, plan
                 scanned = re.findall(r"Scan .*\bevent \(actual rows=([\d.]+) loops=(\d+)\)", plan)
                 assert 0 < max(float(rows) * int(loops) for rows, loops in scanned) <= events.LOOK, plan
