@@ -2,40 +2,30 @@
 
 import re
 from collections.abc import Callable
-from html import escape
-from html.parser import HTMLParser
+from html import escape, unescape
 
-_HREF = re.compile(r"""\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+# A comment, or the start tag of a link. Possessive (*+): a tag that is never closed is given up in one go, not from each of its characters.
+_COMMENT_OR_LINK = re.compile(r"""<!--(?s:.*?-->|.*)|<a(?=\s)(?:[^<>"']|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""\s([^\s=<>"'/]++)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']++)""")
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
-
-
-class _Links(HTMLParser):
-    """Finds the start tags of links: where they are, their text and their target."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[int, str, str]] = []
-        self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
-        self.feed(source)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an <a href>."""
-        target = dict(attrs).get("href") if tag == "a" else None
-        if target:
-            line, column = self.getpos()
-            self.found.append((self._lines[line - 1] + column, self.get_starttag_text() or "", target))
 
 
 def rewrite_links(source: str, tracked: Callable[[str], str | None]) -> str:
     """Return the HTML with each link's target replaced by what `tracked` makes of it; None leaves it."""
-    parts, at = [], 0
-    for start, tag, target in _Links(source).found:
-        link, href = tracked(target.strip()), _HREF.search(tag)
-        if link and href:
-            parts += [source[at : start + href.start(1)], f'"{escape(link)}"']
-            at = start + href.end(1)
-    return "".join([*parts, source[at:]])
+
+    def rewritten(tag: re.Match[str]) -> str:
+        if tag[0].startswith("<!--"):
+            return tag[0]
+        href = next((found for found in _ATTRIBUTE.finditer(tag[0]) if found[1].lower() == "href"), None)
+        if href is None or not (link := tracked(unescape(_unquoted(href[2])).strip())):
+            return tag[0]
+        return f'{tag[0][: href.start(2)]}"{escape(link)}"{tag[0][href.end(2) :]}'
+
+    return _COMMENT_OR_LINK.sub(rewritten, source)
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[0] in "\"'" else value
 
 
 def add_pixel(source: str, link: str) -> str:

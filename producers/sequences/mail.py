@@ -1,12 +1,13 @@
 """One mail: its texts from the templates, its headers, its tracking. What comes in as data can never become a header."""
 
 import re
-from collections.abc import Sequence
+from binascii import b2a_qp
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from email.base64mime import body_encode
 from email.header import Header
-from email.message import EmailMessage
-from email.policy import EmailPolicy
 from email.utils import format_datetime, quote
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -22,35 +23,6 @@ _NAMESPACE = UUID("1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11")  # any fixed one: Mess
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LONGEST_SUBJECT, _LONGEST_NAME = 400, 200
 _LINES = re.compile(r"[^\x00-\x1f\x7f]+(\r\n [^\x00-\x1f\x7f]+)*")
-
-
-class _AsWritten(EmailPolicy):
-    """Headers go out as they are given, and only if each is one header.
-
-    The default policy parses and refolds them, which costs more than all else in a mail, decodes what looks encoded in a contact's
-    name, line ends and all, and breaks long links.
-    """
-
-    def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
-        """Refuse a value that would end its line."""
-        if not _LINES.fullmatch(value):
-            raise ValueError(f"the header {name} would hold a control character")
-        return name, value
-
-    def header_max_count(self, name: str) -> None:
-        """Count nothing: each header is set once."""
-
-    def header_fetch_parse(self, name: str, value: str) -> str:
-        """Return the value as it was given."""
-        return value
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        """Return the header's lines."""
-        return f"{name}: {value}\r\n".encode()
-
-
-# Bodies are 7bit or quoted-printable, which every server takes.
-_POLICY = _AsWritten(linesep="\r\n", max_line_length=990, cte_type="7bit")
 
 
 class AddressInvalid(ActivityError, ValueError):
@@ -76,7 +48,7 @@ class Mail(NamedTuple):
     sender: str
     recipient: str
     content: bytes  # with CRLF, before dots are doubled
-    smtputf8: bool  # the address is written in letters that only servers with SMTPUTF8 take
+    smtputf8: bool  # an address is written in letters that only servers with SMTPUTF8 take
 
 
 def thread_id(tenant: int, enrolment: int) -> str:
@@ -118,25 +90,51 @@ def compose(out: Outgoing, box: Mailbox) -> Mail:
     known = names(out.due, box, unsubscribe)
     thread = [mail for mail in out.due.earlier if mail.step < out.step and mail.state in ("sent", "unknown")]
     subject = _subject(render(out.variant.subject, known, html=False), thread)
-    recipient, smtputf8 = deliverable(out.due.email or "")
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = _mailbox(box.name, deliverable(box.address)[0])
-    mail["To"] = _mailbox(out.due.contact_name, recipient)
-    mail["Subject"] = _encoded(subject) or " "
-    mail["Date"] = format_datetime(datetime.now(UTC))
-    mail["Message-ID"] = f"<{out.message_id}>"
+    (sender, sender_utf8), (recipient, recipient_utf8) = deliverable(box.address), deliverable(out.due.email or "")
+    headers = {
+        "From": _mailbox(box.name, sender),
+        "To": _mailbox(out.due.contact_name, recipient),
+        "Subject": _encoded(subject) or " ",
+        "Date": format_datetime(datetime.now(UTC)),
+        "Message-ID": f"<{out.message_id}>",
+    }
     if thread:
-        mail["In-Reply-To"] = f"<{thread[-1].message_id}>"
-        mail["References"] = " ".join(f"<{earlier.message_id}>" for earlier in thread[-10:])
-    mail["List-Unsubscribe"] = f"<{unsubscribe}>"
-    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail.set_content(_printable(render(out.variant.text, known, html=False)))
+        headers["In-Reply-To"] = f"<{thread[-1].message_id}>"
+        headers["References"] = " ".join(f"<{earlier.message_id}>" for earlier in thread[-10:])
+    headers |= {"List-Unsubscribe": f"<{unsubscribe}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    bodies = {"plain": _printable(render(out.variant.text, known, html=False))}
     if out.variant.html:
-        mail.add_alternative(
-            _tracked(_printable(render(out.variant.html, known, html=True)), out.definition, target, unsubscribe), subtype="html"
-        )
-        mail.set_boundary(f"={out.message_id.partition('@')[0]}=")  # a made-up one costs a search of the whole text
-    return Mail(subject, box.address, recipient, mail.as_bytes(), smtputf8)
+        html = _printable(render(out.variant.html, known, html=True))
+        bodies["html"] = _tracked(html, out.definition, target, unsubscribe)
+    content = _written(headers, bodies, boundary=f"=_{out.message_id.partition('@')[0]}")
+    return Mail(subject, sender, recipient, content, sender_utf8 or recipient_utf8)
+
+
+def _written(headers: Mapping[str, str], bodies: Mapping[str, str], boundary: str) -> bytes:
+    """Return the mail. Headers go out as they are given, and only if each is one header.
+
+    The standard library would parse and refold them, which costs more than all else in a mail, decodes what looks encoded in a contact's
+    name, line ends and all, and breaks long links.
+    """
+    for name, value in headers.items():
+        if not _LINES.fullmatch(value):
+            raise ValueError(f"the header {name} would hold a control character")
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "MIME-Version: 1.0\r\n"
+    parts = [_part(kind, text) for kind, text in bodies.items()]
+    if len(parts) == 1:
+        return head.encode() + parts[0]
+    fence = f"--{boundary}".encode()  # no line of a part begins so: "=_" is nothing in quoted-printable, and "-" nothing in base64
+    head += f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+    return head.encode() + b"".join(fence + b"\r\n" + part + b"\r\n" for part in parts) + fence + b"--\r\n"
+
+
+def _part(kind: str, text: str) -> bytes:
+    """Return a text with its headers, encoded as every server takes it: quoted-printable, or base64 where that is much shorter."""
+    data = (text.removesuffix("\n") + "\n").replace("\n", "\r\n").encode()
+    encoding, body = "quoted-printable", b2a_qp(data)
+    if len(body) > 2 * len(data):
+        encoding, body = "base64", body_encode(data, eol="\r\n").encode()
+    return f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode() + body
 
 
 def _mailbox(name: str, address: str) -> str:
@@ -161,6 +159,7 @@ def deliverable(address: str) -> tuple[str, bool]:
     return f"{local}@{ascii_domain}", not local.isascii()
 
 
+@lru_cache(maxsize=1000)
 def _ascii_domain(domain: str) -> str | None:
     try:
         found = domain.encode("idna").decode()
