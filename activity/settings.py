@@ -99,7 +99,10 @@ class Settings(BaseSettings):
     )
     smtp_passwords: dict[str, SecretStr] = Field({}, description="Passwords of mailboxes by user name, as a JSON object.")
     smtp_connections: int = Field(
-        8, ge=1, le=20, description="Connections at the most that a chunk of mails opens to one mailbox's server."
+        10,
+        ge=1,
+        le=20,
+        description="Connections at the most that a chunk of mails opens to one mailbox's server; fewer where it takes fewer.",
     )
     smtp_timeout_s: float = Field(20, gt=0, le=120, description="Seconds that a mail server may take for one answer.")
     smtp_retry_s: float = Field(

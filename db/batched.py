@@ -16,13 +16,13 @@ class Batched(Generic[Entry, Answer]):
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def put(self, entry: Entry) -> Answer:
-        """Return what `work` answered for the entry, once it is done; raise what it raised."""
+    def put(self, entry: Entry) -> asyncio.Future[Answer]:
+        """Return what will hold the answer of `work` for the entry once it is done, or what it raised."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answered))
         if self._working is None:
             self._working = asyncio.create_task(self._run())
-        return await answered
+        return answered
 
     async def _run(self) -> None:
         try:

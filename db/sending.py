@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.claim import Queue, claim
+from db.engine import driver, driver_errors
 
 
 class Earlier(NamedTuple):
@@ -192,10 +194,10 @@ class NewMessage(NamedTuple):
 
 _TYPES = {"tenant_id": "int", "enrolment_id": "bigint", "sequence_id": "bigint", "step": "int", "mailbox_id": "bigint", "fence": "int"}
 _COLUMNS = ", ".join(NewMessage._fields)
-_ARRAYS = ", ".join(f"cast(:{name} as {_TYPES.get(name, 'text')}[])" for name in NewMessage._fields)
+_TYPED = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in NewMessage._fields)
 _CLAIM_MESSAGES = text(f"""
 insert into crm.message as m ({_COLUMNS}, state)
-select {_COLUMNS}, 'claimed' from unnest({_ARRAYS}) as n({_COLUMNS})
+select {_COLUMNS}, 'claimed' from json_to_recordset(cast(:messages as json)) as n({_TYPED})
 on conflict on constraint one_mail_a_step do update
    set state = 'claimed', fence = excluded.fence, recipient = excluded.recipient, mailbox_id = excluded.mailbox_id,
        variant = excluded.variant, claimed_at = clock_timestamp() where m.state in ('claimed', 'deferred')
@@ -206,8 +208,7 @@ def claim_messages(session: Session, messages: Sequence[NewMessage]) -> dict[int
     """Keep messages as claimed, or claim them anew; return their row ids by enrolment, without those that reached the mail server."""
     if not messages:
         return {}
-    columns = zip(*messages, strict=True)
-    rows = session.execute(_CLAIM_MESSAGES, {name: list(column) for name, column in zip(NewMessage._fields, columns, strict=True)})
+    rows = session.execute(_CLAIM_MESSAGES, {"messages": _json(message._asdict() for message in messages)})
     return {row.enrolment_id: row.id for row in rows}
 
 
@@ -220,12 +221,13 @@ class Marked(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A message that the mail server took, with its answer."""
+    """A message that the mail server took, with its answer, and where its enrolment goes."""
 
     id: int
     fence: int
     answer: str
     subject: str
+    move: Move
 
 
 class Kept(NamedTuple):
@@ -237,52 +239,48 @@ class Kept(NamedTuple):
 
 
 # One statement, since it is made for every few mails. `marked` is the gate's last look before mails can go out: still claimed by us, not
-# stopped, not suppressed, with time enough left to end them. Only what is kept as sent moves on.
-_KEEP = text("""
+# stopped, not suppressed, with time enough left to end them. Only what is kept as sent moves on. Rows are named by arrays and scalar
+# subqueries, so that each is found by its key whatever the tables' statistics say: joins went through all that was waiting.
+_KEEP = b"""
 with marked as (
   update crm.message m set state = 'sending', sending_at = clock_timestamp()
-    from unnest(cast(:marks as bigint[]), cast(:mark_fences as int[])) as w(id, fence), crm.enrolment e
-   where m.id = w.id and m.fence = w.fence and m.state = 'claimed' and e.id = m.enrolment_id and e.fence = w.fence and e.state = 'active'
-     and e.due_at > clock_timestamp() + :margin
-     and not exists (select from unnest(cast(:blocked as bigint[]), cast(:targets as text[])) as t(id, target)
-                       join crm.suppression s on s.target = t.target and s.tenant_id = m.tenant_id where t.id = m.id)
+    from json_to_recordset(%(marks)s::json) as w(id bigint, fence int, targets text[])
+   where m.id = any(%(mark_ids)s::bigint[]) and m.id = w.id and m.fence = w.fence and m.state = 'claimed'
+     and (select e.fence = w.fence and e.state = 'active' and e.due_at > clock_timestamp() + %(margin)s::interval
+            from crm.enrolment e where e.id = m.enrolment_id)
+     and (select true from crm.suppression s where s.tenant_id = m.tenant_id and s.target = any(w.targets) limit 1) is null
   returning m.id),
 taken as (
   update crm.message m set state = 'sent', reason = t.answer, subject = t.subject, sent_at = clock_timestamp()
-    from unnest(cast(:taken as bigint[]), cast(:taken_fences as int[]), cast(:answers as text[]), cast(:subjects as text[]))
-           as t(id, fence, answer, subject)
-   where m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id),
+    from json_to_recordset(%(taken)s::json) as t(id bigint, fence int, answer text, subject text)
+   where m.id = any(%(taken_ids)s::bigint[]) and m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id),
 moved as (
   update crm.enrolment e set step = m.step, due_at = m.due_at, attempt = 0, state = m.state, reason = m.reason, sent = e.sent + 1,
          changed_at = clock_timestamp()
-    from unnest(cast(:taken as bigint[]), cast(:moves as bigint[]), cast(:move_fences as int[]), cast(:steps as int[]),
-           cast(:due_ats as timestamptz[]), cast(:states as text[]), cast(:reasons as text[]))
-           as m(message, id, fence, step, due_at, state, reason) join taken t on t.id = m.message
-   where e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id)
-select array(select id from marked), array(select id from taken), array(select id from moved)""")
+    from json_to_recordset(%(moves)s::json)
+           as m(message bigint, id bigint, fence int, step int, due_at timestamptz, state text, reason text)
+    join taken t on t.id = m.message
+   where e.id = any(%(move_ids)s::bigint[]) and e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id)
+select array(select id from marked), array(select id from taken), array(select id from moved)"""
 
 
-def keep(session: Session, marks: Sequence[Marked], margin_s: float, sent: Sequence[tuple[Taken, Move]]) -> Kept:
+def keep(session: Session, marks: Sequence[Marked], margin_s: float, sent: Sequence[Taken]) -> Kept:
     """Say which messages the mail server is about to have, and which it took, whose enrolments move on with them."""
-    pairs = [(mark.id, target) for mark in marks for target in mark.targets]
     values = {
-        "marks": [mark.id for mark in marks],
-        "mark_fences": [mark.fence for mark in marks],
         "margin": timedelta(seconds=margin_s),
-        "blocked": [id for id, _ in pairs],
-        "targets": [target for _, target in pairs],
-        "taken": [taken.id for taken, _ in sent],
-        "taken_fences": [taken.fence for taken, _ in sent],
-        "answers": [taken.answer for taken, _ in sent],
-        "subjects": [taken.subject for taken, _ in sent],
-        "moves": [move.id for _, move in sent],
-        "move_fences": [move.fence for _, move in sent],
-        "steps": [move.step for _, move in sent],
-        "due_ats": [move.due_at for _, move in sent],
-        "states": [move.state for _, move in sent],
-        "reasons": [move.reason for _, move in sent],
+        "marks": _json(mark._asdict() for mark in marks),
+        "mark_ids": [mark.id for mark in marks],
+        "taken": _json({"id": one.id, "fence": one.fence, "answer": one.answer, "subject": one.subject} for one in sent),
+        "taken_ids": [one.id for one in sent],
+        "moves": _json({"message": one.id, **one.move._asdict()} for one in sent),
+        "move_ids": [one.move.id for one in sent],
     }
-    return Kept._make(map(set, session.execute(_KEEP, values).one()))
+    with driver_errors():
+        return Kept._make(map(set, driver(session).execute(_KEEP, values, prepare=True).fetchall()[0]))
+
+
+def _json(rows: Iterable[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(list(rows)).decode()
 
 
 _CONCLUDE = text("""

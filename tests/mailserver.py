@@ -12,26 +12,44 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Fault = str | None
-"""What the server answers instead, such as "451 4.3.0 later"; "drop" closes the connection, "drop-after" does so after taking the mail."""
+"""What the server answers instead, such as "451 4.3.0 later"; "drop" closes the connection, "drop-after" does so after taking the mail,
+and "slow" waits until eleven others were taken."""
 
 
 class Sink:
-    """What the server took, and what it does wrong: `at_rcpt(address)` and `at_data(address)` return a fault or None."""
+    """What the server took, and what it does wrong: `at_rcpt(address)` and `at_data(address)` return a fault or None.
 
-    def __init__(self) -> None:
+    `takes` is how many connections it greets; `heedless` has it want the content of a mail that it refused.
+    """
+
+    def __init__(self, pipelining: bool = True) -> None:
+        self._pipelining = pipelining
+        self.takes = 1000
+        self.heedless = False
+        self.eleven_taken = asyncio.Event()
         self.taken: list[tuple[str, bytes]] = []
         self.at_rcpt: Callable[[str], Fault] = lambda _: None
         self.at_data: Callable[[str], Fault] = lambda _: None
         self.port = 0
 
+    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]) -> list[str]:  # noqa: N802, RUF100  # aiosmtpd's name
+        self.takes -= 1
+        if self.takes < 0:
+            return ["421 4.7.0 too many connections"]
+        session.host_name = host
+        return [answer[0], "250-PIPELINING", *answer[1:]] if self._pipelining else answer
+
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
         fault = self.at_rcpt(address)
+        if fault == "slow":
+            await self.eleven_taken.wait()
+            fault = None
         if fault == "drop":
             _abort(server)
-        if fault:
+        if fault and not self.heedless:
             return "421 4.3.0 gone" if fault == "drop" else fault
         envelope.rcpt_tos.append(address)
-        return "250 OK"
+        return fault or "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
         (address,) = envelope.rcpt_tos
@@ -41,6 +59,8 @@ class Sink:
         if fault in (None, "drop-after"):
             assert isinstance(envelope.content, bytes)
             self.taken.append((address, envelope.content))
+            if len(self.taken) == 11:
+                self.eleven_taken.set()
         return "250 2.0.0 taken as 4711" if fault in (None, "drop", "drop-after") else str(fault)
 
     def mails(self) -> list[EmailMessage]:

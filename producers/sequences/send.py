@@ -1,17 +1,17 @@
-"""Sends what the gate let pass: lane by lane, one connection each, every mail with two commits around the one moment that counts.
+"""Sends what the gate let pass: over several connections at once, each mail between two commits around the one moment that counts.
 
 `sending` is committed when the mail server has all of a mail but its end; then the end is sent, and after the server's 250 `sent` is
 committed together with email.sent. A worker that dies between the two leaves `sending`, and nobody can know: it becomes `unknown`, and is
 not sent again. Wherever else it dies, the mail was not taken, and is sent by whoever claims it next.
 """
 
+import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -22,13 +22,13 @@ from activity.errors import ActivityError
 from activity.event import Event
 from activity.settings import settings
 from db import sending, sequences, suppression
+from db.batched import Batched
 from db.engine import EVERY_TENANT, begin
 from db.sending import Mailbox, Move
 from producers.sequences import events
-from producers.sequences.chunk import take
+from producers.sequences.chunk import Chunk, take
 from producers.sequences.enrol import stop
 from producers.sequences.gate import after
-from producers.sequences.group import GroupCommit
 from producers.sequences.mail import AddressInvalid, Mail, Outgoing, compose
 from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 from producers.sequences.templates import TemplateInvalid
@@ -46,11 +46,12 @@ class Sent(NamedTuple):
     answer: str
 
 
-Books = GroupCommit[Outgoing | Sent, bool]
+Books: TypeAlias = Batched[Outgoing | Sent, bool]
 
 CHUNK = 100
-_LANE_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
-_MAILS_A_LANE = 5  # fewer are not worth a connection of their own
+_SEND_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
+_MAILS_A_CONNECTION = 5  # fewer are not worth one of their own
+_SOON_S = 0.02  # what the server took waits so long for the next mails, to be committed with them
 _MOST_TRIES = 10
 _LONGEST_WAIT_S = 4 * 3600.0
 
@@ -60,17 +61,18 @@ def send_chunk(limit: int = CHUNK) -> Counter[str]:
     tally = Counter({"unknown": _give_up_undecided()})
     with begin("producer", EVERY_TENANT) as session:
         chunk = take(session, limit)
-    lanes = [(chunk.boxes[key], lane) for key, mails in chunk.mails.items() for lane in _lanes(mails)]
-    if lanes:
-        with GroupCommit(_commit) as books, ThreadPoolExecutor(max_workers=min(len(lanes), 2 * settings().smtp_connections)) as pool:
-            for lane in [pool.submit(_Lane(books, box).send, mails) for box, mails in lanes]:
-                tally += lane.result()
-    return tally + chunk.tally
+    return tally + chunk.tally + (asyncio.run(_send_all(chunk)) if chunk.mails else Counter())
 
 
-def _lanes(mails: Sequence[Outgoing]) -> list[Sequence[Outgoing]]:
-    count = min(settings().smtp_connections, -(-len(mails) // _MAILS_A_LANE))
-    return [mails[at::count] for at in range(count)]
+async def _send_all(chunk: Chunk) -> Counter[str]:
+    """Send the mails of all mailboxes at once; a fault of ours is raised when all are done."""
+    books, tally = Books(_commit), Counter[str]()
+    senders = [_Sender(books, chunk.boxes[key], mails) for key, mails in chunk.mails.items()]
+    for done in await asyncio.gather(*(sender.send() for sender in senders), return_exceptions=True):
+        if isinstance(done, BaseException):
+            raise done
+        tally += done
+    return tally
 
 
 def _give_up_undecided() -> int:
@@ -85,72 +87,124 @@ def _give_up_undecided() -> int:
     return len(lost)
 
 
-class _Lane:
-    """A connection to a mailbox's server, and the mails that go over it one after another."""
+class _Begun(NamedTuple):
+    """A mail of which the mail server has all but the end."""
 
-    def __init__(self, books: Books, box: Mailbox) -> None:
-        self._books, self._box, self._connection = books, box, Connection(box)
-        self._taken: tuple[Sent, Future[bool]] | None = None  # the last mail that the server took, and whether that is committed
+    connection: Connection
+    out: Outgoing
+    mail: Mail
 
-    def send(self, mails: Sequence[Outgoing]) -> Counter[str]:
+
+Turns: TypeAlias = set[asyncio.Task[_Begun | None]]
+
+
+class _Sender:
+    """The connections to a mailbox's server. Their mails go in rounds, one over each, so that one commit serves them all."""
+
+    def __init__(self, books: Books, box: Mailbox, mails: Sequence[Outgoing]) -> None:
+        self._books, self._box, self._waiting = books, box, deque(mails)
+        count = min(settings().smtp_connections, -(-len(mails) // _MAILS_A_CONNECTION))
+        self._connections = [Connection(box) for _ in range(count)]
+        self._taken: list[Sent] = []  # what the server took: committed with the next mails
+        self._down: ServerDown | None = None
+        self._until = time.monotonic() + _SEND_S
+        self._tally = Counter[str]()
+
+    async def send(self) -> Counter[str]:
         """Send the mails and keep what became of each; what cannot be sent now is given back."""
-        tally, started = Counter[str](), time.monotonic()
+        turns = {asyncio.create_task(self._turn(connection)) for connection in self._connections}
         try:
-            for at, out in enumerate(mails):
-                if time.monotonic() - started > _LANE_S:
-                    _give_back(self._box, mails[at:], datetime.now(UTC), None)
-                    tally["given back"] += len(mails) - at
-                    break
-                try:
-                    tally[self._send(out)] += 1
-                except ServerDown as down:
-                    _pause(self._box, mails[at:], down)
-                    tally["given back"] += len(mails) - at
-                    break
+            while turns:
+                turns = await self._round(turns)
         except BaseException:
-            self._connection.drop()  # not closed politely: a goodbye within a content would become part of it
+            self._until = 0.0
+            await asyncio.gather(*turns, return_exceptions=True)
+            for connection in self._connections:
+                connection.drop()  # not closed politely: a goodbye within a content would become part of it
             raise
         finally:
-            self._settle()
-        self._connection.close()
-        return tally
+            await self._commit([])
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+        if self._waiting:
+            await asyncio.to_thread(_leave, self._box, list(self._waiting), self._down)
+            self._tally["given back"] += len(self._waiting)
+        return self._tally
 
-    def _send(self, out: Outgoing) -> str:
-        """Send one mail and keep what became of it, in a word. Raises ServerDown."""
+    async def _round(self, turns: Turns) -> Turns:
+        """Commit for all turns that are done soon, and let each go on; who is slow is waited for by nobody else."""
+        done, slow = await asyncio.wait(turns, timeout=_SOON_S)
+        begun = [one for turn in done if (one := turn.result()) is not None]
+        marked = await self._commit([one.out for one in begun])
+        return slow | {asyncio.create_task(self._turn(one.connection, one, may)) for one, may in zip(begun, marked, strict=True)}
+
+    async def _turn(self, connection: Connection, begun: _Begun | None = None, may: bool = True) -> _Begun | None:
+        """End the mail that was begun, or break it off, and begin the next one; None: there is none to begin."""
+        if begun is not None:
+            await (self._end(begun) if may else self._look_again(begun))
+        while connection in self._connections and self._waiting and self._down is None and time.monotonic() < self._until:
+            if (begun := await self._begin(connection, self._waiting.popleft())) is not None:
+                return begun
+        return None
+
+    async def _begin(self, connection: Connection, out: Outgoing) -> _Begun | None:
+        """Give the server a mail but for its end; where that is not to be, keep what became of it."""
         try:
             mail = compose(out, self._box)
         except (TemplateInvalid, AddressInvalid) as error:
-            return _insist(_skip, out, str(error))
+            await self._keep(_skip, out, str(error))
+            return None
         try:
-            self._connection.begin(mail)
-            marked = self._books.book(out).result()
-            self._settle()  # it was booked before
-            if not marked:
-                self._connection.drop()
-                return _insist(_look_again, out)
-            answer = self._connection.end()
+            await connection.begin(mail)
+        except ServerDown as down:
+            self._waiting.appendleft(out)
+            self._connections.remove(connection)  # a server may take fewer than we would like
+            if down.lasting or not self._connections:
+                self._down = down
+            return None
         except Refused as refused:
-            return _insist(_refused, out, mail, refused)
+            await self._keep(_refused, out, mail, refused)
+            return None
         except Dropped as dropped:
-            return _insist(_put_off, out, mail, str(dropped), None)
-        except Undecided as undecided:
-            return _insist(_undecided, out, mail, str(undecided))
-        taken = Sent(out, mail, self._box, answer)
-        self._taken = taken, self._books.book(taken)  # committed while the next mail goes to the server
-        return "sent"
+            await self._keep(_put_off, out, mail, str(dropped), None)
+            return None
+        return _Begun(connection, out, mail)
 
-    def _settle(self) -> None:
-        """See to it that the last mail taken is kept as sent."""
-        if self._taken is not None:
-            (taken, committed), self._taken = self._taken, None
-            try:
-                committed.result()
-            except (OperationalError, ActivityError):  # perhaps for the sake of another mail in the group: alone, and again
-                _insist(lambda session, _: _keep_sent(session, taken), taken.out)
+    async def _end(self, begun: _Begun) -> None:
+        connection, out, mail = begun
+        try:
+            answer = await connection.end()
+        except Refused as refused:
+            await self._keep(_refused, out, mail, refused)
+        except Undecided as undecided:
+            await self._keep(_undecided, out, mail, str(undecided))
+        else:
+            self._taken.append(Sent(out, mail, self._box, answer))
+            self._tally["sent"] += 1
+
+    async def _look_again(self, begun: _Begun) -> None:
+        begun.connection.drop()
+        await self._keep(_look_again, begun.out)
+
+    async def _keep(self, keep: Callable[..., str], out: Outgoing, *what: Any) -> None:
+        self._tally[await asyncio.to_thread(_insist, keep, out, *what)] += 1
+
+    async def _commit(self, outs: Sequence[Outgoing]) -> Sequence[bool]:
+        """Commit what the server took, and that it is about to have these mails; return which of them it may have."""
+        taken, self._taken = self._taken, []
+        entries: list[Outgoing | Sent] = [*outs, *taken]
+        try:
+            answers = await asyncio.gather(*map(self._books.put, entries))
+        except (OperationalError, ActivityError):
+            for sent in taken:  # perhaps it was for the sake of another mail: alone, and again
+                await asyncio.to_thread(_insist, _keep_sent, *sent)
+            if outs:
+                raise
+            return []
+        return answers[: len(outs)]
 
 
 def _commit(entries: Sequence[Outgoing | Sent]) -> list[bool]:
-    """Commit for several lanes at once which mails the server is about to have, and which it took; False: it must not have that one."""
+    """Commit for several senders at once which mails the server is about to have, and which it took; False: it must not have that one."""
     ready = [entry for entry in entries if isinstance(entry, Outgoing)]
     with begin("producer", EVERY_TENANT) as session:
         free = _keep(session, ready, [entry for entry in entries if isinstance(entry, Sent)])
@@ -177,7 +231,7 @@ def _keep(session: Session, ready: Sequence[Outgoing], sent: Sequence[Sent]) -> 
     marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
     sent = sorted(sent, key=lambda one: one.out.due.id)  # enrolments are always moved in this order
     moves = {one.out.due.id: _next(one.out) for one in sent}
-    taken = [(sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject), moves[one.out.due.id]) for one in sent]
+    taken = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject, moves[one.out.due.id]) for one in sent]
     kept = sending.keep(session, marks, margin_s, taken)
     new = [one for one in sent if one.out.row_id in kept.taken]
     ended = [one.out for one in new if one.out.due.id in kept.moved]
@@ -187,8 +241,8 @@ def _keep(session: Session, ready: Sequence[Outgoing], sent: Sequence[Sent]) -> 
     return kept.marked
 
 
-def _keep_sent(session: Session, sent: Sent) -> str:
-    _keep(session, [], [sent])
+def _keep_sent(session: Session, *sent: Any) -> str:
+    _keep(session, [], [Sent(*sent)])
     return "sent"
 
 
@@ -281,8 +335,11 @@ def _look_again(session: Session, out: Outgoing) -> str:
     return "given back"
 
 
-def _pause(box: Mailbox, mails: Sequence[Outgoing], down: ServerDown) -> None:
-    """Pause the mailbox, longer each time, and give back what it has not sent."""
+def _leave(box: Mailbox, mails: Sequence[Outgoing], down: ServerDown | None) -> None:
+    """Give back what was not sent; where the server is down, pause the mailbox, longer each time."""
+    if down is None:
+        _give_back(box, mails, datetime.now(UTC), None)
+        return
     wait = min(settings().smtp_retry_s * 2 ** min(box.failures, 20), _LONGEST_WAIT_S)
     until = None if down.lasting else datetime.now(UTC) + timedelta(seconds=wait)
     with begin("producer", box.tenant_id) as session:

@@ -1,10 +1,14 @@
 """One connection to a mail server, taken apart into the moments that matter: before, at and after the end of a mail's content."""
 
+import asyncio
 import re
-import smtplib
-import socket
 import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from typing import NamedTuple
+
+import aiosmtplib
 
 from activity.errors import ActivityError
 from activity.settings import settings
@@ -49,7 +53,17 @@ class Reply(NamedTuple):
     text: str
 
 
-_BROKEN = (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException)
+class Session(NamedTuple):
+    """An open connection after its greeting and login, and what the server can do."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    pipelining: bool
+    smtputf8: bool
+
+
+_LONGEST_REPLY, _LONGEST_TEXT = 100, 500  # lines, characters
+_REPLY = re.compile(rb"[2-5]\d\d[ \r\n-]")
 
 
 class Connection:
@@ -57,118 +71,174 @@ class Connection:
 
     def __init__(self, box: Mailbox) -> None:
         self._box = box
-        self._smtp: smtplib.SMTP | None = None
+        self._session: Session | None = None
 
-    def begin(self, mail: Mail) -> None:
+    async def begin(self, mail: Mail) -> None:
         """Send the envelope and the content but for its end. Raises ServerDown, Refused or Dropped: the mail was not taken."""
-        smtp = self._opened()
+        session = await self._opened()
+        if mail.smtputf8 and not session.smtputf8:
+            raise Refused(553, "5.6.7 the mail server has no SMTPUTF8, which this address needs")
+        options = " SMTPUTF8 BODY=8BITMIME" if mail.smtputf8 else ""
         try:
-            options = ["SMTPUTF8", "BODY=8BITMIME"] if mail.smtputf8 else []
-            if mail.smtputf8 and not smtp.has_extn("smtputf8"):
-                raise Refused(553, "5.6.7 the mail server has no SMTPUTF8, which this address needs")
-            smtp.command_encoding = "utf-8" if mail.smtputf8 else "ascii"
-            sender = _reply(smtp.mail(mail.sender, options))
-            if sender.code >= 500:
-                raise ServerDown(f"{mail.sender} may not send: {sender.code} {sender.text}", lasting=True)
-            self._expect(sender)
-            self._expect(_reply(smtp.rcpt(mail.recipient)))
-            self._expect(_reply(smtp.docmd("DATA")))
-            smtp.send(re.sub(rb"(?m)^\.", b"..", mail.content))
-        except _BROKEN as error:
+            replies = await _ask(session, f"MAIL FROM:<{mail.sender}>{options}", f"RCPT TO:<{mail.recipient}>", "DATA")
+            if (refused := _refusal(replies)) is not None:
+                await self._put_back(refused, replies)
+                if refused is replies[0] and refused.code >= 500:
+                    raise ServerDown(f"{mail.sender} may not send: {refused.code} {refused.text}", lasting=True)
+                raise Refused(*refused)
+            session.writer.write(mail.content.replace(b"\r\n.", b"\r\n.."))
+            async with asyncio.timeout(settings().smtp_timeout_s):
+                await session.writer.drain()
+        except OSError as error:
             self.drop()
             raise Dropped(f"the connection broke: {_said(error)}") from None
 
-    def end(self) -> str:
+    async def end(self) -> str:
         """Send the end of the content and return the server's answer. Raises Refused, or Undecided: the mail may have been taken."""
-        assert self._smtp is not None
+        assert self._session is not None
         try:
-            self._smtp.send(b".\r\n")
-            reply = _reply(self._smtp.getreply())
-        except _BROKEN as error:
+            (reply,) = await _ask(self._session, ".")
+        except OSError as error:
             self.drop()
             raise Undecided(f"no answer after the whole mail was sent: {_said(error)}") from None
-        self._expect(reply)
+        if reply.code >= 400:
+            await self._put_back(reply, [])
+            raise Refused(*reply)
         return f"{reply.code} {reply.text}"
 
     def drop(self) -> None:
         """Break the connection off: what was begun is not taken."""
-        if self._smtp is not None:
-            self._smtp.close()
-            self._smtp = None
+        if self._session is not None:
+            self._session.writer.transport.abort()
+            self._session = None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Say goodbye."""
-        if self._smtp is not None:
-            try:
-                self._smtp.quit()
-            except _BROKEN:
-                self._smtp.close()
-            self._smtp = None
-
-    def _expect(self, reply: Reply) -> None:
-        """Go on after 2xx and 3xx; else put the session back to its start, and raise."""
-        if reply.code < 0:
-            raise smtplib.SMTPServerDisconnected("the server closed the connection")
-        if reply.code < 400:
-            return
-        if reply.code == 421 or self._smtp is None:
+        if self._session is not None:
+            with suppress(OSError):
+                await _ask(self._session, "QUIT")
             self.drop()
-        else:
-            self._reset()
-        raise Refused(reply.code, reply.text)
 
-    def _reset(self) -> None:
+    async def _put_back(self, refused: Reply, replies: Sequence[Reply]) -> None:
+        """Put the session back to its start after a refusal; leave it where the server is leaving, or waits for a content all the same."""
+        assert self._session is not None
+        waits = any(reply.code == 354 for reply in replies)
         try:
-            if self._smtp is not None and self._smtp.rset()[0] != 250:
+            if refused.code == 421 or waits or (await _ask(self._session, "RSET"))[0].code != 250:
                 self.drop()
-        except _BROKEN:
+        except OSError:
             self.drop()
 
-    def _opened(self) -> smtplib.SMTP:
-        if self._smtp is None:
+    async def _opened(self) -> Session:
+        if self._session is None:
             try:
-                self._smtp = _open(self._box)
+                self._session = await _open(self._box)
             except ServerDown as error:
                 if error.lasting:
                     raise
-                self._smtp = _open(self._box)  # one more try at once: a server that restarts or sheds load drops a few
-        return self._smtp
+                self._session = await _open(self._box)  # one more try at once: a server that restarts or sheds load drops a few
+        return self._session
 
 
-def _open(box: Mailbox) -> smtplib.SMTP:
-    try:
-        smtp = _connect(box)
+async def _ask(session: Session, *commands: str) -> list[Reply]:
+    """Send commands, all at once where the server takes them so (RFC 2920), and return its answers, else up to the first that refuses."""
+    replies: list[Reply] = []
+    groups = [commands] if session.pipelining else [(command,) for command in commands]
+    for group in groups:
+        session.writer.write("".join(f"{command}\r\n" for command in group).encode())
         try:
-            _greet(smtp, box)
-        except BaseException:
-            smtp.close()
-            raise
-    except smtplib.SMTPAuthenticationError as error:
-        raise ServerDown(f"login failed: {_said(error)}", lasting=error.smtp_code >= 500) from None
-    except smtplib.SMTPNotSupportedError as error:
-        raise ServerDown(_said(error), lasting=True) from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise ServerDown(f"{box.host}:{box.port}: {_said(error)}") from None
-    return smtp
+            async with asyncio.timeout(settings().smtp_timeout_s):
+                for _ in group:
+                    replies.append(await _reply(session.reader))  # noqa: PERF401  # one by one: those that came count, whatever comes next
+        except OSError:
+            session.writer.transport.abort()
+            if not _refusal(replies):
+                raise
+        if _refusal(replies):
+            break
+    return replies
 
 
-def _connect(box: Mailbox) -> smtplib.SMTP:
+def _refusal(replies: Sequence[Reply]) -> Reply | None:
+    return next((reply for reply in replies if reply.code >= 400), None)
+
+
+async def _reply(reader: asyncio.StreamReader) -> Reply:
+    """Read one answer, of one line or several."""
+    texts: list[str] = []
+    while len(texts) < _LONGEST_REPLY:
+        try:
+            line = await reader.readline()
+        except ValueError:  # longer than the reader's bound
+            break
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("the server closed the connection")
+        if not _REPLY.match(line):
+            raise ConnectionAbortedError(f"no answer of a mail server: {_printable(line[:100].decode(errors='replace'))}")
+        texts.append(line[4:].decode(errors="replace").strip())
+        if line[3:4] != b"-":
+            return Reply(int(line[:3]), _printable(" ".join(texts)))
+    raise ConnectionAbortedError("an answer without end")
+
+
+async def _open(box: Mailbox) -> Session:
     domain = box.address.rpartition("@")[2]
-    ours, timeout = domain if domain.isascii() else "localhost", settings().smtp_timeout_s
-    if box.security == "tls":
-        return smtplib.SMTP_SSL(box.host, box.port, ours, timeout=timeout, context=ssl.create_default_context())
-    return smtplib.SMTP(box.host, box.port, ours, timeout=timeout)
+    try:
+        client = aiosmtplib.SMTP(
+            hostname=box.host,
+            port=box.port,
+            local_hostname=domain if domain.isascii() else "localhost",
+            timeout=settings().smtp_timeout_s,
+            use_tls=box.security == "tls",
+            start_tls=False,  # not before it is asked for below, where it is more than a try
+            tls_context=None if box.security == "none" else tls(),
+        )
+        await client.connect()
+        try:
+            return await _greeted(client, box)
+        except BaseException:
+            client.close()
+            raise
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise ServerDown(f"login failed: {_said(error)}", lasting=error.code >= 500) from None
+    except (OSError, ValueError, aiosmtplib.SMTPException) as error:
+        raise ServerDown(f"{box.host}:{box.port}: {_said(error)}") from None
 
 
-def _greet(smtp: smtplib.SMTP, box: Mailbox) -> None:
-    assert smtp.sock is not None
-    # The end of the content is a small packet of its own, and must not wait for the acknowledgement of the one before.
-    smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+async def _greeted(client: aiosmtplib.SMTP, box: Mailbox) -> Session:
+    """Take the connection over from the library once it is secure and logged in: it does not stop before a content's end."""
+    await _greet(client)
     if box.security == "starttls":
-        smtp.starttls(context=ssl.create_default_context())
-    smtp.ehlo_or_helo_if_needed()
+        if not client.supports_extension("starttls"):
+            raise ServerDown("STARTTLS extension not supported by server", lasting=True)
+        await client.starttls()
+        await _greet(client)
     if box.username:
-        smtp.login(box.username, _password(box.username))
+        if not client.supports_extension("auth"):
+            raise ServerDown("login not supported by server", lasting=True)
+        await client.login(box.username, _password(box.username))
+    transport = client.transport
+    assert isinstance(transport, asyncio.Transport)
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    transport.set_write_buffer_limits(high=1, low=0)  # a content that was drained is with the system, and only its end is missing
+    writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
+    return Session(reader, writer, client.supports_extension("pipelining"), client.supports_extension("smtputf8"))
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        await client.helo()
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Return what every connection verifies certificates with: reading the system's takes longer than sending some mails."""
+    return ssl.create_default_context()
 
 
 def _password(username: str) -> str:
@@ -178,16 +248,15 @@ def _password(username: str) -> str:
         raise ServerDown(f"ACTIVITY_SMTP_PASSWORDS has no password of {username}", lasting=True) from None
 
 
-def _reply(answer: tuple[int, bytes]) -> Reply:
-    return Reply(answer[0], _printable(answer[1].decode(errors="replace")))
-
-
 def _said(error: Exception) -> str:
-    if isinstance(error, smtplib.SMTPResponseException):
-        text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else str(error.smtp_error)
-        return _printable(f"{error.smtp_code} {text}")
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return _printable(f"{error.code} {error.message}")
+    if isinstance(error, TimeoutError):
+        return f"timed out after {settings().smtp_timeout_s:g} s"
     return _printable(str(error) or type(error).__name__)
 
 
 def _printable(text: str) -> str:
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:500]
+    if text.isprintable() and len(text) <= _LONGEST_TEXT:
+        return text.strip()
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:_LONGEST_TEXT]

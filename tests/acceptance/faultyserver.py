@@ -22,6 +22,10 @@ class Faulty:
         self._share = share
         self._random = random.Random(1)
 
+    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]) -> list[str]:  # noqa: N802  # aiosmtpd's name
+        session.host_name = host
+        return [answer[0], "250-PIPELINING", *answer[1:]]
+
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802  # aiosmtpd's name
         if address.partition("@")[0].endswith("50"):
             return "550 5.1.1 no such user"

@@ -20,11 +20,11 @@ from worker.append import append_batch
 
 
 @pytest.fixture
-def sink(environment: dict[str, str], free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+def sink(environment: dict[str, str], free_port: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Sink]:
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
     monkeypatch.setenv("ACTIVITY_SMTP_RETRY_S", "60")
     settings.cache_clear()
-    with running(Sink(), free_port) as server:
+    with running(Sink(pipelining=getattr(request, "param", True)), free_port) as server:
         yield server
 
 
@@ -33,6 +33,10 @@ def space(admin: psycopg.Connection[Any], tenant: int, sink: Sink) -> Workspace:
     return Workspace(admin, tenant, sink.port)
 
 
+PIPELINING = pytest.mark.parametrize("sink", [True, False], ids=["pipelining", "one by one"], indirect=True)
+
+
+@PIPELINING
 def test_each_step_is_sent_once_and_said_once(space: Workspace, sink: Sink) -> None:
     space.enrol(space.sequence(mail("One"), mail(), mail()), "jo", "kim")
     assert space.send()["sent"] == 6
@@ -167,6 +171,7 @@ def test_a_workspace_never_sends_more_than_its_limit(space: Workspace, sink: Sin
     assert space.send() == {"sent": 2, "waiting": 1}
 
 
+@PIPELINING
 def test_a_4xx_is_tried_again_later_and_later(space: Workspace, sink: Sink) -> None:
     sink.at_rcpt = lambda _: "450 4.2.1 greylisted"
     space.enrol(space.sequence(mail("One")), "jo")
@@ -193,6 +198,7 @@ def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(space: 
     assert space.one("select count from crm.soft_bounce where address = 'jo@acme.example'") == 1
 
 
+@PIPELINING
 @pytest.mark.parametrize("stage", ["at_rcpt", "at_data"])
 def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(space: Workspace, sink: Sink, stage: str) -> None:
     setattr(sink, stage, lambda address: "550 5.1.1 no such user" if address.startswith("jo") else None)
@@ -213,6 +219,7 @@ def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Worksp
         assert suppression.check(session, space.tenant, "jo@acme.example") is None
 
 
+@PIPELINING
 def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(space: Workspace, sink: Sink) -> None:
     dropped: list[str] = []
 
@@ -256,6 +263,28 @@ def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(space: Workspac
     space.admin.execute("update crm.mailbox set port = %s, paused_until = now()", (sink.port,))
     space.due()
     assert space.send() == {"sent": 2}
+
+
+def test_a_server_that_wants_the_content_of_a_mail_it_refused_does_not_get_it(space: Workspace, sink: Sink) -> None:
+    sink.at_rcpt, sink.heedless = lambda address: "450 4.2.1 later" if address.startswith("jo") else None, True
+    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    assert space.send() == {"deferred": 1, "sent": 1}
+    assert [to for to, _ in sink.taken] == ["kim@acme.example"]
+
+
+def test_a_server_that_takes_few_connections_gets_all_mails_over_these(space: Workspace, sink: Sink) -> None:
+    sink.takes = 2
+    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(30)))
+    assert space.send() == {"sent": 30}
+    assert len(sink.taken) == 30
+    assert space.events("mailbox.paused") == []
+
+
+def test_who_is_slow_holds_up_nobody_else(space: Workspace, sink: Sink) -> None:
+    sink.at_rcpt = lambda address: "slow" if address.startswith("jo") else None
+    space.enrol(space.sequence(mail("One")), "jo", *(f"c{n}" for n in range(11)))
+    assert space.send() == {"sent": 12}
+    assert sink.taken[-1][0] == "jo@acme.example"
 
 
 def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space: Workspace, sink: Sink) -> None:

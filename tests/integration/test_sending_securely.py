@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from activity.settings import settings
+from producers.sequences import smtp
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 
@@ -63,6 +64,7 @@ def space(
     monkeypatch.setenv("ACTIVITY_SMTP_PASSWORDS", f'{{"ana": "{PASSWORD}"}}')
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     settings.cache_clear()
+    smtp.tls.cache_clear()
     made = Workspace(admin, tenant, free_port)
     made.enrol(made.sequence(mail("One")), "jo")
     return made
@@ -120,6 +122,7 @@ def test_a_mailbox_that_cannot_send_safely_is_paused_with_its_reason_and_nothing
     assert PASSWORD not in why
     assert space.events("mailbox.paused")[0][3] == why
     settings.cache_clear()
+    smtp.tls.cache_clear()
     space.admin.execute("update crm.mailbox set paused = false, paused_until = null")
     space.admin.execute("update crm.enrolment set due_at = now() where state = 'active'")
     with running(Sink(), free_port, **options(certificate, security)) as sink:
