@@ -230,53 +230,58 @@ class Taken(NamedTuple):
     move: Move
 
 
-class Kept(NamedTuple):
-    """Row ids of messages that may go, of those kept as sent, and of enrolments that moved: without what another worker holds by now."""
+# Rows are named by arrays and scalar subqueries, so that each is found by its key whatever the tables' statistics say: joins went through
+# all that was waiting.
+_MARK = b"""
+update crm.message m set state = 'sending', sending_at = clock_timestamp()
+  from json_to_recordset(%(marks)s::json) as w(id bigint, fence int, targets text[])
+ where m.id = any(%(ids)s::bigint[]) and m.id = w.id and m.fence = w.fence and m.state = 'claimed'
+   and (select e.fence = w.fence and e.state = 'active' and e.due_at > clock_timestamp() + %(margin)s::interval
+          from crm.enrolment e where e.id = m.enrolment_id)
+   and (select true from crm.suppression s where s.tenant_id = m.tenant_id and s.target = any(w.targets) limit 1) is null
+returning m.id"""
 
-    marked: set[int]
-    taken: set[int]
-    moved: set[int]
+
+def mark(session: Session, marks: Sequence[Marked], margin_s: float) -> set[int]:
+    """Say which messages the mail server is about to have, and return the row ids of those that may go.
+
+    It is the gate's last look: still claimed by us, not stopped, not suppressed, with time enough left to end them.
+    """
+    values = {
+        "margin": timedelta(seconds=margin_s),
+        "marks": _json(mark._asdict() for mark in marks),
+        "ids": [mark.id for mark in marks],
+    }
+    with driver_errors():
+        return {id for (id,) in driver(session).execute(_MARK, values, prepare=True)}
 
 
-# One statement, since it is made for every few mails. `marked` is the gate's last look before mails can go out: still claimed by us, not
-# stopped, not suppressed, with time enough left to end them. Only what is kept as sent moves on. Rows are named by arrays and scalar
-# subqueries, so that each is found by its key whatever the tables' statistics say: joins went through all that was waiting.
-_KEEP = b"""
-with marked as (
-  update crm.message m set state = 'sending', sending_at = clock_timestamp()
-    from json_to_recordset(%(marks)s::json) as w(id bigint, fence int, targets text[])
-   where m.id = any(%(mark_ids)s::bigint[]) and m.id = w.id and m.fence = w.fence and m.state = 'claimed'
-     and (select e.fence = w.fence and e.state = 'active' and e.due_at > clock_timestamp() + %(margin)s::interval
-            from crm.enrolment e where e.id = m.enrolment_id)
-     and (select true from crm.suppression s where s.tenant_id = m.tenant_id and s.target = any(w.targets) limit 1) is null
-  returning m.id),
-taken as (
+_KEEP_SENT = b"""
+with taken as (
   update crm.message m set state = 'sent', reason = t.answer, subject = t.subject, sent_at = clock_timestamp()
     from json_to_recordset(%(taken)s::json) as t(id bigint, fence int, answer text, subject text)
-   where m.id = any(%(taken_ids)s::bigint[]) and m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id),
+   where m.id = any(%(ids)s::bigint[]) and m.id = t.id and m.fence = t.fence and m.state in ('sending', 'unknown') returning m.id),
 moved as (
   update crm.enrolment e set step = m.step, due_at = m.due_at, attempt = 0, state = m.state, reason = m.reason, sent = e.sent + 1,
          changed_at = clock_timestamp()
     from json_to_recordset(%(moves)s::json)
            as m(message bigint, id bigint, fence int, step int, due_at timestamptz, state text, reason text)
     join taken t on t.id = m.message
-   where e.id = any(%(move_ids)s::bigint[]) and e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id)
-select array(select id from marked), array(select id from taken), array(select id from moved)"""
+   where e.id = any(%(enrolments)s::bigint[]) and e.id = m.id and e.fence = m.fence and e.state = 'active' returning e.id)
+select array(select id from taken), array(select id from moved)"""
 
 
-def keep(session: Session, marks: Sequence[Marked], margin_s: float, sent: Sequence[Taken]) -> Kept:
-    """Say which messages the mail server is about to have, and which it took, whose enrolments move on with them."""
+def keep_sent(session: Session, sent: Sequence[Taken]) -> tuple[set[int], set[int]]:
+    """Keep messages as sent and move their enrolments on; return the row ids of both, without what another worker holds by now."""
     values = {
-        "margin": timedelta(seconds=margin_s),
-        "marks": _json(mark._asdict() for mark in marks),
-        "mark_ids": [mark.id for mark in marks],
         "taken": _json({"id": one.id, "fence": one.fence, "answer": one.answer, "subject": one.subject} for one in sent),
-        "taken_ids": [one.id for one in sent],
+        "ids": [one.id for one in sent],
         "moves": _json({"message": one.id, **one.move._asdict()} for one in sent),
-        "move_ids": [one.move.id for one in sent],
+        "enrolments": [one.move.id for one in sent],
     }
     with driver_errors():
-        return Kept._make(map(set, driver(session).execute(_KEEP, values, prepare=True).fetchall()[0]))
+        ((kept, moved),) = driver(session).execute(_KEEP_SENT, values, prepare=True)
+    return set(kept), set(moved)
 
 
 def _json(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -46,12 +46,17 @@ class Sent(NamedTuple):
     answer: str
 
 
-Books: TypeAlias = Batched[Outgoing | Sent, bool]
+class Books(NamedTuple):
+    """Where all senders of a chunk commit together: which mails the server is about to have, and which it took."""
+
+    marks: Batched[Outgoing, bool]
+    sents: Batched[Sent, None]
+
 
 CHUNK = 100
 _SEND_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
 _MAILS_A_CONNECTION = 5  # fewer are not worth one of their own
-_SOON_S = 0.02  # what the server took waits so long for the next mails, to be committed with them
+_SOON_S = 0.02  # mails wait so long for those on the other connections, to be committed with them
 _MOST_TRIES = 10
 _LONGEST_WAIT_S = 4 * 3600.0
 
@@ -66,7 +71,7 @@ def send_chunk(limit: int = CHUNK) -> Counter[str]:
 
 async def _send_all(chunk: Chunk) -> Counter[str]:
     """Send the mails of all mailboxes at once; a fault of ours is raised when all are done."""
-    books, tally = Books(_commit), Counter[str]()
+    books, tally = Books(Batched(_mark), Batched(_keep_sents)), Counter[str]()
     senders = [_Sender(books, chunk.boxes[key], mails) for key, mails in chunk.mails.items()]
     for done in await asyncio.gather(*(sender.send() for sender in senders), return_exceptions=True):
         if isinstance(done, BaseException):
@@ -105,7 +110,9 @@ class _Sender:
         self._books, self._box, self._waiting = books, box, deque(mails)
         count = min(settings().smtp_connections, -(-len(mails) // _MAILS_A_CONNECTION))
         self._connections = [Connection(box) for _ in range(count)]
-        self._taken: list[Sent] = []  # what the server took: committed with the next mails
+        self._ending = 0  # mails whose end the server has, without its answer
+        self._taken: list[Sent] = []  # what it took and is not committed yet: when no other is ending, or soon
+        self._saving: list[asyncio.Task[None]] = []
         self._down: ServerDown | None = None
         self._until = time.monotonic() + _SEND_S
         self._tally = Counter[str]()
@@ -123,7 +130,7 @@ class _Sender:
                 connection.drop()  # not closed politely: a goodbye within a content would become part of it
             raise
         finally:
-            await self._commit([])
+            await self._saved()
         await asyncio.gather(*(connection.close() for connection in self._connections))
         if self._waiting:
             await asyncio.to_thread(_leave, self._box, list(self._waiting), self._down)
@@ -131,10 +138,11 @@ class _Sender:
         return self._tally
 
     async def _round(self, turns: Turns) -> Turns:
-        """Commit for all turns that are done soon, and let each go on; who is slow is waited for by nobody else."""
+        """Mark the mails of all turns that are done soon, and let each go on; who is slow is waited for by nobody else."""
         done, slow = await asyncio.wait(turns, timeout=_SOON_S)
         begun = [one for turn in done if (one := turn.result()) is not None]
-        marked = await self._commit([one.out for one in begun])
+        await self._saved()
+        marked = await asyncio.gather(*(self._books.marks.put(one.out) for one in begun))
         return slow | {asyncio.create_task(self._turn(one.connection, one, may)) for one, may in zip(begun, marked, strict=True)}
 
     async def _turn(self, connection: Connection, begun: _Begun | None = None, may: bool = True) -> _Begun | None:
@@ -171,6 +179,7 @@ class _Sender:
 
     async def _end(self, begun: _Begun) -> None:
         connection, out, mail = begun
+        self._ending += 1
         try:
             answer = await connection.end()
         except Refused as refused:
@@ -180,6 +189,10 @@ class _Sender:
         else:
             self._taken.append(Sent(out, mail, self._box, answer))
             self._tally["sent"] += 1
+        finally:
+            self._ending -= 1
+        if not self._ending:
+            self._save()
 
     async def _look_again(self, begun: _Begun) -> None:
         begun.connection.drop()
@@ -188,27 +201,38 @@ class _Sender:
     async def _keep(self, keep: Callable[..., str], out: Outgoing, *what: Any) -> None:
         self._tally[await asyncio.to_thread(_insist, keep, out, *what)] += 1
 
-    async def _commit(self, outs: Sequence[Outgoing]) -> Sequence[bool]:
-        """Commit what the server took, and that it is about to have these mails; return which of them it may have."""
-        taken, self._taken = self._taken, []
-        entries: list[Outgoing | Sent] = [*outs, *taken]
+    def _save(self) -> None:
+        """Have what the server took committed, while the next mails are begun."""
+        self._saving.append(asyncio.create_task(self._keep_sent(self._taken)))
+        self._taken = []
+
+    async def _saved(self) -> None:
+        """Return when all that the server took is committed."""
+        self._save()
+        saving, self._saving = self._saving, []
+        await asyncio.gather(*saving)
+
+    async def _keep_sent(self, taken: Sequence[Sent]) -> None:
         try:
-            answers = await asyncio.gather(*map(self._books.put, entries))
-        except (OperationalError, ActivityError):
-            for sent in taken:  # perhaps it was for the sake of another mail: alone, and again
-                await asyncio.to_thread(_insist, _keep_sent, *sent)
-            if outs:
-                raise
-            return []
-        return answers[: len(outs)]
+            await asyncio.gather(*map(self._books.sents.put, taken))
+        except (OperationalError, ActivityError):  # perhaps for the sake of another mail: alone, and again
+            for one in taken:
+                await asyncio.to_thread(_insist, _keep_one, *one)
 
 
-def _commit(entries: Sequence[Outgoing | Sent]) -> list[bool]:
-    """Commit for several senders at once which mails the server is about to have, and which it took; False: it must not have that one."""
-    ready = [entry for entry in entries if isinstance(entry, Outgoing)]
+def _mark(outs: Sequence[Outgoing]) -> list[bool]:
+    """Commit that the server is about to have these mails; False: it must not have that one."""
+    margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
+    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in outs]
     with begin("producer", EVERY_TENANT) as session:
-        free = _keep(session, ready, [entry for entry in entries if isinstance(entry, Sent)])
-    return [isinstance(entry, Sent) or entry.row_id in free for entry in entries]
+        free = sending.mark(session, marks, margin_s)
+    return [out.row_id in free for out in outs]
+
+
+def _keep_sents(sents: Sequence[Sent]) -> list[None]:
+    with begin("producer", EVERY_TENANT) as session:
+        _keep(session, sents)
+    return [None] * len(sents)
 
 
 def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
@@ -225,24 +249,21 @@ def _insist(keep: Callable[..., str], out: Outgoing, *what: Any) -> str:
     return word
 
 
-def _keep(session: Session, ready: Sequence[Outgoing], sent: Sequence[Sent]) -> set[int]:
-    """Mark mails as about to go, keep others as sent, say so, and move their enrolments on; return the row ids of those that may go."""
-    margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
-    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in ready]
-    sent = sorted(sent, key=lambda one: one.out.due.id)  # enrolments are always moved in this order
-    moves = {one.out.due.id: _next(one.out) for one in sent}
-    taken = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject, moves[one.out.due.id]) for one in sent]
-    kept = sending.keep(session, marks, margin_s, taken)
-    new = [one for one in sent if one.out.row_id in kept.taken]
-    ended = [one.out for one in new if one.out.due.id in kept.moved]
+def _keep(session: Session, sents: Sequence[Sent]) -> None:
+    """Keep mails as sent, say so, and move their enrolments on; what another worker holds by now stays as it is."""
+    sents = sorted(sents, key=lambda one: one.out.due.id)  # enrolments are always moved in this order
+    moves = {one.out.due.id: _next(one.out) for one in sents}
+    taken = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject, moves[one.out.due.id]) for one in sents]
+    kept, moved = sending.keep_sent(session, taken)
+    new = [one for one in sents if one.out.row_id in kept]
+    ended = [one.out for one in new if one.out.due.id in moved]
     emit(session, [*(events.sent(one.out, one.mail, one.box) for one in new), *_ends(ended, moves, sent=1)])
     for box in {one.box.id for one in new if one.box.failures}:
         sending.forget_failures(session, box)
-    return kept.marked
 
 
-def _keep_sent(session: Session, *sent: Any) -> str:
-    _keep(session, [], [Sent(*sent)])
+def _keep_one(session: Session, *sent: Any) -> str:
+    _keep(session, [Sent(*sent)])
     return "sent"
 
 

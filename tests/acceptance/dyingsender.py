@@ -20,7 +20,7 @@ from producers.sequences import send
 def main() -> None:
     point, mark = sys.argv[1], Path(sys.argv[2])
     if not mark.exists():
-        name = {"after_claim": "_send_all", "before_mark": "_commit", "after_answer": "_keep"}[point]
+        name = {"after_claim": "_send_all", "before_mark": "_mark", "after_answer": "_keep_sents"}[point]
         setattr(send, name, dying(getattr(send, name), mark))
     while True:
         send.send_chunk()
