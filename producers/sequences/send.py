@@ -10,7 +10,9 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import structlog
@@ -53,7 +55,7 @@ class Books(NamedTuple):
     sents: Batched[Sent, None]
 
 
-CHUNK = 100
+CHUNK = 200
 _SEND_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
 _MAILS_A_CONNECTION = 5  # fewer are not worth one of their own
 _SOON_S = 0.02  # mails wait so long for those on the other connections, to be committed with them
@@ -110,6 +112,7 @@ class _Sender:
         self._books, self._box, self._waiting = books, box, deque(mails)
         count = min(settings().smtp_connections, -(-len(mails) // _MAILS_A_CONNECTION))
         self._connections = [Connection(box) for _ in range(count)]
+        self._composed: dict[int, Mail] = {}  # by row id: mails whose turn comes next
         self._ending = 0  # mails whose end the server has, without its answer
         self._taken: list[Sent] = []  # what it took and is not committed yet: when no other is ending, or soon
         self._saving: list[asyncio.Task[None]] = []
@@ -142,7 +145,10 @@ class _Sender:
         done, slow = await asyncio.wait(turns, timeout=_SOON_S)
         begun = [one for turn in done if (one := turn.result()) is not None]
         await self._saved()
-        marked = await asyncio.gather(*(self._books.marks.put(one.out) for one in begun))
+        marking = asyncio.gather(*(self._books.marks.put(one.out) for one in begun))
+        await asyncio.sleep(0)  # it has begun
+        self._compose_ahead(len(begun))
+        marked = await marking
         return slow | {asyncio.create_task(self._turn(one.connection, one, may)) for one, may in zip(begun, marked, strict=True)}
 
     async def _turn(self, connection: Connection, begun: _Begun | None = None, may: bool = True) -> _Begun | None:
@@ -154,10 +160,16 @@ class _Sender:
                 return begun
         return None
 
+    def _compose_ahead(self, count: int) -> None:
+        """Write the next mails while the database commits."""
+        for out in islice(self._waiting, count):
+            with suppress(TemplateInvalid, AddressInvalid):  # which is said when its turn comes
+                self._composed[out.row_id] = compose(out, self._box)
+
     async def _begin(self, connection: Connection, out: Outgoing) -> _Begun | None:
         """Give the server a mail but for its end; where that is not to be, keep what became of it."""
         try:
-            mail = compose(out, self._box)
+            mail = self._composed.pop(out.row_id, None) or compose(out, self._box)
         except (TemplateInvalid, AddressInvalid) as error:
             await self._keep(_skip, out, str(error))
             return None
@@ -191,7 +203,7 @@ class _Sender:
             self._tally["sent"] += 1
         finally:
             self._ending -= 1
-        if not self._ending:
+        if self._taken and not self._ending:
             self._save()
 
     async def _look_again(self, begun: _Begun) -> None:
@@ -208,7 +220,8 @@ class _Sender:
 
     async def _saved(self) -> None:
         """Return when all that the server took is committed."""
-        self._save()
+        if self._taken:
+            self._save()
         saving, self._saving = self._saving, []
         await asyncio.gather(*saving)
 
