@@ -14,14 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from producers.sequences import send
+from producers.sequences import outcome, send
 
 
 def main() -> None:
     point, mark = sys.argv[1], Path(sys.argv[2])
     if not mark.exists():
-        name = {"after_claim": "_send_all", "before_mark": "_mark", "after_answer": "_keep_sents"}[point]
-        setattr(send, name, dying(getattr(send, name), mark))
+        where, name = {"after_claim": (send, "_send_all"), "before_mark": (outcome, "mark"), "after_answer": (outcome, "keep_all_sent")}[
+            point
+        ]
+        setattr(where, name, dying(getattr(where, name), mark))
     while True:
         send.send_chunk()
         time.sleep(0.05)

@@ -317,12 +317,12 @@ def test_a_person_settles_what_nobody_could_know(space: Workspace, sink: Sink, f
 
 def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:
     from producers.sequences.chunk import take
-    from producers.sequences.send import _mark
+    from producers.sequences.outcome import mark
 
     space.enrol(space.sequence(mail("One"), mail()), "jo")
     with begin("producer", EVERY_TENANT) as session:
         ((out,),) = take(session, 10).mails.values()
-    assert _mark([out]) == [True]
+    assert mark([out]) == [True]
     space.due()
     assert space.send() == {"waiting": 1}
     space.admin.execute("update crm.message set sending_at = sending_at - interval '1 hour'")
@@ -334,14 +334,14 @@ def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace
 
 def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink) -> None:
     from producers.sequences.chunk import take
-    from producers.sequences.send import _mark
+    from producers.sequences.outcome import mark
 
     space.enrol(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:
         ((late,),) = take(session, 10).mails.values()
     space.due()
     assert space.send() == {"sent": 1}
-    assert _mark([late]) == [False]
+    assert mark([late]) == [False]
 
 
 def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(space: Workspace, sink: Sink) -> None:
