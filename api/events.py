@@ -70,11 +70,15 @@ class EventDetail(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """How many events there are, by category. Where `complete` is false there are more than were counted."""
+    """How many events there are, by category. Where `complete` is false there are more than were counted.
+
+    `beneath` is how many an account's Hierarchy tab has, counted up to 1,000; null for the whole workspace.
+    """
 
     counts: dict[str, int]
     total: int
     complete: bool
+    beneath: int | None
 
 
 class Types(msgspec.Struct):
@@ -200,16 +204,17 @@ def count_events(
     """Count events by category, for the tabs of an account or for the whole workspace."""
     with begin("reader", caller.tenant) as session:
         if account is None:
-            found = events.counts(session, caller.tenant, _MANY)
+            found, beneath = events.counts(session, caller.tenant, _MANY), None
             complete = all(number < _MANY for number in found.values())
         else:
             found = by_number.counts_of_account(session, caller.tenant, account)
             complete = sum(found.values()) < events.LOOK
+            beneath = by_number.count_beneath(session, caller.tenant, account, _MANY)
     tally: dict[str, int] = {}
     for name, number in found.items():
         category = CATALOGUE[name].category.value if name in CATALOGUE else wire.OTHER
         tally[category] = tally.get(category, 0) + number
-    return json_response(Counts(tally, sum(tally.values()), complete))
+    return json_response(Counts(tally, sum(tally.values()), complete, beneath))
 
 
 @router.get("/events/{event_id}", responses=answers(EventDetail, 200, "The event", 404, 406) | _UNCHANGED)

@@ -139,6 +139,21 @@ def counts_of_account(session: Session, tenant: int, account: str, look: int = L
     return {row.type: row.events for row in rows}
 
 
+_COUNT_BENEATH = text("""
+select count(*) from (
+  select from unnest(cast(:accounts as text[])) as a (id) cross join lateral (
+    select type from activity.event where tenant_id = :tenant and account_id = a.id
+     order by occurred_at desc, seq desc limit :look) newest
+   where a.id <> :account or type = any(:hierarchy) limit :cap) counted""")
+
+
+def count_beneath(session: Session, tenant: int, account: str, cap: int, look: int = LOOK) -> int:
+    """Return how many events the accounts beneath one have, and changes of its own place among them; counting ends at `cap`."""
+    accounts = [account, *records.beneath(session, tenant, account)]
+    values = {"tenant": tenant, "account": account, "accounts": accounts, "hierarchy": HIERARCHY, "look": look, "cap": cap}
+    return int(session.execute(_COUNT_BENEATH, values).scalar_one())
+
+
 class Stored(NamedTuple):
     """What the log holds under an id."""
 

@@ -210,8 +210,23 @@ def test_counts_are_by_category(get: Get, tenant: int) -> None:
     said(tenant, 3)
     said(tenant, 2, type="email.sent", payload={"subject": "Terms"}, account_id="other")
     said(tenant, type="acme.form_filled", payload={})
-    assert get("/v1/events/counts").json() == {"counts": {"notes": 3, "email": 2, "other": 1}, "total": 6, "complete": True}
+    counts = {"notes": 3, "email": 2, "other": 1}
+    assert get("/v1/events/counts").json() == {"counts": counts, "total": 6, "complete": True, "beneath": None}
     assert get("/v1/events/counts", account="acme").json()["counts"] == {"notes": 3, "other": 1}
+
+
+def test_the_hierarchy_tab_counts_what_it_shows(get: Get, tenant: int) -> None:
+    with begin("producer", tenant) as session:
+        records.upsert(session, tenant, [records.Account(id="acme"), records.Account(id="daughter", parent_id="acme")])
+        records.upsert(session, tenant, [records.Account(id="grandchild", parent_id="daughter")])
+    said(tenant, 2)
+    said(tenant, type="account.parent_changed", payload={"from_parent": "Globex"})
+    said(tenant, 3, account_id="daughter")
+    said(tenant, account_id="grandchild")
+    said(tenant, account_id="other")
+    for account, shown in {"acme": 5, "daughter": 1, "grandchild": 0, "nobody": 0}.items():
+        assert get("/v1/events/counts", account=account).json()["beneath"] == shown
+        assert len(get("/v1/events", beneath=account).json()["data"]) == shown
 
 
 def test_a_page_names_the_records_it_shows_when_asked(get: Get, tenant: int) -> None:

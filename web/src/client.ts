@@ -1,6 +1,9 @@
 import { writeFilters, type Filters } from './filters.js';
 import type { Account, Contact, EventDetail, EventPage, FeedEvent, Problem, Receipt, Session, TypeLook, WireCounts, WireDetail, WireEvent, WirePage } from './wire.js';
 
+/** Where the server stops counting what is beneath an account. */
+const COUNTED_BENEATH = 1000;
+
 /** Gives the bearer token of a request; without one the page's own cookie is used. */
 export type TokenSource = string | (() => string | Promise<string>) | undefined;
 
@@ -76,11 +79,12 @@ export class Client {
   /** How many events each tab holds, as it is shown: 12, or 12+ where counting stopped. */
   async counts(filters: Filters): Promise<Record<string, string | number>> {
     const query = writeFilters({ ...filters, tab: 'all' });
-    const { counts, total, complete } = await this.#json<WireCounts>('GET', `events/counts?${query}`);
+    const { counts, total, complete, beneath } = await this.#json<WireCounts>('GET', `events/counts?${query}`);
     const shown = (n: number) => (complete ? n : `${n}+`);
-    const { hierarchy: _, ...categories } = counts; // its tab is a scope, which has other events than the category
-    const tabs = { email: 0, signals: 0, notes: 0, comments: 0, ...categories, all: total };
-    return Object.fromEntries(Object.entries(tabs).map(([tab, n]) => [tab, shown(n)]));
+    const { hierarchy: _, ...categories } = counts; // its tab is a scope, which has other events than the category: those beneath
+    const tabs = Object.entries({ email: 0, signals: 0, notes: 0, comments: 0, ...categories, all: total }).map(([tab, n]) => [tab, shown(n)] as const);
+    const beneathShown = beneath !== null && beneath >= COUNTED_BENEATH ? `${beneath}+` : beneath;
+    return { ...Object.fromEntries(tabs), ...(beneathShown !== null && { hierarchy: beneathShown }) };
   }
 
   async detail(eventId: string, signal?: AbortSignal): Promise<EventDetail> {

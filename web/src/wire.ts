@@ -61,6 +61,7 @@ export interface WireCounts {
   counts: Record<string, number>;
   total: number;
   complete: boolean;
+  beneath: number | null;
 }
 
 export interface Session {

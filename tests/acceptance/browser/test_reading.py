@@ -169,7 +169,7 @@ def test_tabs_show_their_events_and_counts(site: Site, open_page: Open, account:
         ("Signals 1", "detected"),
         ("Notes 1", "A note"),
         ("Comments 1", "A comment"),
-        ("Hierarchy", "Of the daughter"),
+        ("Hierarchy 1", "Of the daughter"),
     ):
         page.get_by_role("tab", name=tab).click()
         expect(page.get_by_role("article")).to_have_count(1)
