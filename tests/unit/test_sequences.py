@@ -1,12 +1,16 @@
 """What sequences promise without any service: definitions, templates, windows, limits, the gate, tokens, links."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from email.parser import BytesParser
+from email.policy import default
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from activity.settings import settings
 from db.sending import Due, Earlier, Mailbox
@@ -302,3 +306,20 @@ def test_whatever_a_contact_is_called_a_mail_has_the_headers_we_wrote(name: str,
         *("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version", "Content-Type"),
     ]
     assert max(len(line) for line in head.split("\r\n")) < 998
+
+
+@pytest.mark.usefixtures("keys")
+@given(st.text(max_size=300), st.integers(1, 60))
+def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_server_takes(field: str, times: int) -> None:
+    variant = Variant(subject="S", text="{{ contact.fields.x }}\nEnd", html="<p>{{ contact.fields.x }}</p>\n<p>End</p>")
+    definition = Definition(name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),), track_opens=False)
+    who = due(fields={"x": field * times})
+    content = compose(Outgoing(who, definition, variant, 1, 1, message_id(1, 1, 1, "ana@v.example"), thread_id(1, 1)), box()).content
+    lines = content.split(b"\r\n")
+    assert max(map(len, lines)) <= 200
+    assert all(b"\n" not in line and b"\r" not in line and line.isascii() for line in lines)
+    mail: Any = BytesParser(policy=default).parsebytes(content)
+    written = re.sub("\r\n?", "\n", field * times)
+    written = "".join("\N{REPLACEMENT CHARACTER}" if (c < " " and c not in "\t\n") or c == "\x7f" else c for c in written)
+    said = [mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html")]
+    assert said == [f"{written}\nEnd\n", f"<p>{escape(written)}</p>\n<p>End</p>\n"]
