@@ -27,7 +27,8 @@ from producers.sequences.templates import TemplateInvalid
 
 _SEND_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
 _MAILS_A_CONNECTION = 5  # fewer are not worth one of their own
-_SOON_S = 0.02  # mails wait so long for those on the other connections, to be committed with them
+_SOON_S = 0.02  # mails wait so long for those on the other connections, to be marked with them
+_AT_ONCE_S = 0.005  # and so long once they were taken, to be kept with them
 
 
 class Books(NamedTuple):
@@ -143,11 +144,13 @@ class Sender:
         except Undecided as undecided:
             await self._keep(outcome.keep_unknown, out, mail, str(undecided))
         else:
+            if not self._taken:
+                asyncio.get_running_loop().call_later(_AT_ONCE_S, self._save)
             self._taken.append(Sent(out, mail, self._box, answer))
             self._tally["sent"] += 1
         finally:
             self._ending -= 1
-        if self._taken and not self._ending:
+        if not self._ending:
             self._save()
 
     async def _look_again(self, begun: _Begun) -> None:
@@ -159,13 +162,14 @@ class Sender:
 
     def _save(self) -> None:
         """Have what the server took committed, while the next mails are begun."""
+        if not self._taken:
+            return
         self._saving.append(asyncio.create_task(self._keep_sent(self._taken)))
         self._taken = []
 
     async def _saved(self) -> None:
         """Return when all that the server took is committed."""
-        if self._taken:
-            self._save()
+        self._save()
         saving, self._saving = self._saving, []
         await asyncio.gather(*saving)
 
