@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from activity.errors import InvalidEvent, SettingMissing
 from activity.settings import settings
 from activity.validation import check_actor
-from api.problems import Problem
+from api.http.problems import Problem
 from db import access
 from db.engine import EVERY_TENANT, begin
 from db.records import TenantUnknown, get_tenant

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Response
 from msgspec import Meta
 
 from api.access import Caller, may
-from api.encoding import answers, body, json_response, takes
-from api.problems import Problem
+from api.http.encoding import answers, body, json_response, takes
+from api.http.problems import Problem
 from db import enrichment as passes
 from db import enrichment_ledger as ledger
 from db import provenance

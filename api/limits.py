@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from activity.settings import settings
 from api.access import Caller, may
-from api.problems import Problem
+from api.http.problems import Problem
 
 _REMEMBERED = 10_000
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from msgspec import Meta
 
 from api.access import Caller, may
-from api.encoding import answers, body, json_response, takes
-from api.problems import Problem
+from api.http.encoding import answers, body, json_response, takes
+from api.http.problems import Problem
 from db import playbooks, plays
 from db.engine import begin
 from db.playbooks import PlaybookUnknown, RecordGone

@@ -11,14 +11,15 @@ from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api import saying
 from api.access import Caller, may
-from api.encoding import answers, body, json_response, takes
+from api.http.encoding import answers, body, json_response, takes
+from api.http.problems import Problem
 from api.limits import may_write
-from api.problems import Problem
-from api.saying import Receipt, headers_of, numbered, wait_of
-from db import by_number, records
+from api.log import receipts
+from api.log.receipts import Receipt, headers_of, numbered, wait_of
+from db import records
 from db.engine import begin
+from db.log import by_seq
 from db.records import Account, Address, Contact, Id, Name, Opportunity, Record
 from producers import upserts
 from producers.upserts import Changed, RecordUnknown, Said
@@ -173,7 +174,7 @@ async def move_deal(request: Request, caller: Editor, key: Key, said: Annotated[
 def _moved_before(who: Said) -> bool:
     ids = [upserts.said_id(who, name) for name in ("deal.stage_changed", "deal.won", "deal.lost")]
     with begin("reader", who.tenant) as session:
-        return bool(by_number.stored(session, who.tenant, ids))
+        return bool(by_seq.stored(session, who.tenant, ids))
 
 
 def _deal(tenant: int, key: str) -> Record:
@@ -182,8 +183,8 @@ def _deal(tenant: int, key: str) -> Record:
 
 
 def _who(request: Request, caller: Caller) -> Said:
-    key = saying.key_of(request)
-    return Said(caller.tenant, caller.actor, "api", saying.event_id(caller, key) if key else None)
+    key = receipts.key_of(request)
+    return Said(caller.tenant, caller.actor, "api", receipts.event_id(caller, key) if key else None)
 
 
 async def _put(request: Request, caller: Caller, record: upserts.R) -> Response:
@@ -201,7 +202,7 @@ def _in_one_transaction(who: Said, work: Any) -> Changed:
 
 
 async def _told(request: Request, caller: Caller, changed: Changed) -> Response:
-    receipts = [Receipt(event.event_id, "accepted") for event in changed.events]
-    receipts = await numbered(caller, receipts, changed.events, wait_of(request))
-    told = {"record": changed.record, "created": changed.created, "events": receipts}
+    answers = [Receipt(event.event_id, "accepted") for event in changed.events]
+    answers = await numbered(caller, answers, changed.events, wait_of(request))
+    told = {"record": changed.record, "created": changed.created, "events": answers}
     return json_response(told, 201 if changed.created else 200, headers_of(request))

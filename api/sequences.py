@@ -9,8 +9,8 @@ from msgspec import Meta
 from sqlalchemy.orm import Session
 
 from api.access import Caller, may
-from api.encoding import answers, body, json_response, takes
-from api.problems import Problem
+from api.http.encoding import answers, body, json_response, takes
+from api.http.problems import Problem
 from db import sequences
 from db.engine import begin
 from db.sequences import SequenceRow, SequenceUnknown

@@ -11,8 +11,8 @@ from msgspec import Meta
 from activity.settings import settings
 from api import access
 from api.access import COOKIE, Caller, authenticate
-from api.encoding import answers, body, json_response, problem_answer, takes
-from api.problems import Problem
+from api.http.encoding import answers, body, json_response, problem_answer, takes
+from api.http.problems import Problem
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 

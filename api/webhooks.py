@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from activity.settings import settings
 from api.access import Caller
-from api.encoding import answers, json_response
+from api.http.encoding import answers, json_response
+from api.http.problems import Problem
 from api.limits import may_write
-from api.problems import Problem
 from producers.inbound import MAX_MAIL, receive_mail
 from producers.outbound import OutboundFailed
 from producers.webhooks import receive

@@ -23,8 +23,8 @@ import psycopg
 from sqlalchemy import create_engine
 
 from activity.settings import settings
-from bench.events import outbound_mail
 from bench.latency import flood, latency
+from bench.samples.events import outbound_mail
 from bench.servers import celery, servers, wait_until
 
 TENANTS = 20
@@ -139,8 +139,8 @@ def _floor(admin: psycopg.Connection[Any], rows: Sequence[str]) -> None:
 
 def _single(admin: psycopg.Connection[Any], rows: Sequence[str]) -> dict[str, float]:
     """Measure one event at a time, in turns with one bare insert and commit through the same kind of pool."""
-    from db.append import move
     from db.engine import begin, database_url
+    from db.log.append import move
     from worker.emit import emit
 
     admin.execute("truncate floor")

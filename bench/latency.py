@@ -106,7 +106,7 @@ def _warm_up(tenants: Iterable[int], came: Delays) -> None:
 
 def _say(rate: int, count: int, tenants: list[int]) -> Iterable[tuple[UUID, float]]:
     """Emit `count` events at an even pace; yield each one's id and the moment its commit returned."""
-    from bench.events import outbound_mail
+    from bench.samples.events import outbound_mail
     from db.engine import begin
     from worker.emit import emit
 

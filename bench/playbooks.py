@@ -128,7 +128,7 @@ def _enable(numbers: range) -> None:
 
 
 def _rate(name: str, events: int, handle: Any) -> float:
-    from feed.durable import follow_once
+    from worker.follow import follow_once
 
     handled, started = 0, time.perf_counter()
     while handled < events:
@@ -188,9 +188,9 @@ def _tick(advance_batch: Callable[[], Any]) -> float:
 
 def _wake(account: str) -> float:
     """Append one event about an account and return how many milliseconds the follower takes with it."""
-    from feed.durable import follow_once
     from producers.playbooks.follow import handle
     from worker.append import append_batch
+    from worker.follow import follow_once
 
     while append_batch(1_000) or follow_once("wake", handle):
         pass

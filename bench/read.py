@@ -20,9 +20,9 @@ import psycopg
 
 from activity.catalogue import CATALOGUE, Category
 from bench.servers import percentile, servers
-from cli.ports import free_port
+from cli.dev.ports import free_port
 from db.engine import begin
-from db.events import Filter, Query
+from db.log.events import Filter, Query
 from feed.page import read_page
 
 TENANTS, BIG, SMALL = 50, 1, 50
@@ -183,7 +183,7 @@ def _bare() -> tuple[float, float]:
 
 @contextmanager
 def _api(port: int) -> Iterator[psutil.Process]:
-    process = subprocess.Popen([sys.executable, "-m", "cli.serve"], env=os.environ | {"ACTIVITY_PORT": str(port)})
+    process = subprocess.Popen([sys.executable, "-m", "cli.deployment.serve"], env=os.environ | {"ACTIVITY_PORT": str(port)})
     try:
         yield psutil.Process(process.pid)
     finally:

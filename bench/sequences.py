@@ -20,7 +20,7 @@ import psycopg
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bench.servers import servers, wait_until
-from cli.ports import free_port, is_free
+from cli.dev.ports import free_port, is_free
 
 ROUNDS = 4
 SENDER = "ana@vendor.example"

@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from activity.settings import Role, settings
-from cli.embedded import EmbeddedPostgres, EmbeddedValkey
+from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 
 
 @contextmanager

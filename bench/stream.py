@@ -19,7 +19,7 @@ import psutil
 
 from activity.event import Event
 from bench.servers import servers
-from cli.ports import free_port
+from cli.dev.ports import free_port
 
 HEARTBEAT_S = 20
 ROUNDS = 5  # events whose way to the last client is timed
@@ -111,7 +111,7 @@ def _api(port: int) -> Iterator[psutil.Process]:
         "ACTIVITY_STREAMS_PER_USER": "1000000",
         "ACTIVITY_PORT": str(port),
     }
-    process = subprocess.Popen([sys.executable, "-m", "cli.serve"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "cli.deployment.serve"], env=environment)
     try:
         yield psutil.Process(process.pid)
     finally:

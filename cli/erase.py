@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activity.errors import ActivityError
-from cli.emit import wait_for
+from cli.log.emit import wait_for
 from cli.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ def _event(tenant: int, contact: str, actor: str, reason: str | None, request_id
 
 
 def _check_known(tenant: int, contact: str) -> None:
-    from db import events, records
+    from db import records
     from db.engine import begin
+    from db.log import events
 
     with begin("reader", tenant) as session:
         known = (

@@ -7,27 +7,11 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import (
-    audit,
-    bench,
-    demo,
-    dev,
-    doctor,
-    emit,
-    enrichment,
-    erase,
-    imports,
-    keys,
-    playbooks,
-    processes,
-    reading,
-    rejected,
-    sequences,
-    serve,
-    sources,
-    tenants,
-)
+from cli import enrichment, erase, imports, keys, playbooks, sequences, sources, tenants
+from cli.deployment import doctor, processes, serve
+from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
+from cli.log import audit, emit, reading, rejected
 
 # What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
 _CONNECTION_ERRORS = {"sqlalchemy.exc": "OperationalError", "redis.exceptions": "ConnectionError", "kombu.exceptions": "OperationalError"}

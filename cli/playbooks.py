@@ -256,8 +256,8 @@ def _program(file: Path) -> "Program":
 def _event(tenant: int, ref: str) -> "RecordedEvent":
     from uuid import UUID
 
-    from db import events
     from db.engine import begin
+    from db.log import events
 
     try:
         key = int(ref) if ref.isdigit() else UUID(ref)
@@ -272,8 +272,8 @@ def _event(tenant: int, ref: str) -> "RecordedEvent":
 
 def _seq(tenant: int, since: str) -> int:
     """Return the number of the log that --since means."""
-    from db import events
     from db.engine import begin
+    from db.log import events
     from producers.playbooks.definition import span
 
     if since.isdigit():

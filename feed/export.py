@@ -7,8 +7,8 @@ import msgspec
 
 from activity.chain import Link
 from activity.errors import ActivityError
-from db import audit
 from db.engine import begin
+from db.log import audit
 
 # A link by its names: the payload as the very text that was hashed, what is bytes in base64.
 _decode = msgspec.json.Decoder(msgspec.defstruct("Line", list(get_type_hints(Link).items()), forbid_unknown_fields=True)).decode

@@ -18,8 +18,8 @@ import structlog
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
 from activity.settings import settings
-from db import events, heads
 from db.engine import begin
+from db.log import events, heads
 from feed.position import EpochChanged, Position, decode_message
 from worker.publish import channel
 

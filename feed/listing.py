@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
-from db import by_number
-from db.events import Filter, Key, look
+from db.log import by_seq
+from db.log.events import Filter, Key, look
 from feed.page import CursorInvalid, cursor_of, read_page
 
 _NUMBER = struct.Struct(">1s9sq")
@@ -33,7 +33,7 @@ def list_occurred(session: Session, tenant: int, which: Filter, cursor: str | No
 def list_recorded(session: Session, tenant: int, which: Filter, cursor: str | None, limit: int) -> Listing:
     """Return a page of the audit view: what was recorded last comes first. Raises CursorInvalid."""
     seq = None if cursor is None else _seq(cursor, tenant, which)
-    found, reached = by_number.before(session, tenant, which, seq, limit)
+    found, reached = by_seq.before(session, tenant, which, seq, limit)
     if reached is None or reached <= 1:
         return Listing(found, None)
     looked_to = found[-1].recorded_at if found and len(found) < limit else None
@@ -43,7 +43,7 @@ def list_recorded(session: Session, tenant: int, which: Filter, cursor: str | No
 def list_around(session: Session, tenant: int, which: Filter, event: RecordedEvent, limit: int) -> Listing:
     """Return the page that holds this event, with the events just newer above it; the cursor leads to the older ones."""
     key = Key(event.occurred_at, event.seq)
-    above = by_number.newer(session, tenant, which, key, (limit - 1) // 2)
+    above = by_seq.newer(session, tenant, which, key, (limit - 1) // 2)
     # The next higher number of the same moment: its page begins with the event itself.
     page = look(session, tenant, which, Key(event.occurred_at, event.seq + 1), limit - len(above))
     if page.reached is None:
@@ -53,7 +53,7 @@ def list_around(session: Session, tenant: int, which: Filter, event: RecordedEve
 
 def list_after(session: Session, tenant: int, which: Filter, seq: int, limit: int) -> Listing:
     """Return what was recorded after a number, the oldest first. The cursor only says that there may be more."""
-    found, reached = by_number.after(session, tenant, which, seq, limit)
+    found, reached = by_seq.after(session, tenant, which, seq, limit)
     return Listing(found, None if reached is None else _cursor(reached, tenant, which))
 
 

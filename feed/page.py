@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from db import events
-from db.events import Filter, Key
+from db.log import events
+from db.log.events import Filter, Key
 
 MAX_PAGE = 500
 _LOOKS = 10  # how often a page goes on looking, a bounded number of events each time, before it comes short

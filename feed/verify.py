@@ -7,8 +7,8 @@ from itertools import takewhile
 import msgspec
 
 from activity.chain import GENESIS, Link, next_hash, payload_fits
-from db import audit
 from db.engine import begin
+from db.log import audit
 
 _FAULTS_KEPT = 100  # of a log that is broken everywhere the beginning says enough
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from activity.settings import Role, settings
-from cli import ports
-from cli.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
+from cli.dev import ports
+from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
 
 S = TypeVar("S", EmbeddedPostgres, EmbeddedValkey)
 

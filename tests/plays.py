@@ -10,13 +10,13 @@ from activity.event import Event
 from db import records, sequences
 from db.engine import begin
 from db.records import Account, Contact, Member, Opportunity
-from feed.durable import follow_once
 from producers.playbooks import operate
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.follow import handle
 from producers.playbooks.tasks import FOLLOWER
 from worker.append import append_batch
 from worker.emit import emit
+from worker.follow import follow_once
 
 Rows = list[tuple[Any, ...]]
 

@@ -16,7 +16,7 @@ import pytest
 from celery import Celery
 from playwright.sync_api import Page
 
-from cli.ports import free_port
+from cli.dev.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]

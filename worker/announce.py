@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from db import heads
 from db.engine import begin
+from db.log import heads
 from worker.celery import app
 from worker.publish import announce
 

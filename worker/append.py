@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from activity.errors import InvalidEvent
 from activity.settings import settings
 from activity.validation import decode, encode
-from db import outbox
-from db.append import Poison, Receipts, Stored, append, move, park
 from db.engine import begin
-from db.outbox import Waiting
+from db.log import outbox
+from db.log.append import Poison, Receipts, Stored, append, move, park
+from db.log.outbox import Waiting
 from worker.celery import app
 from worker.drain import drain
 from worker.nudge import nudge

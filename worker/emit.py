@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import Event
 from activity.validation import encode
-from db import outbox
+from db.log import outbox
 from worker.nudge import nudge_after_commit
 
 

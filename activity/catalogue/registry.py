@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from activity.catalogue import automation, conversations, corrections, deals, email, records, signals
 from activity.catalogue.event_type import EventType
+from activity.catalogue.types import automation, conversations, corrections, deals, email, records, signals
 
 _TYPES = (
     *email.TYPES,

@@ -14,7 +14,6 @@ from sqlalchemy.exc import OperationalError
 
 from db import enrichment as passes
 from db import enrichment_ledger as ledger
-from db.batched import Batched
 from db.engine import EVERY_TENANT, begin
 from producers.enrichment.asking import TASK, Priority
 from producers.enrichment.booking import Booking, Books, Go, Lost, Reply, Skip
@@ -27,6 +26,7 @@ from producers.enrichment.work import Ended, Work, price, resume, usable
 from producers.outbound import Outbound
 from worker.celery import app
 from worker.drain import drain
+from worker.group_commit import Batched
 
 log = structlog.get_logger()
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from db import enrichment as passes
 from db.engine import EVERY_TENANT, begin
-from feed.durable import follow_once
 from producers import signals
 from producers.enrichment.asking import Priority, ask_all
 from producers.enrichment.configuration import configuration
 from worker.celery import app
 from worker.drain import drain
+from worker.follow import follow_once
 
 _AT_ONCE = 500  # stale records asked for in one sweep
 _KEPT = timedelta(days=400)  # how long an ended pass and its calls are kept: a full year's budget can be checked

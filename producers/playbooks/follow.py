@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import structlog
 from sqlalchemy.orm import Session
 
-from activity.catalogue.automation import PlaybookPaused, PlaybookStarted
+from activity.catalogue.types.automation import PlaybookPaused, PlaybookStarted
 from activity.event import Event, RecordedEvent
 from activity.settings import settings
 from db import playbooks, plays

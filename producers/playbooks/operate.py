@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from activity.catalogue.automation import PlaybookPaused
+from activity.catalogue.types.automation import PlaybookPaused
 from activity.errors import ActivityError
 from activity.event import Event
 from db import playbooks, plays

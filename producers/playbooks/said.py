@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from activity.catalogue.automation import PlaybookCancelled, PlaybookCompleted, PlaybookFailed, PlaybookPaused, PlaybookStepCompleted
+from activity.catalogue.types.automation import PlaybookCancelled, PlaybookCompleted, PlaybookFailed, PlaybookPaused, PlaybookStepCompleted
 from activity.event import Event, RecordedEvent
 from producers.playbooks.program import Operation, Program
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from activity.catalogue.automation import PlaybookStarted
+from activity.catalogue.types.automation import PlaybookStarted
 from activity.event import Event
 from activity.settings import settings
 from db import playbooks, plays

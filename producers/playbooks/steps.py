@@ -10,12 +10,12 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from activity.catalogue.automation import TaskCreated
-from activity.catalogue.conversations import NoteAdded
-from activity.catalogue.deals import DealAmountChanged, DealLost, DealStageChanged, DealWon
 from activity.catalogue.event_type import FieldChange, Payload
-from activity.catalogue.records import AccountUpdated, ContactUpdated
-from activity.catalogue.signals import SignalDetected
+from activity.catalogue.types.automation import TaskCreated
+from activity.catalogue.types.conversations import NoteAdded
+from activity.catalogue.types.deals import DealAmountChanged, DealLost, DealStageChanged, DealWon
+from activity.catalogue.types.records import AccountUpdated, ContactUpdated
+from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
 from db import playbooks, sequences
 from producers.enrichment.asking import Priority, ask

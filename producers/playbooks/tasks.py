@@ -1,11 +1,11 @@
 """The Celery tasks of playbooks: start, advance, schedule. Each works off what waits and is safe to run twice or at the same time."""
 
-from feed.durable import follow_once
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.follow import ADVANCE, handle
 from producers.playbooks.schedule import sweep
 from worker.celery import app
 from worker.drain import drain
+from worker.follow import follow_once
 
 START, SCHEDULE = "playbook.start", "playbook.schedule"
 FOLLOWER = "playbooks"  # the name of the durable cursor

@@ -12,8 +12,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
-from db import events, plays
+from db import plays
 from db.engine import begin
+from db.log import events
 from db.playbooks import Enabled
 from producers.playbooks.conditions import Expression, InvalidExpression
 from producers.playbooks.definition import Branch, Stop, Wait, WaitForEvent, names

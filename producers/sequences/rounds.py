@@ -17,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 
 from activity.errors import ActivityError
 from activity.settings import settings
-from db.batched import Batched
 from db.sending import Mailbox
 from producers.sequences import outcome
 from producers.sequences.mail import AddressInvalid, Mail, Outgoing, compose
 from producers.sequences.outcome import Sent
 from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 from producers.sequences.templates import TemplateInvalid
+from worker.group_commit import Batched
 
 _SEND_S = 10.0  # then the rest is given back, so that a slow server never holds a chunk beyond its lease
 _MAILS_A_CONNECTION = 5  # fewer are not worth one of their own

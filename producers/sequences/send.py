@@ -7,12 +7,12 @@ import structlog
 
 from activity.settings import settings
 from db import sending, sequences
-from db.batched import Batched
 from db.engine import EVERY_TENANT, begin
 from producers.sequences import events, outcome
 from producers.sequences.chunk import Chunk, take
 from producers.sequences.rounds import Books, Sender
 from worker.emit import emit
+from worker.group_commit import Batched
 
 log = structlog.get_logger()
 

@@ -23,8 +23,8 @@ from celery import Celery
 from celery.utils.nodenames import gethostname
 from redis import Redis
 
-from cli.embedded import EmbeddedPostgres
-from cli.ports import free_port
+from cli.dev.embedded import EmbeddedPostgres
+from cli.dev.ports import free_port
 from tests.processes import command
 
 pytestmark = pytest.mark.timeout(300)  # whole starts, several of them

@@ -22,7 +22,7 @@ import redis
 from celery import Celery
 
 from activity.settings import Role, settings
-from cli.embedded import EmbeddedPostgres, EmbeddedValkey
+from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 
 TENANTS = range(1, 6)
 WORKER = (

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from bench.servers import celery, wait_until
-from cli.processes import processes
+from cli.deployment.processes import processes
 from db import records
 from db.engine import begin
 from db.records import Contact

@@ -27,7 +27,7 @@ def key(tenant: int) -> Iterator[str]:
 @pytest.fixture
 def send(key: str) -> Callable[..., httpx.Response]:
     """A function that sends a request to the API with the key; a body is sent as JSON, header names have _ for -."""
-    from api.app import create_app
+    from api.http.app import create_app
 
     def request(method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         async def once() -> httpx.Response:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from activity.settings import settings
 from api.access import forget_callers
-from api.app import create_app
+from api.http.app import create_app
 from cli.main import app as command
 from db import access
 from db.engine import begin

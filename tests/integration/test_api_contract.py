@@ -12,8 +12,8 @@ from hypothesis import settings as examples
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
-from api.app import create_app
-from api.server import Server
+from api.http.app import create_app
+from api.http.server import Server
 
 # The stream ends with its client, and a mail is no format that examples are made of; both have tests of their own.
 _APART = {"/v1/stream", "/v1/inbound/email"}

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from activity.settings import settings
 from api.access import forget_callers
-from api.app import create_app
+from api.http.app import create_app
 from cli.main import app
 from db import access
 from db import enrichment as passes

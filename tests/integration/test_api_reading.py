@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from activity.event import Event
-from api.app import create_app
+from api.http.app import create_app
 from db import access, records
 from db.engine import begin
 from worker.append import append_batch
@@ -153,7 +153,7 @@ def test_a_page_that_was_just_read_is_sent_again_unread_and_never_once_the_log_g
     said(tenant)
     first = get("/v1/events", account="acme")
     with monkeypatch.context() as patched:
-        patched.setattr("api.events.list_occurred", None)  # reading it would fail
+        patched.setattr("api.log.events.list_occurred", None)  # reading it would fail
         again = get("/v1/events", account="acme")
         assert again.content == first.content
         assert {name: again.headers[name] for name in ("etag", "vary", "content-type")} == {

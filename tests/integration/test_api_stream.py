@@ -15,12 +15,12 @@ import pytest
 
 from activity.event import Event
 from activity.settings import settings
-from api.app import create_app
-from api.server import Server
-from cli.embedded import EmbeddedValkey
+from api.http.app import create_app
+from api.http.server import Server
+from cli.dev.embedded import EmbeddedValkey
 from db import access, records
 from db.engine import begin
-from feed.sse import Frame, SseReader
+from tests.sse import Frame, SseReader
 from worker.append import append_batch
 from worker.emit import emit
 

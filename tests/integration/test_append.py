@@ -9,7 +9,7 @@ import pytest
 
 from activity.event import Event
 from db.engine import begin
-from db.outbox import TAKE
+from db.log.outbox import TAKE
 from worker.append import accept, append_batch
 from worker.emit import emit
 

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from activity.event import Event
-from cli import reading
+from cli.log import reading
 from db import records
 from db.engine import begin
-from db.events import Filter
+from db.log.events import Filter
 from db.records import Account
 from tests.command import activity
 from worker.append import append_batch
@@ -193,7 +193,7 @@ def test_events_of_standard_input_are_said_and_a_bad_line_is_told(tenant: int, a
 
 
 def test_waiting_for_a_log_that_nobody_appends_to_ends_with_what_to_do(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.emit._WAIT_S", 0.1)
+    monkeypatch.setattr("cli.log.emit._WAIT_S", 0.1)
     assert "is `activity worker append` running?" in activity("emit", "note.added", "--account", "a", "text=x", "--wait", code=2)
 
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from api.app import create_app
-from api.server import Server
+from api.http.app import create_app
+from api.http.server import Server
 from worker.append import accept, append_batch
 
 PAGE = Path(__file__).parents[2] / "docs" / "emit.md"

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import NoResultFound
 
 from db.engine import EVERY_TENANT, begin
-from db.heads import heads_now
+from db.log.heads import heads_now
 
 NAMED = text("select current_setting('activity.tenant', true)")
 

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from activity.event import Event, RecordedEvent
-from db import events, records
+from db import records
 from db.engine import begin
-from db.events import Filter, Key
+from db.log import events
+from db.log.events import Filter, Key
 from db.records import Account
 from worker.append import append_batch
 from worker.emit import emit

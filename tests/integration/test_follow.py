@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
-from cli.embedded import EmbeddedValkey
+from cli.dev.embedded import EmbeddedValkey
 from db.engine import begin
-from feed.durable import follow_once
 from feed.follow import AsyncFollower, Follower
 from feed.position import EpochChanged
 from worker import append as road
 from worker.append import append_batch
 from worker.emit import emit
+from worker.follow import follow_once
 from worker.publish import publish as real_publish
 
 

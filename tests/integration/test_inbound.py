@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from api.app import create_app
-from bench import mail_samples
+from api.http.app import create_app
+from bench.samples import mail as mail_samples
 from db import access, records, suppression
 from db import mail as sources
 from db.engine import begin

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.embedded import EmbeddedPostgres
+from cli.dev.embedded import EmbeddedPostgres
 from db.migrate import SchemaTooNew, migrate
 
 _numbers = count(1)

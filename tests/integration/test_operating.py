@@ -65,7 +65,7 @@ def everything(admin: Admin) -> str:
 
 def append_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log take what waits whenever the command sleeps: there is no worker here."""
-    monkeypatch.setattr("cli.emit.time.sleep", lambda seconds: append_batch(100))
+    monkeypatch.setattr("cli.log.emit.time.sleep", lambda seconds: append_batch(100))
 
 
 def test_an_erased_person_is_nowhere_any_more_and_the_log_says_that_they_were_erased(
@@ -100,10 +100,10 @@ def test_without_an_append_worker_erasing_says_so_and_is_finished_by_saying_it_a
     known: int, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["erase", "jo", "--actor", "dpo@example.com", "--tenant", known, "--yes"]
-    monkeypatch.setattr("cli.emit._WAIT_S", 0.05)
+    monkeypatch.setattr("cli.log.emit._WAIT_S", 0.05)
     assert "is `activity worker append` running?" in activity(*asked, code=2)
     assert "Jo Park called" in everything(admin)
-    monkeypatch.setattr("cli.emit._WAIT_S", 30)
+    monkeypatch.setattr("cli.log.emit._WAIT_S", 30)
     append_while_waiting(monkeypatch)
     assert "1 events lost their content" in activity(*asked)
 
@@ -159,7 +159,7 @@ def test_what_to_replay_is_to_be_said(tenant: int) -> None:
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.doctor._LISTEN_S", 0.1)
+    monkeypatch.setattr("cli.deployment.doctor._LISTEN_S", 0.1)
     result = CliRunner().invoke(app, ["doctor", "--json"])
     assert result.exit_code == 1
     found = {one["part"]: one for one in map(json.loads, result.stdout.splitlines())}

@@ -6,9 +6,9 @@ import pytest
 
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
-from db import events
 from db.engine import begin
-from db.events import Filter
+from db.log import events
+from db.log.events import Filter
 from feed import page
 from feed.page import CursorInvalid, Page, read_page
 from worker.append import append_batch

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 import worker.emit
 from db import plays
 from db.engine import begin
-from feed.durable import follow_once
 from producers.playbooks import operate
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.follow import handle
 from producers.playbooks.tasks import FOLLOWER
 from tests.plays import World
 from worker.append import append_batch
+from worker.follow import follow_once
 
 # Of the claims that a crash left: a run that waits for longer or less is not one.
 END_LEASES = """update playbook.run set due_at = now(), fence = fence + 1

@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from activity.settings import settings
-from cli.ports import free_port
+from cli.dev.ports import free_port
 from db import records
 from db.engine import begin
 from db.records import Account

@@ -11,12 +11,12 @@ import pytest
 
 from db import plays
 from db.engine import begin
-from feed.durable import follow_once
 from producers.playbooks import operate
 from producers.playbooks.follow import handle
 from producers.playbooks.tasks import FOLLOWER
 from tests.plays import World, playbook
 from worker.append import append_batch
+from worker.follow import follow_once
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli import supervisor
-from cli.supervisor import Child, Supervisor
+from cli.dev import supervisor
+from cli.dev.supervisor import Child, Supervisor
 from tests.processes import command
 
 LIVES = "import time; print('up', flush=True); time.sleep(600)"

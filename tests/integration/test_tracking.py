@@ -14,7 +14,7 @@ import pytest
 
 from activity.settings import settings
 from api.access import forget_callers
-from api.app import create_app
+from api.http.app import create_app
 from db import access, records, suppression
 from db.engine import begin
 from producers.sequences import enrol

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from activity.settings import settings
-from api.app import create_app
-from bench import mail_samples, webhook_samples
+from api.http.app import create_app
+from bench.samples import mail as mail_samples
+from bench.samples import webhooks
 from db import mail as sources
 from db import records, suppression
 from db.engine import begin
@@ -77,10 +78,10 @@ def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_a
     data = mail_samples.folder()
     if data is None:
         pytest.skip("the samples are not here: set ACTIVITY_SHARED_DATA")
-    webhook_samples.pin_certificates(data, tmp_path)
+    webhooks.pin_certificates(data, tmp_path)
     monkeypatch.setenv("ACTIVITY_SNS_CERTIFICATES", str(tmp_path))
     settings.cache_clear()
-    table = asyncio.run(webhook_samples.check_webhooks(create_app(), data, admin))
+    table = asyncio.run(webhooks.check_webhooks(create_app(), data, admin))
     assert sum(counts["samples"] for counts in table.values()) == 210
     assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, capsys.readouterr().out
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from activity.catalogue import CATALOGUE, NAMESPACES, VERSIONS, Category, EventType, Payload, Tone, nearest
-from activity.catalogue.conversations import MeetingBooked
 from activity.catalogue.reference import json_schema
+from activity.catalogue.types.conversations import MeetingBooked
 
 ROOT = Path(__file__).parents[2]
 SPECIFIED = """

@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from activity.settings import Settings
-from cli import processes
+from cli.deployment import processes
 from cli.main import app
 
 ROOT = Path(__file__).parents[2]

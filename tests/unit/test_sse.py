@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feed.sse import SseReader
+from tests.sse import SseReader
 
 SHARED = (
     Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "conformance" / "sse" / "sse_vectors.json"

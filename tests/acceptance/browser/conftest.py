@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from activity.settings import Role
-from cli.embedded import EmbeddedPostgres, EmbeddedValkey
+from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 from tests.site import ACTIVITY, ROOT, Open, Site, cannot
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

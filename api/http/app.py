@@ -1,0 +1,66 @@
+"""The HTTP application: `create_app()` puts the parts together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import enrichment, playbooks, records, sequences, session, tracking, webhooks
+from api.http import health, origins, problems
+from api.http.encoding import SCHEMAS, problem_answer
+from api.http.page import Page
+from api.http.requests import Requests
+from api.log import events, stream, writing
+from api.log.hub import Hub
+
+ROUTERS = (
+    problems.router,
+    health.router,
+    events.router,
+    writing.router,
+    stream.router,
+    records.router,
+    session.router,
+    sequences.router,
+    tracking.router,
+    webhooks.router,
+    enrichment.router,
+    playbooks.router,
+)
+
+
+def create_app() -> FastAPI:
+    """Return the application; nothing is connected to before the first request."""
+    problem_answers: dict[int | str, dict[str, Any]] = {
+        code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
+    }
+    app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan, responses=problem_answers)
+    origins.install(app)
+    app.add_middleware(Requests)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.default = Page()
+    _describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.hub = Hub()
+    yield
+    await app.state.hub.stop()
+
+
+def _describe(app: FastAPI) -> None:
+    """Add our schemas to the OpenAPI description, which FastAPI makes of the routes."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made().setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend the description

@@ -1,0 +1,257 @@
+"""Reading: pages of the feed, one event with its causes and effects, counts, the catalogue."""
+
+import hashlib
+from functools import cache
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from msgspec import Meta
+from pydantic import AwareDatetime, Field, StringConstraints
+from sqlalchemy.orm import Session
+
+from activity.catalogue import CATALOGUE
+from activity.event import RecordedEvent
+from api.access import Caller, may
+from api.http.encoding import answers, encode, json_response
+from api.http.problems import Problem
+from api.log import wire
+from api.log.filters import Filters, Locale, moment
+from api.log.page_cache import KeptPages, keep
+from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
+from db import records
+from db.engine import begin
+from db.log import by_seq, events, heads
+from db.log.events import Filter
+from feed.listing import Listing, list_after, list_around, list_occurred, list_recorded
+from feed.page import CursorInvalid
+
+router = APIRouter(prefix="/v1", tags=["reading"])
+
+Reader = Annotated[Caller, Depends(may("read"))]
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since"}}
+_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
+_MANY = 1_000  # counted exactly up to here
+
+
+class Names(msgspec.Struct):
+    """The names that records have now, by id."""
+
+    accounts: dict[str, str]
+    contacts: dict[str, str]
+
+
+class StreamPosition(msgspec.Struct):
+    """Where the log stood before the rows were read: open the stream from here."""
+
+    position: str
+
+
+class EventPage(msgspec.Struct):
+    """A page of events. Go on with `next_cursor` while `has_more`."""
+
+    data: list[EventOut]
+    has_more: bool
+    next_cursor: str | None
+    looked_to: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None
+    stream: StreamPosition
+    names: Names | None = None
+
+
+class EventDetail(msgspec.Struct):
+    """An event with what made it happen, what it made happen, and what was said about it later."""
+
+    event: EventOut
+    hash: str
+    causes: list[EventOut]
+    effects: list[EventOut]
+    corrections: list[EventOut]
+    stream: StreamPosition
+
+
+class Counts(msgspec.Struct):
+    """How many events there are, by category. Where `complete` is false there are more than were counted.
+
+    `beneath` is how many an account's Hierarchy tab has, counted up to 1,000; null for the whole workspace.
+    """
+
+    counts: dict[str, int]
+    total: int
+    complete: bool
+    beneath: int | None
+
+
+class Types(msgspec.Struct):
+    """The catalogue of built-in types."""
+
+    data: list[TypeOut]
+
+
+newest = APIRouter(route_class=KeptPages)
+
+
+class Asked(Filters):
+    """Which page is asked for, in query parameters."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    order: Literal["occurred", "recorded"] = "occurred"
+    as_of: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None
+    around: UUID | None = None
+    after: Annotated[str | None, Field(max_length=64)] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+    include: Literal["names"] | None = None
+    locale: Locale = "en"
+
+    @property
+    def newest(self) -> bool:
+        """Whether it is the first page of a list."""
+        return self.cursor is None and self.around is None and self.after is None
+
+
+@newest.get("/events", responses=answers(EventPage, 200, "A page", 404, 406) | _UNCHANGED)
+def list_events(request: Request, caller: Reader, asked: Annotated[Asked, Query()]) -> Response:
+    """List events that pass the filters, the newest first; `after` lists what is newer than a position, oldest first."""
+    cloud = _wants_cloud_events(request)
+    with begin("reader", caller.tenant) as session:
+        head = heads.head(session, caller.tenant)
+        tag = _tag(caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud)
+        if asked.newest and tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+        which = asked.which(session, caller.tenant, since=moment(asked.since), until=moment(asked.until), as_of=asked.as_of)
+        listing = _list(session, caller.tenant, which, asked, head)
+        names = _names(session, caller.tenant, listing.events) if asked.include else None
+    headers = _headers(request, tag if asked.newest else None, None if asked.after is not None else listing.cursor)
+    if cloud:
+        return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
+    page = {
+        "data": [encoded(event, asked.locale) for event in listing.events],
+        "has_more": listing.cursor is not None,
+        "next_cursor": listing.cursor,
+        "looked_to": listing.looked_to,
+        "stream": {"position": wire.position(head.epoch, head.seq)},
+        "names": names,
+    }
+    response = json_response(page, 200, headers)
+    if asked.newest and names is None and which.beneath is None:  # what the log alone decides
+        keep(request, caller.tenant, head, response)
+    return response
+
+
+def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str, str]:
+    headers = dict(_HEADERS) if tag is None else _HEADERS | {"ETag": tag}
+    if cursor is not None:
+        headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    return headers
+
+
+def _list(session: Session, tenant: int, which: Filter, asked: Asked, head: heads.Head) -> Listing:
+    try:
+        if asked.after is not None:
+            return list_after(session, tenant, which, _place(asked.after, head), asked.limit)
+        if asked.around is not None:
+            return list_around(session, tenant, which, _event(session, tenant, asked.around), asked.limit)
+        return (list_recorded if asked.order == "recorded" else list_occurred)(session, tenant, which, asked.cursor, asked.limit)
+    except CursorInvalid as error:
+        raise Problem("cursor-mismatch", str(error)) from None
+
+
+def _place(after: str, head: heads.Head) -> int:
+    place = wire.read_position(after)
+    if place is None or place[0] != head.epoch:
+        raise Problem("bad-request", "'after' is no position of this log: read the list anew and take its position")
+    return place[1]
+
+
+def _event(session: Session, tenant: int, event_id: UUID) -> RecordedEvent:
+    found = events.get(session, tenant, event_id)
+    if found is None:
+        raise Problem("not-found", f"this workspace has no event {event_id}")
+    return found
+
+
+def _names(session: Session, tenant: int, shown: list[RecordedEvent]) -> Names:
+    accounts = {event.account_id for event in shown if event.account_id}
+    contacts = {event.contact_id for event in shown if event.contact_id}
+    return Names(
+        dict(by_seq.names(session, tenant, records.Account, accounts)), dict(by_seq.names(session, tenant, records.Contact, contacts))
+    )
+
+
+def _tag(*parts: Any) -> str:
+    return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"'
+
+
+def _wants_cloud_events(request: Request) -> bool:
+    """Say whether CloudEvents are asked for; raise the problem of a representation that there is not."""
+    accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
+    if accepted & {"application/json", "application/*", "*/*", ""}:
+        return bool(accepted & {CLOUDEVENT, CLOUDEVENTS}) and "application/json" not in accepted
+    if accepted & {CLOUDEVENT, CLOUDEVENTS}:
+        return True
+    raise Problem("not-acceptable", "this is given as application/json or application/cloudevents+json")
+
+
+router.include_router(newest)
+
+
+@router.get("/events/counts", responses=answers(Counts))
+def count_events(
+    caller: Reader,
+    account: Annotated[str | None, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), Query()] = None,
+) -> Response:
+    """Count events by category, for the tabs of an account or for the whole workspace."""
+    with begin("reader", caller.tenant) as session:
+        if account is None:
+            found, beneath = events.counts(session, caller.tenant, _MANY), None
+            complete = all(number < _MANY for number in found.values())
+        else:
+            found = by_seq.counts_of_account(session, caller.tenant, account)
+            complete = sum(found.values()) < events.LOOK
+            beneath = by_seq.count_beneath(session, caller.tenant, account, _MANY)
+    tally: dict[str, int] = {}
+    for name, number in found.items():
+        category = CATALOGUE[name].category.value if name in CATALOGUE else wire.OTHER
+        tally[category] = tally.get(category, 0) + number
+    return json_response(Counts(tally, sum(tally.values()), complete, beneath))
+
+
+@router.get("/events/{event_id}", responses=answers(EventDetail, 200, "The event", 404, 406) | _UNCHANGED)
+def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale = "en") -> Response:
+    """Return one event, with its causes up and down, and its hash in the chain."""
+    cloud = _wants_cloud_events(request)
+    with begin("reader", caller.tenant) as session:
+        head = heads.head(session, caller.tenant)
+        tag = _tag(caller.tenant, head.epoch, head.seq, event_id, locale, cloud)
+        headers = _HEADERS | {"ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        event = _event(session, caller.tenant, event_id)
+        if cloud:
+            return json_response(cloud_event(event), 200, headers, CLOUDEVENT)
+        causes = events.causes(session, caller.tenant, event_id)
+        effects = events.effects(session, caller.tenant, event_id)
+        digest = by_seq.chain_hash(session, caller.tenant, event.seq)
+    about_it = [effect for effect in effects if effect.cause_id == event_id and effect.type in ("event.corrected", "event.classified")]
+    detail = EventDetail(
+        event=event_out(event, locale),
+        hash=digest.hex(),
+        causes=[event_out(one, locale) for one in causes],
+        effects=[event_out(one, locale) for one in effects if one not in about_it],
+        corrections=[event_out(one, locale) for one in about_it],
+        stream=StreamPosition(wire.position(head.epoch, head.seq)),
+    )
+    return json_response(detail, 200, headers)
+
+
+@router.get("/types", responses=answers(Types))
+def list_types(caller: Reader) -> Response:
+    """Return the catalogue of built-in types: titles, icons, categories, and the JSON Schema of each payload."""
+    return Response(_types(), media_type="application/json", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@cache
+def _types() -> bytes:
+    return encode(Types(wire.types_out()))

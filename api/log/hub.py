@@ -1,0 +1,285 @@
+"""The hub: one for each process. It follows the logs that somebody watches, and wakes those who watch.
+
+An event is decoded once and encoded once for each language, whoever watches. Nobody has a queue: a channel keeps its newest events, each
+stream keeps its own place, and who falls behind what is kept reads the log until they have caught up. So a slow reader costs no memory.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import redis
+import redis.asyncio
+import structlog
+from prometheus_client import Counter as Total
+from prometheus_client import Gauge
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from activity.event import RecordedEvent
+from activity.settings import settings
+from api.log.wire import encoded, position
+from db.engine import begin
+from db.log import events, heads
+from feed.follow import PAGE, read_after
+from feed.position import EpochChanged, Message, Position, decode_message
+
+log = structlog.get_logger()
+
+KEPT = 1000  # events of a channel that are kept encoded, at the least
+_READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
+_BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
+_LOOK_S = 5.0  # how often the hub looks by itself whether it missed something; every second while Redis is away
+
+STREAMS = Gauge("activity_streams", "Open streams")
+RESETS = Total("activity_stream_resets_total", "Streams that were told to begin anew")
+
+
+class Item:
+    """An event and its frames, one for each language that somebody watches in."""
+
+    __slots__ = ("_frames", "event")
+
+    def __init__(self, event: RecordedEvent) -> None:
+        self.event = event
+        self._frames: dict[str, bytes] = {}
+
+    def frame(self, epoch: UUID, locale: str) -> bytes:
+        """Return the event as it goes to every stream in this language."""
+        made = self._frames.get(locale)
+        if made is None:
+            data = bytes(encoded(self.event, locale))  # JSON has no line break of its own
+            made = self._frames[locale] = b"id: %b\ndata: %b\n\n" % (position(epoch, self.event.seq).encode(), data)
+        return made
+
+
+class Watcher:
+    """An open stream, as the hub sees it: somebody to wake."""
+
+    __slots__ = ("_wake", "gone")
+
+    def __init__(self) -> None:
+        self._wake: asyncio.Future[None] | None = None
+        self.gone = False
+
+    async def sleep(self) -> None:
+        """Return when there may be something to do."""
+        self._wake = asyncio.get_running_loop().create_future()
+        await self._wake
+
+    def wake(self) -> None:
+        """End the sleep, if this sleeps."""
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def leave(self) -> None:
+        """Note that the client is gone."""
+        self.gone = True
+        self.wake()
+
+
+class Channel:
+    """One workspace's log as this process follows it: where it stands, and its newest events without a gap."""
+
+    def __init__(self, tenant: int) -> None:
+        self.tenant = tenant
+        self.watchers: set[Watcher] = set()
+        self.position: Position
+        self._kept: list[Item] = []
+        self._reading = asyncio.Lock()
+        self._behind = False
+
+    async def open(self) -> None:
+        """Find out where the log stands, and keep its newest events: those who were cut off just now ask for them."""
+        head, newest = await run_in_threadpool(self._newest)
+        self.position = Position(head.epoch, newest[-1].seq if newest else head.seq)
+        self._kept = [Item(event) for event in newest]
+
+    def _newest(self) -> tuple[heads.Head, list[RecordedEvent]]:
+        with begin("reader", self.tenant) as session:
+            head = heads.head(session, self.tenant)
+            return head, events.after(session, self.tenant, max(0, head.seq - KEPT), 2 * KEPT)
+
+    def since(self, seq: int, limit: int) -> list[Item] | None:
+        """Return the events after `seq`, up to `limit`; none where this stands there; None where they are not kept any more."""
+        if seq >= self.position.seq:
+            return []
+        if not self._kept or self._kept[0].event.seq > seq + 1:
+            return None
+        start = seq + 1 - self._kept[0].event.seq
+        return self._kept[start : start + limit]
+
+    def hear(self, message: Message) -> bool:
+        """Take a message; False says that something is missing: read the log."""
+        taken = self.position.take(message)
+        if taken:
+            self._push(taken)
+        return taken is not None
+
+    async def catch_up(self) -> None:
+        """Read what is missing from the log. Raises EpochChanged."""
+        self._behind = True
+        async with self._reading:
+            while self._behind:
+                self._behind = False
+                page = await run_in_threadpool(self.read, self.position.seq, self.position.epoch)
+                fresh = [event for event in page if event.seq > self.position.seq]  # a message may have come meanwhile
+                if fresh:
+                    self.position.seq = fresh[-1].seq
+                    self._push(fresh)
+                self._behind |= len(page) == PAGE
+
+    def read(self, seq: int, epoch: UUID) -> list[RecordedEvent]:
+        """Return the page of the log after `seq`. Raises EpochChanged."""
+        return read_after(self.tenant, seq, epoch)
+
+    def _push(self, fresh: list[RecordedEvent]) -> None:
+        self._kept += [Item(event) for event in fresh]
+        if len(self._kept) > 2 * KEPT:
+            del self._kept[:-KEPT]
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake everybody who watches."""
+        for watcher in self.watchers:
+            watcher.wake()
+
+
+class Hub:
+    """The channels of this process, and the one subscription that feeds them."""
+
+    def __init__(self) -> None:
+        self.closing = False
+        self.reads = asyncio.Semaphore(_READERS)
+        self.open_by: Counter[tuple[int, str]] = Counter()
+        self._channels: dict[int, asyncio.Task[Channel]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscribed = asyncio.Event()
+
+    async def channel(self, tenant: int) -> Channel:
+        """Return the channel of a workspace: the first who asks makes it, once the subscription stands."""
+        if not self._tasks:
+            self._start(self._listen())
+            self._start(self._beat())
+            self._start(self._look())
+        if not self._subscribed.is_set():
+            with suppress(TimeoutError):  # without Redis the log is looked at every second
+                await asyncio.wait_for(self._subscribed.wait(), 1)
+        opening = self._channels.get(tenant)
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
+            opening = self._channels[tenant] = asyncio.create_task(self._open(tenant))
+            channel = await asyncio.shield(opening)
+            self._start(self.recover(channel))  # what was said while it was being opened
+            return channel
+        return await asyncio.shield(opening)
+
+    async def _open(self, tenant: int) -> Channel:
+        channel = Channel(tenant)
+        await channel.open()
+        return channel
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ready(self) -> list[Channel]:
+        return [task.result() for task in self._channels.values() if task.done() and not task.cancelled() and not task.exception()]
+
+    async def _listen(self) -> None:
+        """Take what is published to all channels, for ever."""
+        while True:
+            try:
+                client = redis.asyncio.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1)
+                async with client, client.pubsub() as pubsub:
+                    await pubsub.psubscribe("activity:*")
+                    while True:
+                        message = await pubsub.get_message(timeout=1)
+                        if message is not None:
+                            await self._take(message)
+            except (redis.RedisError, OSError) as error:
+                log.warning("hub_without_redis", error=type(error).__name__)
+            self._subscribed.clear()
+            await asyncio.sleep(0.5)
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] != "pmessage":  # a (re)subscription: something may have been said while there was none
+            self._subscribed.set()
+            for channel in self._ready():
+                await self.recover(channel)
+            return
+        tenant = message["channel"].rpartition(b":")[2]
+        opened = self._channels.get(int(tenant)) if tenant.isdigit() else None
+        if opened is None or not opened.done() or opened.cancelled() or opened.exception():
+            return
+        channel = opened.result()
+        try:
+            whole = channel.hear(decode_message(message["data"]))
+        except EpochChanged:
+            whole = False
+        except ValueError:  # not ours; a decoding error is one
+            log.warning("message_not_understood", tenant_id=channel.tenant)
+            return
+        if not whole:
+            await self.recover(channel)
+
+    async def recover(self, channel: Channel) -> None:
+        """Bring a channel to the end of its log, or to a new log where the old one ended."""
+        try:
+            await channel.catch_up()
+        except EpochChanged:
+            await channel.open()
+            channel.wake()
+        except SQLAlchemyError as error:
+            log.warning("hub_without_database", error=type(error).__name__)
+
+    async def _look(self) -> None:
+        """Look now and then where the logs stand: a message that was lost without a trace is noticed."""
+        while True:
+            await asyncio.sleep(_LOOK_S if self._subscribed.is_set() else 1)
+            channels = self._ready()
+            for channel in channels:
+                if not channel.watchers:
+                    del self._channels[channel.tenant]
+            try:
+                moved = await run_in_threadpool(_moved) if channels else []
+            except SQLAlchemyError as error:
+                log.warning("hub_without_database", error=type(error).__name__)
+                continue
+            at = {head.tenant_id: head for head in moved}
+            for channel in channels:
+                head = at.get(channel.tenant)
+                if head is not None and (head.epoch != channel.position.epoch or head.seq > channel.position.seq):
+                    await self.recover(channel)
+
+    async def _beat(self) -> None:
+        """Wake one part of the streams after the other, so that each sends its heartbeat in time."""
+        part = 0
+        while True:
+            await asyncio.sleep(settings().stream_heartbeat_s / _BEATS)
+            part = (part + 1) % _BEATS
+            for channel in self._ready():
+                for watcher in [one for one in channel.watchers if (id(one) >> 6) % _BEATS == part]:
+                    watcher.wake()
+
+    def close(self) -> None:
+        """Tell every stream to end."""
+        self.closing = True
+        for channel in self._ready():
+            channel.wake()
+
+    async def stop(self) -> None:
+        """End the hub's own work."""
+        self.close()
+        for task in (*self._tasks, *self._channels.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._channels.values(), return_exceptions=True)
+
+
+def _moved() -> list[heads.Head]:
+    with begin("producer") as session:
+        return heads.moved_since(session, datetime.now(UTC) - timedelta(seconds=60))

@@ -1,0 +1,151 @@
+"""How a write is answered: events are said, made durable, and each gets a receipt."""
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID, uuid5
+
+import msgspec
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from activity.canonical import canonical
+from activity.errors import InvalidEvent
+from activity.event import Event
+from activity.validation import encode as check
+from api.access import Caller
+from api.http.encoding import json_response
+from api.http.problems import Problem, invalid
+from db.engine import begin
+from db.log import by_seq
+from worker.emit import emit
+
+_KEYS = UUID("6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10")  # the name space of Idempotency-Keys; another one would forget them all
+_LONGEST_WAIT_S = 5.0
+_PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d+)")
+
+
+class ItemProblem(msgspec.Struct):
+    """Why one event of a list was refused."""
+
+    detail: str
+    pointer: str
+
+
+class Receipt(msgspec.Struct):
+    """What became of one event. `seq` is its number, once it has one."""
+
+    event_id: UUID | None
+    status: Literal["accepted", "appended", "duplicate", "conflict", "invalid"]
+    seq: int | None = None
+    problem: ItemProblem | None = None
+
+
+class Receipts(msgspec.Struct):
+    """A receipt for each event of a list, in the order given."""
+
+    receipts: list[Receipt]
+
+
+def key_of(request: Request) -> str | None:
+    """Return the Idempotency-Key without its quotes, or raise the problem that it is none."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    key = given[1:-1] if len(given) > 1 and given[0] == given[-1] == '"' else given
+    if not 0 < len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise Problem("bad-request", "an Idempotency-Key is 1 to 255 printable ASCII characters in quotes")
+    return key
+
+
+def event_id(caller: Caller, key: str, place: int | None = None) -> UUID:
+    """Return the id that a caller's Idempotency-Key stands for, for good; in a list, with the event's place."""
+    return uuid5(_KEYS, f"{caller.tenant}\n{caller.name}\n{key}" + ("" if place is None else f"\n{place}"))
+
+
+def wait_of(request: Request) -> float:
+    """Return for how many seconds the caller would wait for the event's number."""
+    said = _PREFERENCE.search(request.headers.get("prefer", ""))
+    return min(float(said[1]), _LONGEST_WAIT_S) if said else 0.0
+
+
+async def say(caller: Caller, events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
+    """Say events (a Receipt in place of one was refused before) and return a receipt for each, in order."""
+    receipts = await run_in_threadpool(_say, caller.tenant, events)
+    return await numbered(caller, receipts, events, wait)
+
+
+async def numbered(caller: Caller, receipts: list[Receipt], events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
+    """Return the receipts of events that are durable once each has its number, or after `wait` seconds."""
+    waiting = [(receipt, event) for receipt, event in zip(receipts, events, strict=True) if isinstance(event, Event)]
+    deadline, pause = time.monotonic() + wait, 0.01
+    while time.monotonic() < deadline and (waiting := [pair for pair in waiting if pair[0].status == "accepted"]):
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+        found = await run_in_threadpool(_stored, caller.tenant, [event for _, event in waiting])
+        for receipt, event in waiting:
+            if event.event_id in found:
+                _settle(receipt, event, found[event.event_id], "appended")
+    return receipts
+
+
+def _say(tenant: int, events: Sequence[Event | Receipt]) -> list[Receipt]:
+    receipts = [event if isinstance(event, Receipt) else _checked(event) for event in events]
+    valid = [
+        (receipt, event)
+        for receipt, event in zip(receipts, events, strict=True)
+        if isinstance(event, Event) and receipt.status == "accepted"
+    ]
+    found = _stored(tenant, [event for _, event in valid])
+    for receipt, event in valid:
+        if event.event_id in found:
+            _settle(receipt, event, found[event.event_id], "duplicate")
+    with begin("producer", tenant) as session:
+        emit(session, [event for receipt, event in valid if receipt.status == "accepted"])
+    return receipts
+
+
+def _checked(event: Event) -> Receipt:
+    try:
+        check(event)
+    except InvalidEvent as error:
+        return refused(error, event.event_id)
+    return Receipt(event.event_id, "accepted")
+
+
+def _settle(receipt: Receipt, event: Event, stored: by_seq.Stored, status: Literal["appended", "duplicate"]) -> None:
+    """Complete a receipt by what the log holds: this very event, by what the log's own rule compares, or another one."""
+    same = stored.type == event.type and (stored.payload is None or stored.payload == canonical(event.payload))
+    receipt.status, receipt.seq = (status, stored.seq) if same else ("conflict", None)
+
+
+def refused(error: InvalidEvent, event_id: UUID | None = None) -> Receipt:
+    """Return the receipt of an event that may not enter the log."""
+    return Receipt(event_id, "invalid", None, ItemProblem(str(error), invalid(error)["pointer"]))
+
+
+def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, by_seq.Stored]:
+    if not events:
+        return {}
+    with begin("reader", tenant) as session:
+        return by_seq.stored(session, tenant, [event.event_id for event in events])
+
+
+def answer(request: Request, receipt: Receipt) -> Response:
+    """Return the answer to a write of one event, or raise its problem."""
+    if receipt.status == "invalid" and receipt.problem is not None:
+        raise Problem("invalid", receipt.problem.detail, [{"pointer": receipt.problem.pointer, "detail": receipt.problem.detail}])
+    if receipt.status == "conflict":
+        raise Problem("idempotency-key-reused", f"event {receipt.event_id} was said before with another type or payload")
+    headers = headers_of(request) | {"Location": f"/v1/events/{receipt.event_id}"}
+    if receipt.status == "duplicate":
+        return json_response(receipt, 200, headers | {"Idempotent-Replayed": "true"})
+    return json_response(receipt, 201, headers)
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Return the headers that every write is answered with."""
+    wait = wait_of(request)
+    return {**request.state.headers, **({"Preference-Applied": f"wait={wait:.0f}"} if wait else {})}

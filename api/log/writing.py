@@ -1,0 +1,254 @@
+"""Writing: events by programs; notes, calls, comments and corrections by people. Nothing is ever edited."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request, Response
+from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
+from uuid_utils.compat import uuid7
+
+from activity.catalogue.types.conversations import CallCompleted, CommentAdded, NoteAdded
+from activity.errors import InvalidEvent
+from activity.event import Event, RecordedEvent
+from api.access import Caller
+from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
+from api.http.problems import Problem
+from api.limits import may_write
+from api.log import receipts
+from api.log.cloudevents import CloudEventIn, as_said
+from api.log.filters import Name
+from api.log.receipts import Receipt, Receipts, answer, say, wait_of
+from api.log.wire import CLOUDEVENT, CLOUDEVENTS
+from db.engine import begin
+from db.log import events
+
+router = APIRouter(prefix="/v1", tags=["writing"])
+
+MAX_EVENTS = 500
+Writer = Annotated[Caller, Depends(may_write())]
+AccountId = Annotated[Name, Path(description="The account")]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An event to say. It is about an account, a contact or a record; `event_id` makes it one for good, however often it is said."""
+
+    type: str
+    payload: dict[str, Any]
+    event_id: UUID | None = None
+    account_id: str | None = None
+    contact_id: str | None = None
+    record_type: str | None = None
+    record_id: str | None = None
+    occurred_at: Moment | None = None
+    actor: str | None = None
+    source: str | None = None
+    cause_id: UUID | None = None
+    version: int = 1
+
+
+def _list_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"type": "array", "maxItems": MAX_EVENTS, "items": schema(kind)}
+
+
+_WRITTEN = answers(Receipt, 201, "Durable", 404, 413, 415) | answers(Receipt, 200, "It was said before", 404, 413, 415)
+_POST = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"anyOf": [schema(EventIn), _list_of(EventIn)]}},
+            CLOUDEVENT: {"schema": schema(CloudEventIn)},
+            CLOUDEVENTS: {"schema": _list_of(CloudEventIn)},
+        },
+    }
+}
+_LISTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A list's receipts, or it was said before",
+        "content": {"application/json": {"schema": {"anyOf": [schema(Receipt), schema(Receipts)]}}},
+    }
+}
+
+
+@router.post("/events", status_code=201, responses=_WRITTEN | _LISTED, openapi_extra=_POST)
+async def post_events(request: Request, caller: Writer) -> Response:
+    """Say one event, or a list of up to 500, each of which gets its own receipt."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type not in ("application/json", CLOUDEVENT, CLOUDEVENTS):
+        raise Problem("unsupported-media-type", f"{media_type!r:.80} is not read here")
+    raw = await raw_body(request)
+    kind: type[EventIn | CloudEventIn] = EventIn if media_type == "application/json" else CloudEventIn
+    key = receipts.key_of(request)
+    if raw.lstrip()[:1] != b"[":
+        said = _event(caller, decode(raw, kind), key)
+        return answer(request, (await say(caller, [said], wait_of(request)))[0])
+    items = decode(raw, list[msgspec.Raw])
+    if len(items) > MAX_EVENTS:
+        raise Problem("too-large", f"a list holds {MAX_EVENTS} events at the most")
+    listed = [_item(caller, item, kind, key, place) for place, item in enumerate(items)]
+    answers = await say(caller, listed, wait_of(request))
+    return json_response(Receipts(answers), 200, receipts.headers_of(request))
+
+
+def _item(caller: Caller, item: msgspec.Raw, kind: type[EventIn | CloudEventIn], key: str | None, place: int) -> Event | Receipt:
+    """Return an event of a list, or the receipt that refuses it."""
+    try:
+        return _event(caller, msgspec.json.decode(item, type=kind), key, place)
+    except msgspec.ValidationError as error:
+        said = fault(error)
+        return Receipt(None, "invalid", None, receipts.ItemProblem(str(error), said["pointer"]))
+    except InvalidEvent as error:
+        return receipts.refused(error)
+    except Problem as problem:
+        return Receipt(None, "invalid", None, receipts.ItemProblem(problem.detail, "#/actor"))
+
+
+def _event(caller: Caller, said: EventIn | CloudEventIn, key: str | None, place: int | None = None) -> Event:
+    fields = as_said(said) if isinstance(said, CloudEventIn) else msgspec.structs.asdict(said)
+    if fields["event_id"] is None:
+        fields["event_id"] = receipts.event_id(caller, key, place) if key else None
+    fields["actor"] = _actor(caller, fields["actor"])
+    fields["source"] = fields["source"] or "api"
+    if caller.is_user and fields["source"] not in ("api", "manual"):
+        raise InvalidEvent("source", "a user is not this producer", "leave it out, or give 'manual'")
+    return Event(tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None})
+
+
+def _actor(caller: Caller, said: str | None) -> str:
+    """Return who acts: users as themselves alone, programs as whom they name."""
+    if said is not None and said != caller.actor and caller.is_user:
+        raise Problem("forbidden", f"{caller.actor} acts as themselves, not as {said!r:.80}")
+    return said or caller.actor
+
+
+# --- what people write on an account ---
+
+
+ContactId = Annotated[str, Meta(min_length=1, max_length=320)]
+Actor = Annotated[str, Meta(max_length=320)]
+
+
+class NoteIn(NoteAdded, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A note on an account."""
+
+    contact_id: ContactId | None = None
+    occurred_at: Moment | None = None
+    actor: Actor | None = None
+
+
+class CallIn(CallCompleted, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A call with an account; with `missed` nobody answered."""
+
+    missed: bool = False
+    contact_id: ContactId | None = None
+    occurred_at: Moment | None = None
+    actor: Actor | None = None
+
+
+class CommentIn(CommentAdded, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A comment on an account, or on an event of it."""
+
+    contact_id: ContactId | None = None
+    occurred_at: Moment | None = None
+    actor: Actor | None = None
+
+
+@router.post("/accounts/{account_id}/notes", status_code=201, responses=_WRITTEN, openapi_extra=takes(NoteIn))
+async def add_note(request: Request, caller: Writer, account_id: AccountId, said: Annotated[NoteIn, Depends(body(NoteIn))]) -> Response:
+    """Write a note on an account."""
+    return await _write(request, caller, "note.added", "note", account_id, said)
+
+
+@router.post("/accounts/{account_id}/calls", status_code=201, responses=_WRITTEN, openapi_extra=takes(CallIn))
+async def log_call(request: Request, caller: Writer, account_id: AccountId, said: Annotated[CallIn, Depends(body(CallIn))]) -> Response:
+    """Log a call."""
+    return await _write(request, caller, "call.missed" if said.missed else "call.completed", "call", account_id, said)
+
+
+@router.post("/accounts/{account_id}/comments", status_code=201, responses=_WRITTEN, openapi_extra=takes(CommentIn))
+async def add_comment(
+    request: Request, caller: Writer, account_id: AccountId, said: Annotated[CommentIn, Depends(body(CommentIn))]
+) -> Response:
+    """Comment on an account, or on an event of it."""
+    return await _write(request, caller, "comment.added", "comment", account_id, said)
+
+
+async def _write(
+    request: Request, caller: Caller, type_: str, record_type: str, account_id: str, said: NoteIn | CallIn | CommentIn
+) -> Response:
+    payload = msgspec.to_builtins(said)
+    for name in ("contact_id", "occurred_at", "actor", "missed"):
+        payload.pop(name, None)
+    key = receipts.key_of(request)
+    event_id = receipts.event_id(caller, key) if key else uuid7()
+    event = Event(
+        tenant_id=caller.tenant,
+        type=type_,
+        payload=payload,
+        source="manual",
+        actor=_actor(caller, said.actor),
+        account_id=account_id,
+        contact_id=said.contact_id,
+        record_type=record_type,
+        record_id=str(event_id),
+        event_id=event_id,
+        **_when(said.occurred_at),
+    )
+    return answer(request, (await say(caller, [event], wait_of(request)))[0])
+
+
+def _when(moment: datetime | None) -> dict[str, Any]:
+    return {} if moment is None else {"occurred_at": moment}
+
+
+# --- corrections ---
+
+
+class CorrectionIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What is right instead, as payload fields; or that it never happened."""
+
+    correct: dict[str, Any] | None = None
+    retracted: bool = False
+    reason: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+@router.post("/events/{event_id}/corrections", status_code=201, responses=_WRITTEN, openapi_extra=takes(CorrectionIn))
+async def correct_event(
+    request: Request, caller: Writer, event_id: UUID, said: Annotated[CorrectionIn, Depends(body(CorrectionIn))]
+) -> Response:
+    """Say that an event was wrong: a new event that points at it. The old one stays."""
+    if not said.retracted and not said.correct:
+        raise Problem("invalid", "nothing is corrected", [{"pointer": "#/correct", "detail": "give the right fields, or retracted"}])
+    wrong = await run_in_threadpool(_find, caller.tenant, event_id)
+    key = receipts.key_of(request)
+    event = Event(
+        tenant_id=caller.tenant,
+        type="event.corrected",
+        payload=_correction(wrong, said),
+        source="manual",
+        actor=caller.actor,
+        account_id=wrong.account_id,
+        contact_id=wrong.contact_id,
+        record_type="event",
+        record_id=str(event_id),
+        cause_id=event_id,
+        event_id=receipts.event_id(caller, key) if key else uuid7(),
+    )
+    return answer(request, (await say(caller, [event], wait_of(request)))[0])
+
+
+def _find(tenant: int, event_id: UUID) -> RecordedEvent:
+    with begin("reader", tenant) as session:
+        found = events.get(session, tenant, event_id)
+    if found is None:
+        raise Problem("not-found", f"this workspace has no event {event_id}")
+    return found
+
+
+def _correction(wrong: RecordedEvent, said: CorrectionIn) -> Mapping[str, Any]:
+    payload = {"event_id": str(wrong.event_id), "event_type": wrong.type, **msgspec.structs.asdict(said)}
+    return {name: value for name, value in payload.items() if value not in (None, False)}
