@@ -20,7 +20,7 @@ from activity.validation import check_actor
 from api.http.problems import Problem
 from db import access
 from db.engine import EVERY_TENANT, begin
-from db.records import TenantUnknown, get_tenant
+from db.records.records import TenantUnknown, get_tenant
 
 COOKIE = "activity_session"
 SESSION_S = 12 * 3600

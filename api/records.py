@@ -17,12 +17,12 @@ from api.http.problems import Problem
 from api.limits import may_write
 from api.log import receipts
 from api.log.receipts import Receipt, headers_of, numbered, wait_of
-from db import records
 from db.engine import begin
 from db.log import by_seq
-from db.records import Account, Address, Contact, Id, Name, Opportunity, Record
-from producers import upserts
-from producers.upserts import Changed, RecordUnknown, Said
+from db.records import records
+from db.records.records import Account, Address, Contact, Id, Name, Opportunity, Record
+from producers.records import upserts
+from producers.records.upserts import Changed, RecordUnknown, Said
 
 router = APIRouter(prefix="/v1", tags=["records"])
 

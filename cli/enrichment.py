@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from activity.errors import ActivityError
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 Kind = Literal["account", "contact"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from db.access import ApiKey

@@ -7,11 +7,12 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import enrichment, erase, imports, keys, playbooks, sequences, sources, tenants
+from cli import enrichment, imports, keys, playbooks, sequences, sources
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
 from cli.log import audit, emit, reading, rejected
+from cli.records import erase, tenants
 
 # What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
 _CONNECTION_ERRORS = {"sqlalchemy.exc": "OperationalError", "redis.exceptions": "ConnectionError", "kombu.exceptions": "OperationalError"}

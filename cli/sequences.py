@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from activity.errors import ActivityError
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 sequence = typer.Typer(
     no_args_is_help=True, help="Steps of mail that contacts go through: added, enrolled in, paused, and where they stand."

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 sources = typer.Typer(no_args_is_help=True, help="Webhooks of e-mail providers, and mailboxes to read: added, listed, rotated, removed.")
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import psycopg
 
-from db import records, sequences
+from db import sequences
 from db.engine import begin
+from db.records import records
 from producers.sequences import enrol
 from producers.sequences.definition import Definition, Email, Step, Variant
 from producers.sequences.send import send_chunk

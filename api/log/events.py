@@ -20,10 +20,10 @@ from api.log import wire
 from api.log.filters import Filters, Locale, moment
 from api.log.page_cache import KeptPages, keep
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
-from db import records
 from db.engine import begin
 from db.log import by_seq, events, heads
 from db.log.events import Filter
+from db.records import records
 from feed.listing import Listing, list_after, list_around, list_occurred, list_recorded
 from feed.page import CursorInvalid
 

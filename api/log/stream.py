@@ -22,9 +22,9 @@ from api.http.problems import Problem
 from api.log.filters import Filters, Locale
 from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher
 from api.log.wire import EventOut, position, read_position
-from db import records
 from db.engine import begin
 from db.log.events import HIERARCHY, Filter
+from db.records import records
 from feed.position import EpochChanged
 
 router = APIRouter(prefix="/v1", tags=["stream"])

@@ -14,8 +14,8 @@ def demo(
 ) -> None:
     """Write the demo workspace: accounts in a hierarchy, contacts, deals, ninety days of history. A repeat adds nothing."""
     from activity.catalogue import summarise
-    from db import records
     from db.engine import begin
+    from db.records import records
     from producers.demo import live as demonstration
 
     with begin("producer") as session:

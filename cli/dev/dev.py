@@ -117,7 +117,7 @@ def _seed_key(folder: Path) -> None:
     """Let the development key into the workspace `demo`, which is made if it is not there, and give it a mailbox."""
     from db.access import SCOPES, add_key
     from db.engine import begin
-    from db.records import make_tenant
+    from db.records.records import make_tenant
 
     key = json.loads((folder / "settings.json").read_text())["api_key"]
     with begin("producer") as session:

@@ -11,7 +11,7 @@ import typer
 
 from activity.errors import ActivityError
 from cli.errors import FINDING
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from rich.status import Status

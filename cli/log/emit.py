@@ -9,7 +9,7 @@ import typer
 
 from activity.errors import ActivityError, InvalidEvent
 from cli.log import filters
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import Event, RecordedEvent

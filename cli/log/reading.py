@@ -9,14 +9,14 @@ import typer
 
 from activity.errors import ActivityError
 from cli.log import filters
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from activity.event import RecordedEvent
     from db.log.events import Filter
-    from db.records import Tenant
+    from db.records.records import Tenant
 
 NOT_FOUND = 1
 

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
-from db import records
 from db.engine import driver, driver_errors
 from db.log.events import BARE, HIERARCHY, LOOK, Filter, Key, fetch
+from db.records import records
 
 _PLAIN = {
     "account": "account_id",

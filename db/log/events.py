@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE, Category
 from activity.event import RecordedEvent
-from db import records
 from db.engine import driver, driver_errors
+from db.records import records
 
 LOOK = 5000  # rows read for a filter that has no index, before a page comes short
 _BENEATH_LOOK = 100_000  # keys read for all accounts beneath one, together

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from db.records import Account, Contact, Member, Opportunity
+from db.records.records import Account, Contact, Member, Opportunity
 
 MIRA, JONAS, ELIF = "mira.falk@vendor.example", "jonas.brandt@vendor.example", "elif.aksoy@vendor.example"
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from activity.event import Event
-from db.records import Account, Contact, Opportunity
+from db.records.records import Account, Contact, Opportunity
 from producers.demo.cast import ACCOUNT_OF, ACCOUNTS, CONTACTS, DEALS, GROUP, LOGISTICS, MEMBERS
 
 DAYS = 90

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activity.event import Event
-from db import records
 from db.engine import begin
-from db.records import Contact
+from db.records import records
+from db.records.records import Contact
 from producers.demo.cast import ACCOUNT_OF, ACCOUNTS, CONTACTS, DEALS, MEMBERS
 from producers.demo.history import history
 from worker.emit import emit

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from activity.event import Event
 from activity.validation import MAX_NAME
-from db.records import Record
+from db.records.records import Record
 from producers.imports.conditions import Condition
 from producers.imports.errors import ImportFailed, MappingInvalid
 from producers.imports.fields import Known, Row, template

@@ -12,7 +12,7 @@ from activity.catalogue import CATALOGUE
 from activity.errors import InvalidEvent
 from activity.event import Event
 from activity.validation import encode
-from db.records import Account, Contact, Member, Opportunity, Record
+from db.records.records import Account, Contact, Member, Opportunity, Record
 from producers.imports.conditions import Condition, compile_when
 from producers.imports.errors import MappingInvalid, RowRejected
 from producers.imports.fields import Known, Row, compile_field, compile_fields, template

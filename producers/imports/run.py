@@ -13,10 +13,10 @@ from activity.errors import ActivityError, InvalidEvent
 from activity.event import Event
 from activity.settings import settings
 from activity.validation import encode
-from db import records
 from db.engine import EVERY_TENANT, begin
 from db.log import backlog, heads
-from db.records import Record, TenantUnknown
+from db.records import records
+from db.records.records import Record, TenantUnknown
 from producers.imports.errors import RowRejected
 from producers.imports.mapping import ImportMap
 from producers.imports.progress import Progress

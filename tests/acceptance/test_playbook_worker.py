@@ -8,9 +8,9 @@ import psycopg
 
 from bench.servers import celery, wait_until
 from cli.deployment.processes import processes
-from db import records
 from db.engine import begin
-from db.records import Contact
+from db.records import records
+from db.records.records import Contact
 from producers.sequences import enrol
 from tests.plays import World
 

@@ -12,8 +12,9 @@ import pytest
 
 from activity.event import Event
 from api.http.app import create_app
-from db import access, records
+from db import access
 from db.engine import begin
+from db.records import records
 from worker.append import append_batch
 from worker.emit import emit
 

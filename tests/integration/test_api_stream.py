@@ -18,8 +18,9 @@ from activity.settings import settings
 from api.http.app import create_app
 from api.http.server import Server
 from cli.dev.embedded import EmbeddedValkey
-from db import access, records
+from db import access
 from db.engine import begin
+from db.records import records
 from tests.sse import Frame, SseReader
 from worker.append import append_batch
 from worker.emit import emit

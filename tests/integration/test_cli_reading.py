@@ -13,10 +13,10 @@ import pytest
 
 from activity.event import Event
 from cli.log import reading
-from db import records
 from db.engine import begin
 from db.log.events import Filter
-from db.records import Account
+from db.records import records
+from db.records.records import Account
 from tests.command import activity
 from worker.append import append_batch
 from worker.emit import emit

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from db.engine import begin
-from db.records import beneath
+from db.records.records import beneath
 from producers.demo.history import history
 from producers.demo.live import live, write
 from worker.append import append_batch

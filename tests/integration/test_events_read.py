@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from activity.event import Event, RecordedEvent
-from db import records
 from db.engine import begin
 from db.log import events
 from db.log.events import Filter, Key
-from db.records import Account
+from db.records import records
+from db.records.records import Account
 from worker.append import append_batch
 from worker.emit import emit
 

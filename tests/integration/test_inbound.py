@@ -11,9 +11,10 @@ import pytest
 from activity.settings import settings
 from api.http.app import create_app
 from bench.samples import mail as mail_samples
-from db import access, records, suppression
+from db import access, suppression
 from db import mail as sources
 from db.engine import begin
+from db.records import records
 from producers.inbound import MAX_MAIL, read_mail, receive_mail
 from producers.mailbox import parts_of
 from producers.mailbox_poller import poll_chunk

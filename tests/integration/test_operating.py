@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from activity.event import Event
 from cli.main import app
-from db import records
 from db.engine import begin
-from db.records import Contact
+from db.records import records
+from db.records.records import Contact
 from feed.verify import verify
 from tests.command import activity
 from worker.append import append_batch
@@ -110,7 +110,7 @@ def test_without_an_append_worker_erasing_says_so_and_is_finished_by_saying_it_a
 
 def test_an_exported_log_is_verified_without_the_database(known: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with begin("eraser") as session:
-        from db.erasure import erase
+        from db.records.erasure import erase
 
         erase(session, known, "jo", Event(tenant_id=1, type="", payload={}, source="").event_id, "dpo@example.com", None, None)
     log = tmp_path / "log.ndjson"

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from db import records
 from db.engine import begin
-from db.records import Account, Contact, Opportunity
+from db.records import records
+from db.records.records import Account, Contact, Opportunity
 from tests.plays import World
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/playbooks"

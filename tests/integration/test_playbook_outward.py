@@ -13,9 +13,9 @@ from standardwebhooks import Webhook
 
 from activity.settings import settings
 from cli.dev.ports import free_port
-from db import records
 from db.engine import begin
-from db.records import Account
+from db.records import records
+from db.records.records import Account
 from producers.playbooks import operate
 from producers.playbooks.advance import MOST_ATTEMPTS
 from producers.playbooks.schedule import sweep

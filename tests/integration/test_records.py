@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from db import records
 from db.engine import begin
-from db.records import Account, Contact, Member, Opportunity, TenantUnknown
+from db.records import records
+from db.records.records import Account, Contact, Member, Opportunity, TenantUnknown
 
 
 def test_a_record_that_is_there_is_changed_where_something_is_said_and_stays_as_it_was_elsewhere(tenant: int) -> None:

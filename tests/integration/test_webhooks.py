@@ -22,8 +22,9 @@ from api.http.app import create_app
 from bench.samples import mail as mail_samples
 from bench.samples import webhooks
 from db import mail as sources
-from db import records, suppression
+from db import suppression
 from db.engine import begin
+from db.records import records
 from producers.classify import judge_all
 from producers.sequences.definition import Wait
 from producers.webhooks.sns import confirmation, is_certificate_url

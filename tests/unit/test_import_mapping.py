@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activity.event import Event
-from db.records import Account, Opportunity
+from db.records.records import Account, Opportunity
 from producers.imports.errors import MappingInvalid, RowRejected
 from producers.imports.mapping import ImportMap, compile_mapping, load
 

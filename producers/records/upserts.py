@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 from activity.canonical import canonical
 from activity.errors import ActivityError, InvalidEvent
 from activity.event import Event
-from db import records
-from db.records import Account, Contact, Opportunity
+from db.records import records
+from db.records.records import Account, Contact, Opportunity
 from worker.emit import emit
 
 R = TypeVar("R", Account, Contact, Opportunity)

@@ -7,7 +7,7 @@ import typer
 from activity.errors import ActivityError
 
 if TYPE_CHECKING:
-    from db.records import Tenant
+    from db.records.records import Tenant
 
 TenantOption = Annotated[str | None, typer.Option("--tenant", "-t", help="The workspace, by slug or id. Default: the one there is.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -17,8 +17,8 @@ tenants = typer.Typer(no_args_is_help=True, help="The workspaces.")
 
 def resolve(ref: str | None) -> "Tenant":
     """Return the workspace that --tenant names; without it the only one there is. Raises an ActivityError that says what to do."""
-    from db import records
     from db.engine import begin
+    from db.records import records
 
     with begin("producer") as session:
         if ref is not None:
@@ -40,8 +40,8 @@ def add(
     """Make a workspace, with an empty log. One that is there stays as it is."""
     import re
 
-    from db import records
     from db.engine import begin
+    from db.records import records
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", slug):
         raise ActivityError(f"{slug!r} is no slug: write a-z, 0-9 and -, 63 characters at the most, the first no -")
@@ -55,8 +55,8 @@ def add(
 @tenants.command("list")
 def list_all(json: Json = False) -> None:
     """List the workspaces."""
-    from db import records
     from db.engine import begin
+    from db.records import records
 
     with begin("producer") as session:
         found = records.list_tenants(session)

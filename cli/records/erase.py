@@ -6,7 +6,7 @@ import typer
 
 from activity.errors import ActivityError
 from cli.log.emit import wait_for
-from cli.tenants import Json, TenantOption, resolve
+from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import Event
@@ -26,8 +26,8 @@ def erase(
     from uuid_utils.compat import uuid7
 
     from activity.settings import settings
-    from db import erasure
     from db.engine import begin
+    from db.records import erasure
 
     settings().required("eraser_password")
     found = resolve(tenant)
@@ -55,9 +55,9 @@ def _event(tenant: int, contact: str, actor: str, reason: str | None, request_id
 
 
 def _check_known(tenant: int, contact: str) -> None:
-    from db import records
     from db.engine import begin
     from db.log import events
+    from db.records import records
 
     with begin("reader", tenant) as session:
         known = (
@@ -70,8 +70,8 @@ def _check_known(tenant: int, contact: str) -> None:
 
 def _forget(event: "Event") -> None:
     """Delete what is kept of the contact outside the log, and say so, in one transaction."""
-    from db import erasure
     from db.engine import begin
+    from db.records import erasure
     from worker.emit import emit
 
     assert event.contact_id is not None
