@@ -128,7 +128,7 @@ def _httpx(port: int, ids: list[str]) -> float:
 
 def _outbound(port: int, ids: list[str]) -> float:
     """Return how many seconds the same loop takes over the client that the passes use."""
-    from producers.outbound import Outbound
+    from producers.http import Outbound
 
     async def loop() -> None:
         waiting = iter(ids)

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import enrichment, imports, keys, playbooks, sequences, sources
+from cli import enrichment, imports, keys, mail, playbooks, sequences
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
@@ -65,8 +65,8 @@ app.command()(rejected.replay)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.add_typer(keys.keys, name="key")
-app.add_typer(sources.sources, name="source")
-app.command()(sources.classify)
+app.add_typer(mail.sources, name="source")
+app.command()(mail.classify)
 app.command("import")(imports.import_)
 app.add_typer(tenants.tenants, name="tenant")
 app.add_typer(sequences.sequence, name="sequence")

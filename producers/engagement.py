@@ -7,10 +7,11 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from activity.event import Event
-from db import sequences, suppression
+from db import sequences
 from db.engine import begin
+from db.mail import suppression
 from db.sequences import Message
-from producers.machine import classify
+from producers.mail.machine import classify
 from producers.sequences.enrol import SOURCE, event_id, stop
 from producers.tracking import Target
 from worker.emit import emit

@@ -16,7 +16,7 @@ app = Celery(
         "worker.announce",
         "producers.enrichment.run",
         "producers.enrichment.tasks",
-        "producers.mailbox_poller",
+        "producers.mail.inbound.poll",
         "producers.playbooks.tasks",
         "producers.sequences.task",
     ],

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, playbooks, records, sequences, session, tracking, webhooks
+from api import enrichment, mail, playbooks, records, sequences, session, tracking
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import Page
@@ -24,7 +24,7 @@ ROUTERS = (
     session.router,
     sequences.router,
     tracking.router,
-    webhooks.router,
+    mail.router,
     enrichment.router,
     playbooks.router,
 )

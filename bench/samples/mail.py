@@ -17,9 +17,9 @@ from pathlib import Path
 from activity.settings import settings
 from bench.samples.webhooks import Sample, check_webhooks, pin_certificates, plain
 from bench.servers import servers
-from producers.bounces import Failure
-from producers.inbound import Inbound, read_mail, split_mbox
-from producers.machine import classify
+from producers.mail.inbound.bounces import Failure
+from producers.mail.inbound.receive import Inbound, read_mail, split_mbox
+from producers.mail.machine import classify
 
 
 def folder() -> Path | None:

@@ -17,9 +17,9 @@ import httpx
 import psycopg
 from fastapi import FastAPI
 
-from db import mail
 from db.engine import begin
-from producers.webhooks import receive
+from db.mail import sources
+from producers.mail.webhooks import receive
 
 Sample = dict[str, Any]
 SKIPPED_FIELDS = {
@@ -100,7 +100,7 @@ async def _check_webhook(client: httpx.AsyncClient, name: str, sample: Sample, t
     provider, source, proof = name.split("/")[0], hashlib.sha256(name.encode()).hexdigest()[:32], sample["verification"] or {}
     now = proof.get("now")
     with begin("producer", tenant) as session:
-        mail.add_source(
+        sources.add_source(
             session, tenant, provider, source, secret=secret_of(sample), tolerance_s=300 if now else 0, url=proof.get("url"), name=name
         )
     before = _state(admin)

@@ -10,7 +10,7 @@ import msgspec
 
 from activity.errors import ActivityError
 from producers.enrichment.configuration import ConfigurationInvalid, ProviderConfig
-from producers.outbound import Outbound
+from producers.http import Outbound
 
 GROUP = "activity.enrichment_providers"
 

@@ -23,7 +23,7 @@ from producers.enrichment.desk import Desk, NoTurn
 from producers.enrichment.provider import Provider, ProviderFailed, Question, make
 from producers.enrichment.waterfall import Step
 from producers.enrichment.work import Ended, Work, price, resume, usable
-from producers.outbound import Outbound
+from producers.http import Outbound
 from worker.celery import app
 from worker.drain import drain
 from worker.group_commit import Batched

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from activity.errors import ActivityError
 from activity.settings import settings
-from producers.outbound import OutboundFailed, OutboundRefused, send
+from producers.http import OutboundFailed, OutboundRefused, send
 
 _TIMEOUT_S = 10.0
 _MAX_ANSWER = 65_536

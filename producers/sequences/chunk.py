@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from activity.event import Event
 from activity.settings import settings
-from db import sending, sequences, suppression
+from db import sending, sequences
+from db.mail import suppression
 from db.sending import Due, Limit, Mailbox, Move, NewMessage
 from producers.sequences import events
 from producers.sequences.definition import Definition, load

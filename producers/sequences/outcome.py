@@ -12,8 +12,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from activity.event import Event
 from activity.settings import settings
-from db import sending, sequences, suppression
+from db import sending, sequences
 from db.engine import EVERY_TENANT, begin
+from db.mail import suppression
 from db.sending import Mailbox, Move
 from producers.sequences import events
 from producers.sequences.enrol import stop

@@ -16,7 +16,7 @@ import pytest
 from producers.enrichment.configuration import ConfigurationInvalid, ProviderConfig
 from producers.enrichment.desk import Desk
 from producers.enrichment.provider import Answer, Found, Provider, ProviderFailed, Question, make
-from producers.outbound import Outbound, networks
+from producers.http import Outbound, networks
 
 LOOPBACK = networks("127.0.0.1/32")
 Handler = Callable[[str, bytes], tuple[str, dict[str, str], bytes]]

@@ -11,7 +11,7 @@ import pytest
 
 from producers.enrichment.configuration import ProviderConfig
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, make
-from producers.outbound import Outbound
+from producers.http import Outbound
 
 
 def question(*fields: str, kind: str = "account", tenant: int = 1, **values: Any) -> Question:

@@ -11,13 +11,13 @@ import pytest
 from activity.settings import settings
 from api.http.app import create_app
 from bench.samples import mail as mail_samples
-from db import access, suppression
-from db import mail as sources
+from db import access
 from db.engine import begin
+from db.mail import sources, suppression
 from db.records import records
-from producers.inbound import MAX_MAIL, read_mail, receive_mail
-from producers.mailbox import parts_of
-from producers.mailbox_poller import poll_chunk
+from producers.mail.inbound.imap import parts_of
+from producers.mail.inbound.poll import poll_chunk
+from producers.mail.inbound.receive import MAX_MAIL, read_mail, receive_mail
 from producers.sequences.definition import Wait
 from tests import imapserver
 from tests.mailserver import Sink, running

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from producers.outbound import Answer, AnswerUnusable, Outbound, OutboundFailed, OutboundRefused, is_public, networks, send
+from producers.http import Answer, AnswerUnusable, Outbound, OutboundFailed, OutboundRefused, is_public, networks, send
 
 LOOPBACK = networks("127.0.0.1/32")
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], Awaitable[None]]

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from db import sequences, suppression
+from db import sequences
 from db.engine import EVERY_TENANT, begin
+from db.mail import suppression
 from producers.sequences import stop
 from producers.sequences.definition import Wait
 from producers.sequences.send import send_chunk

@@ -15,8 +15,9 @@ import pytest
 from activity.settings import settings
 from api.access import forget_callers
 from api.http.app import create_app
-from db import access, suppression
+from db import access
 from db.engine import begin
+from db.mail import suppression
 from db.records import records
 from producers.sequences import enrol
 from producers.tracking import Target, link, sign

@@ -21,13 +21,12 @@ from activity.settings import settings
 from api.http.app import create_app
 from bench.samples import mail as mail_samples
 from bench.samples import webhooks
-from db import mail as sources
-from db import suppression
 from db.engine import begin
+from db.mail import sources, suppression
 from db.records import records
-from producers.classify import judge_all
+from producers.mail.reclassify import judge_all
+from producers.mail.webhooks.sns import confirmation, is_certificate_url
 from producers.sequences.definition import Wait
-from producers.webhooks.sns import confirmation, is_certificate_url
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
@@ -307,7 +306,7 @@ def test_a_certificate_is_taken_from_sns_alone() -> None:
 
 
 def test_a_subscription_is_confirmed_at_an_address_made_of_its_topic_never_at_the_one_in_it() -> None:
-    from producers.webhooks.event import Request
+    from producers.mail.event import Request
 
     offer = {
         "Type": "SubscriptionConfirmation",

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activity.validation import encode
-from producers import returns
-from producers.webhooks import read
-from producers.webhooks.event import Check, Forged, Kind, MailEvent, Request, Unreadable
-from producers.webhooks.providers import PROVIDERS, authenticate
+from producers.mail import reading, report
+from producers.mail.event import Check, Forged, Kind, MailEvent, Request, Unreadable
+from producers.mail.webhooks.registry import PROVIDERS, authenticate
 
 _WORDS = (
     "event events email timestamp data type msys msg mail Message bounce payload message headers to signature event-data "
@@ -71,7 +70,7 @@ def test_any_bytes_are_read_or_called_unreadable(name: str, body: bytes, kind: s
     ],
 )
 def test_a_time_is_read_in_every_form_that_providers_use(said: Any, meant: datetime | None) -> None:
-    assert read.moment(said) == meant
+    assert reading.moment(said) == meant
 
 
 _any_text = (
@@ -93,6 +92,6 @@ def test_whatever_a_provider_says_fits_an_event(
     names = ("recipient", "message_id", "header_id", "event_id", "url", "user_agent", "reason", "subject")
     said: dict[str, Any] = dict(zip(names, texts, strict=True))
     event = MailEvent(kind=kind, name="x", identity="x", tags=tuple(tags), metadata=metadata, occurred_at=moment, **said)
-    facts = returns.Facts({}, {}, {}, {})
-    made = returns.event_of(1, "webhook:test", "test", uuid4(), event, returns.Match(None, None, None), facts)
+    facts = report.Facts({}, {}, {}, {})
+    made = report.event_of(1, "webhook:test", "test", uuid4(), event, report.Match(None, None, None), facts)
     assert len(encode(made).encode()) < 65_536

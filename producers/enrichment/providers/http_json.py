@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
 from producers.enrichment.providers.template import Template, in_header, in_url
-from producers.outbound import Answer as HttpAnswer
-from producers.outbound import AnswerUnusable, OutboundFailed, OutboundRefused
+from producers.http import Answer as HttpAnswer
+from producers.http import AnswerUnusable, OutboundFailed, OutboundRefused
 
 MAX_BYTES = 2_000_000
 

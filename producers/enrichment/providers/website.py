@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from selectolax.lexbor import LexborHTMLParser
 
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
-from producers.markup import too_deep
-from producers.outbound import Answer as HttpAnswer
-from producers.outbound import AnswerUnusable, OutboundFailed, OutboundRefused
+from producers.http import Answer as HttpAnswer
+from producers.http import AnswerUnusable, OutboundFailed, OutboundRefused
+from producers.untrusted_html import too_deep
 
 _MAX_BYTES = 1_500_000
 _SOCIAL = re.compile(

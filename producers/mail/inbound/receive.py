@@ -17,13 +17,12 @@ from mailparser_reply import EmailReplyParser
 from selectolax.lexbor import LexborHTMLParser
 from sqlalchemy.orm import Session
 
-from db import mail
 from db.engine import begin
-from producers import returns
-from producers.bounces import Failure, failures
-from producers.markup import too_deep
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent
+from db.mail import sources
+from producers.mail import reading, report
+from producers.mail.event import Kind, MailEvent
+from producers.mail.inbound.bounces import Failure, failures
+from producers.untrusted_html import too_deep
 
 log = structlog.get_logger()
 
@@ -92,7 +91,9 @@ def read_mail(raw: bytes) -> Inbound:
     references = _ids(_header(message, "References"))
     return Inbound(
         class_=class_,
-        identity=read.identity(*(_header(message, name) for name in ("Message-ID", "From", "To", "Date", "Subject")), read.digest(text)),
+        identity=reading.identity(
+            *(_header(message, name) for name in ("Message-ID", "From", "To", "Date", "Subject")), reading.digest(text)
+        ),
         failures=found,
         in_reply_to=_ids(_header(message, "In-Reply-To")),
         references=references,
@@ -250,10 +251,10 @@ def split_mbox(raw: bytes) -> list[bytes]:
 
 def take(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     """Say what a mail says in the session's transaction."""
-    reports = {returns.event_id("inbound", event): event for event in events_of(found, answers=_answers(session, tenant, found))}
-    fresh = mail.unseen(session, tenant, reports.keys())
+    reports = {report.event_id("inbound", event): event for event in events_of(found, answers=_answers(session, tenant, found))}
+    fresh = sources.unseen(session, tenant, reports.keys())
     new = [(id_, event) for id_, event in reports.items() if id_ in fresh]
-    returns.say(session, tenant, "inbound", new, source="inbound")
+    report.say(session, tenant, "inbound", new, source="inbound")
     return {
         "class": found.class_,
         "new": len(new),
@@ -267,7 +268,7 @@ def _answers(session: Session, tenant: int, found: Inbound) -> bool:
     subject, address = found.subject or "", (found.from_address or "").lower()
     if found.class_ != "other" or not address or not _RE.match(subject):
         return False
-    last = mail.sent_to(session, tenant, [address]).get(address)
+    last = sources.sent_to(session, tenant, [address]).get(address)
     return last is not None and _RE.sub("", subject).strip().lower() == (last.subject or "").strip().lower()
 
 
@@ -289,7 +290,7 @@ def _report(found: Inbound, failure: Failure) -> MailEvent:
     return _made(
         found,
         kinds[failure.action],
-        identity=read.identity(found.identity, failure.recipient, failure.action),
+        identity=reading.identity(found.identity, failure.recipient, failure.action),
         recipient=failure.recipient,
         header_id=found.reported,
         status=failure.status,

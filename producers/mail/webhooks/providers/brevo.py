@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent, Provider, Request
+from producers.mail import reading
+from producers.mail.event import Kind, MailEvent, Provider, Request
 
 _KINDS: dict[str, Kind] = {
     "request": "queued",
@@ -37,29 +37,29 @@ _REJECT = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request, or several of a batch."""
-    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+    return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
 
 
 def _event(item: Any) -> MailEvent:
     name = str(item.get("event"))
-    kind = read.kind_of(_KINDS, name)
-    reason, message_id = read.text(item.get("reason")), read.clean_id(item.get("message-id"))
+    kind = reading.kind_of(_KINDS, name)
+    reason, message_id = reading.text(item.get("reason")), reading.clean_id(item.get("message-id"))
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(read.digest(item)),
-        recipient=read.text(item.get("email")),
+        identity=reading.identity(reading.digest(item)),
+        recipient=reading.text(item.get("email")),
         message_id=message_id,
         header_id=message_id,
         occurred_at=_occurred_at(item),
-        url=read.text(item.get("link")) or read.text(item.get("URL")),
-        user_agent=read.text(item.get("user_agent")),
+        url=reading.text(item.get("link")) or reading.text(item.get("URL")),
+        user_agent=reading.text(item.get("user_agent")),
         machine=True if name in ("proxy_open", "unique_proxy_open") else None,
-        status=read.status_of(reason),
+        status=reading.status_of(reason),
         reason=reason,
         reject_reason=_REJECT.get(name),
         bounce_type={"hard_bounce": "hard", "soft_bounce": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all three are bounce types
-        subject=read.text(item.get("subject")),
+        subject=reading.text(item.get("subject")),
         tags=_tags(item),
         metadata=_metadata(item.get("X-Mailin-custom")),
     )
@@ -68,21 +68,21 @@ def _event(item: Any) -> MailEvent:
 def _occurred_at(item: Any) -> datetime | None:
     """Return the most exact of its times: ts_epoch where it is in milliseconds, else ts_event, else ts; date has an unsaid zone."""
     exact = item.get("ts_epoch")
-    return read.moment(
-        exact if isinstance(exact, int) and exact >= read.MILLISECONDS else None, item.get("ts_event"), exact, item.get("ts")
+    return reading.moment(
+        exact if isinstance(exact, int) and exact >= reading.MILLISECONDS else None, item.get("ts_event"), exact, item.get("ts")
     )
 
 
 def _tags(item: Any) -> tuple[str, ...]:
     if item.get("tags"):
-        return read.texts(item["tags"])
-    said = read.text(item.get("tag"))
-    return read.texts(read.json_of(said)) if said and said.startswith("[") else read.texts(said)
+        return reading.texts(item["tags"])
+    said = reading.text(item.get("tag"))
+    return reading.texts(reading.json_of(said)) if said and said.startswith("[") else reading.texts(said)
 
 
 def _metadata(custom: Any) -> dict[str, Any]:
-    said = read.text(custom)
-    return dict(read.object_of(read.json_of(said))) if said and said.startswith("{") else {}
+    said = reading.text(custom)
+    return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
 
 
 PROVIDER = Provider(parse, None, "Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -4,9 +4,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from producers.webhooks import read
-from producers.webhooks.event import Check, Kind, MailEvent, Provider, Request
-from producers.webhooks.signatures import public_key_verifies
+from producers.mail import reading
+from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.webhooks.signatures import public_key_verifies
 
 _KINDS: dict[str, Kind] = {
     "MessageSent": "delivered",
@@ -30,33 +30,33 @@ def verify(request: Request, check: Check) -> bool:
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
-    body = read.object_of(read.json_of(request.body))
-    payload = read.object_of(body.get("payload"))
-    message = read.object_of(payload.get("message")) or read.object_of(payload.get("original_message"))
+    body = reading.object_of(reading.json_of(request.body))
+    payload = reading.object_of(body.get("payload"))
+    message = reading.object_of(payload.get("message")) or reading.object_of(payload.get("original_message"))
     return [_event(body, payload, message)]
 
 
 def _event(body: Any, payload: Any, message: Any) -> MailEvent:
-    name, event_id = str(body.get("event")), read.text(body.get("uuid"))
-    answer = read.text(payload.get("output"))
+    name, event_id = str(body.get("event")), reading.text(body.get("uuid"))
+    answer = reading.text(payload.get("output"))
     return MailEvent(
-        kind=read.kind_of(_KINDS, name),
+        kind=reading.kind_of(_KINDS, name),
         name=name,
-        identity=read.identity(event_id or read.digest(body), name),
+        identity=reading.identity(event_id or reading.digest(body), name),
         type=_TYPES.get(name),
-        recipient=read.text(message.get("to")),
-        message_id=read.text(message.get("id")),
-        header_id=read.clean_id(message.get("message_id")),
+        recipient=reading.text(message.get("to")),
+        message_id=reading.text(message.get("id")),
+        header_id=reading.clean_id(message.get("message_id")),
         event_id=event_id,
-        occurred_at=read.moment(body.get("timestamp"), payload.get("timestamp")),
-        url=read.text(payload.get("url")),
-        user_agent=read.text(payload.get("user_agent")),
-        status=read.status_of(answer),
-        reason=answer or read.text(payload.get("details")),
+        occurred_at=reading.moment(body.get("timestamp"), payload.get("timestamp")),
+        url=reading.text(payload.get("url")),
+        user_agent=reading.text(payload.get("user_agent")),
+        status=reading.status_of(answer),
+        reason=answer or reading.text(payload.get("details")),
         reject_reason="bounced" if name == "MessageBounced" else None,
         bounce_type="hard" if name == "MessageDeliveryFailed" else "unknown",
-        subject=read.text(message.get("subject")),
-        tags=read.texts(message.get("tag")),
+        subject=reading.text(message.get("subject")),
+        tags=reading.texts(message.get("tag")),
     )
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from uuid import UUID, uuid5
 
 from activity.event import Event
-from db import engagements
-from db.engagements import Engagement
 from db.engine import begin
-from producers.machine import RULE_VERSION, Verdict, classify
+from db.mail import engagements
+from db.mail.engagements import Engagement
+from producers.mail.machine import RULE_VERSION, Verdict, classify
 from worker.emit import emit
 
 _NAMESPACE = UUID("d3c0a7ce-4f0e-5b6c-9a51-6b7f8e9d0c12")  # any fixed one: ids made of it are the same for ever

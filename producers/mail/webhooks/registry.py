@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from producers.webhooks import (
+from producers.mail.event import Check, Forged, Provider, Request, Unreadable
+from producers.mail.webhooks.providers import (
     brevo,
     mailersend,
     mailgun,
@@ -19,8 +20,7 @@ from producers.webhooks import (
     sweego,
     unisender_go,
 )
-from producers.webhooks.event import Check, Forged, Provider, Request, Unreadable
-from producers.webhooks.signatures import credentials
+from producers.mail.webhooks.signatures import credentials
 
 PROVIDERS: Mapping[str, Provider] = {
     "brevo": brevo.PROVIDER,

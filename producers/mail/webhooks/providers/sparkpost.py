@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent, Provider, Request
+from producers.mail import reading
+from producers.mail.event import Kind, MailEvent, Provider, Request
 
 _KINDS: dict[str, Kind] = {
     "injection": "queued",
@@ -40,38 +40,38 @@ _REJECT = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request; the empty ping of a new webhook holds none."""
-    wrapped = [read.object_of(item.get("msys")) for item in read.objects_of(read.json_of(request.body))]
+    wrapped = [reading.object_of(item.get("msys")) for item in reading.objects_of(reading.json_of(request.body))]
     return [_event(item) for msys in wrapped for item in msys.values() if isinstance(item, dict) and item]
 
 
 def _event(item: Any) -> MailEvent:
-    name, event_id = str(item.get("type")), read.text(item.get("event_id"))
-    kind, bounce_class = read.kind_of(_KINDS, name), read.text(item.get("bounce_class")) or ""
-    message_id = read.text(item.get("transmission_id")) or read.text(item.get("message_id"))
-    recipient = read.text(item.get("raw_rcpt_to")) or read.text(item.get("rcpt_to"))
-    reason = read.text(item.get("raw_reason")) or read.text(item.get("reason"))
+    name, event_id = str(item.get("type")), reading.text(item.get("event_id"))
+    kind, bounce_class = reading.kind_of(_KINDS, name), reading.text(item.get("bounce_class")) or ""
+    message_id = reading.text(item.get("transmission_id")) or reading.text(item.get("message_id"))
+    recipient = reading.text(item.get("raw_rcpt_to")) or reading.text(item.get("rcpt_to"))
+    reason = reading.text(item.get("raw_reason")) or reading.text(item.get("reason"))
     if kind == "bounced" and bounce_class == "60":
         kind = "autoresponded"
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(event_id or read.digest(item), name, recipient, message_id),
+        identity=reading.identity(event_id or reading.digest(item), name, recipient, message_id),
         recipient=recipient,
         message_id=message_id,
         header_id=None,
         event_id=event_id,
-        occurred_at=read.moment(item.get("timestamp")),
-        url=read.text(item.get("target_link_url")),
-        user_agent=read.text(item.get("user_agent")),
+        occurred_at=reading.moment(item.get("timestamp")),
+        url=reading.text(item.get("target_link_url")),
+        user_agent=reading.text(item.get("user_agent")),
         machine=True if item.get("is_prefetched") is True else None,
-        status=read.status_of(reason),
+        status=reading.status_of(reason),
         reason=reason,
         reject_reason=_REJECT.get(bounce_class, "bounced" if kind == "bounced" else None),
         bounce_type="unknown" if kind != "bounced" else "hard" if bounce_class in _HARD else "soft",
-        subject=read.text(item.get("subject")),
-        feedback_type=read.text(item.get("fbtype")),
-        tags=read.texts(item.get("campaign_id")),
-        metadata=read.object_of(item.get("rcpt_meta")),
+        subject=reading.text(item.get("subject")),
+        feedback_type=reading.text(item.get("fbtype")),
+        tags=reading.texts(item.get("campaign_id")),
+        metadata=reading.object_of(item.get("rcpt_meta")),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from flufl.bounce import all_failures
 
-from producers.bounce_reasons import reason_of
-from producers.webhooks import read
+from producers.mail import reading
+from producers.mail.judge import reason_of
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -115,7 +115,7 @@ def _failure(fields: Mapping[str, str]) -> Failure | None:
     if not (original or final):
         return None
     diagnostic = _folded(fields.get("diagnostic-code"))
-    status = read.status_of(fields.get("status")) or read.status_of(diagnostic)
+    status = reading.status_of(fields.get("status")) or reading.status_of(diagnostic)
     return Failure(original or final or "", action, status, diagnostic, _folded(fields.get("remote-mta")), final or original)
 
 
@@ -139,7 +139,7 @@ def _guessed(message: Message, text: str) -> Iterator[Failure]:
     delayed = bool(_DELAYED.search(_first(message, "Subject") + "\n" + notification(text))) or bool(temporary and not permanent)
     for address in sorted(named):
         said = _about(address, notification(text), len(named))
-        yield Failure(address, "delayed" if delayed else "failed", read.status_of(said), said)
+        yield Failure(address, "delayed" if delayed else "failed", reading.status_of(said), said)
 
 
 def notification(text: str) -> str:
@@ -173,7 +173,7 @@ def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
     about = _about(failure.recipient, told, 2) or _about(failure.final or failure.recipient, told, 2)
     said, status = failure.diagnostic or about or "", failure.status
     if status is None or _VAGUE_STATUS.fullmatch(status):
-        status = read.status_of(failure.diagnostic, about) or status
+        status = reading.status_of(failure.diagnostic, about) or status
     around = f"{said}\n{told if alone else about}"
     reason = reason_of(said) or reason_of(around)
     hard = failure.action == "failed" and _is_hard(status, reason, after_data=">>> DATA" in around or "end of DATA" in around)

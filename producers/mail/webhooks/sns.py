@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from activity.settings import settings
-from producers import outbound
-from producers.webhooks import read
-from producers.webhooks.event import Check, Forged, Request
-from producers.webhooks.signatures import fresh
+from producers import http
+from producers.mail import reading
+from producers.mail.event import Check, Forged, Request
+from producers.mail.webhooks.signatures import fresh
 
 ANY_TOPIC = "any-topic"
 
@@ -32,10 +32,10 @@ _HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.S
 
 def verify(request: Request, check: Check) -> bool:
     """Check the topic, the age and the signature of an SNS message."""
-    said = read.object_of(read.json_of(request.body))
+    said = reading.object_of(reading.json_of(request.body))
     if check.secret != ANY_TOPIC and said.get("TopicArn") != check.secret:
         return False
-    stamp = read.moment(said.get("Timestamp"))
+    stamp = reading.moment(said.get("Timestamp"))
     hash_ = _HASHES.get(str(said.get("SignatureVersion")))
     if hash_ is None or stamp is None or not fresh(str(stamp.timestamp()), check):
         return False  # before anything is fetched for it
@@ -82,7 +82,7 @@ def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
     try:
         if pinned_in and (file := Path(pinned_in) / Path(urlsplit(url).path).name).is_file():
             return x509.load_pem_x509_certificate(file.read_bytes()), True
-        answer = outbound.send("GET", url, max_bytes=100_000, redirects=0, timeout_s=5)
+        answer = http.send("GET", url, max_bytes=100_000, redirects=0, timeout_s=5)
         return x509.load_pem_x509_certificate(answer.body), False
     except ValueError:
         raise Forged("what SNS serves as its certificate is none") from None
@@ -90,7 +90,7 @@ def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
 
 def confirmation(request: Request) -> str | None:
     """Return the address that confirms the subscription a verified message offers: made of its topic and token, not the one in it."""
-    said = read.object_of(read.json_of(request.body))
+    said = reading.object_of(reading.json_of(request.body))
     topic, token = str(said.get("TopicArn")), str(said.get("Token"))
     match = _TOPIC.fullmatch(topic)
     if said.get("Type") != "SubscriptionConfirmation" or match is None or not re.fullmatch(r"[0-9a-fA-F]{16,1024}", token):

@@ -4,9 +4,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from producers.webhooks import read
-from producers.webhooks.event import Check, Kind, MailEvent, Provider, Request
-from producers.webhooks.signatures import fresh, public_key_verifies
+from producers.mail import reading
+from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.webhooks.signatures import fresh, public_key_verifies
 
 _KINDS: dict[str, Kind] = {
     "processed": "queued",
@@ -45,33 +45,33 @@ def verify(request: Request, check: Check) -> bool:
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request."""
-    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+    return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
 
 
 def _event(item: Any) -> MailEvent:
-    name, event_id = str(item.get("event")), read.text(item.get("sg_event_id"))
-    message_id = read.text(item.get("anymail_id")) or read.text(item.get("sg_message_id"))
-    recipient, reason = read.text(item.get("email")), read.text(item.get("reason"))
-    kind = read.kind_of(_KINDS, name)
+    name, event_id = str(item.get("event")), reading.text(item.get("sg_event_id"))
+    message_id = reading.text(item.get("anymail_id")) or reading.text(item.get("sg_message_id"))
+    recipient, reason = reading.text(item.get("email")), reading.text(item.get("reason"))
+    kind = reading.kind_of(_KINDS, name)
     reject = _REASONS.get((reason or "").lower(), "other") if kind == "rejected" else None
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(event_id or read.digest(item), name, recipient, message_id, item.get("url")),
+        identity=reading.identity(event_id or reading.digest(item), name, recipient, message_id, item.get("url")),
         recipient=recipient,
         message_id=message_id,
-        header_id=read.clean_id(item.get("smtp-id")),
+        header_id=reading.clean_id(item.get("smtp-id")),
         event_id=event_id,
-        occurred_at=read.moment(item.get("timestamp")),
-        url=read.text(item.get("url")) if kind == "clicked" else None,
-        user_agent=read.text(item.get("useragent")),
+        occurred_at=reading.moment(item.get("timestamp")),
+        url=reading.text(item.get("url")) if kind == "clicked" else None,
+        user_agent=reading.text(item.get("useragent")),
         machine=item.get("sg_machine_open") if isinstance(item.get("sg_machine_open"), bool) else None,
-        status=read.text(item.get("status")),
-        reason=reason or read.text(item.get("response")),
+        status=reading.text(item.get("status")),
+        reason=reason or reading.text(item.get("response")),
         reject_reason=reject,
         bounce_type="unknown" if kind != "bounced" else "soft" if item.get("type") == "blocked" else "hard",
-        tags=read.texts(item.get("category")),
-        metadata=read.pick(item, _OWN),
+        tags=reading.texts(item.get("category")),
+        metadata=reading.pick(item, _OWN),
     )
 
 

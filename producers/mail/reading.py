@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from producers.webhooks.event import Kind, Request, Unreadable
+from producers.mail.event import Kind, Request, Unreadable
 
 MILLISECONDS = 10**11  # seconds reach this in the year 5138, milliseconds did in 1973
 _FRACTION = re.compile(r"(\.\d{6})\d+")

@@ -34,8 +34,8 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a source and show the address to enter at the provider."""
-    from db import mail
     from db.engine import begin
+    from db.mail import sources as mail
 
     if (secret is None) != unsigned:
         raise typer.BadParameter("give --secret, or say --unsigned; not both")
@@ -50,8 +50,8 @@ def add(
 @sources.command("list")
 def list_(tenant: TenantOption = None, json: Json = False) -> None:
     """List the sources, with when each was last heard, and what it reported that we do not know. Secrets are never shown."""
-    from db import mail
     from db.engine import begin
+    from db.mail import sources as mail
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -88,8 +88,8 @@ def rotate(
     overlap: Annotated[float, typer.Option(min=0, help="Hours that the old secret is still taken.")] = 24,
 ) -> None:
     """Add a new secret beside the old one, which ends after the overlap."""
-    from db import mail
     from db.engine import begin
+    from db.mail import sources as mail
 
     said = _read(secret)
     if not said:
@@ -103,8 +103,8 @@ def rotate(
 @sources.command()
 def remove(source_id: SourceId, tenant: TenantOption = None) -> None:
     """Remove a source: from now on its address answers 404. What it reported stays."""
-    from db import mail
     from db.engine import begin
+    from db.mail import sources as mail
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -116,8 +116,8 @@ def _checked(provider: str, secret: str | None, public_id: str, url: str | None)
     """Refuse what could never work; return a mailbox's parts."""
     import re
 
-    from producers.mailbox import parts_of
-    from producers.webhooks.providers import CREDENTIALS, PROVIDERS
+    from producers.mail.inbound.imap import parts_of
+    from producers.mail.webhooks.registry import CREDENTIALS, PROVIDERS
 
     if not re.fullmatch("[A-Za-z0-9_-]{3,64}", public_id):
         raise typer.BadParameter("an id has 3 to 64 of A-Z, a-z, 0-9, _ and -")
@@ -162,7 +162,7 @@ def classify(tenant: TenantOption = None, json: Json = False) -> None:
     """Judge every open and click anew by today's rules; a verdict that differs is appended as event.classified."""
     from collections import Counter
 
-    from producers.classify import judge_all
+    from producers.mail.reclassify import judge_all
 
     total: Counter[str] = Counter(judged=0, changed=0)
     for part in judge_all(resolve(tenant).id):

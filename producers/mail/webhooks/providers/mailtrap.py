@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent, Provider, Request
-from producers.webhooks.signatures import hmac_body
+from producers.mail import reading
+from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.webhooks.signatures import hmac_body
 
 _KINDS: dict[str, Kind] = {
     "delivery": "delivered",
@@ -21,30 +21,30 @@ _KINDS: dict[str, Kind] = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request."""
-    return [_event(item) for item in read.objects_of(read.object_of(read.json_of(request.body)).get("events"))]
+    return [_event(item) for item in reading.objects_of(reading.object_of(reading.json_of(request.body)).get("events"))]
 
 
 def _event(item: Any) -> MailEvent:
-    name, event_id = str(item.get("event")), read.text(item.get("event_id"))
-    kind = read.kind_of(_KINDS, name)
-    recipient, message_id = read.text(item.get("email")), read.text(item.get("message_id"))
-    reason = read.text(item.get("response")) or read.text(item.get("reason"))
+    name, event_id = str(item.get("event")), reading.text(item.get("event_id"))
+    kind = reading.kind_of(_KINDS, name)
+    recipient, message_id = reading.text(item.get("email")), reading.text(item.get("message_id"))
+    reason = reading.text(item.get("response")) or reading.text(item.get("reason"))
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(event_id or read.digest(item), name, recipient, message_id),
+        identity=reading.identity(event_id or reading.digest(item), name, recipient, message_id),
         recipient=recipient,
         message_id=message_id,
         event_id=event_id,
-        occurred_at=read.moment(item.get("timestamp")),
-        url=read.text(item.get("url")),
-        user_agent=read.text(item.get("user_agent")),
-        status=read.status_of(reason),
+        occurred_at=reading.moment(item.get("timestamp")),
+        url=reading.text(item.get("url")),
+        user_agent=reading.text(item.get("user_agent")),
+        status=reading.status_of(reason),
         reason=reason,
         reject_reason={"bounced": "bounced", "complained": "spam", "unsubscribed": "unsubscribed", "rejected": "other"}.get(kind),
         bounce_type={"bounce": "hard", "soft bounce": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all three are bounce types
-        tags=read.texts(item.get("category")),
-        metadata=read.object_of(item.get("custom_variables")),
+        tags=reading.texts(item.get("category")),
+        metadata=reading.object_of(item.get("custom_variables")),
     )
 
 

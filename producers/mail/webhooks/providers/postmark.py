@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent, Provider, Request
+from producers.mail import reading
+from producers.mail.event import Kind, MailEvent, Provider, Request
 
 _RECORDS: dict[str, Kind] = {
     "Bounce": "bounced",
@@ -36,32 +36,32 @@ _SUPPRESSIONS: dict[str, Kind] = {"HardBounce": "bounced", "SpamComplaint": "com
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
-    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+    return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
 
 
 def _event(item: Any) -> MailEvent:
     name = str(item.get("RecordType"))
     kind = _kind(name, item)
-    recipient = read.text(item.get("Email")) or read.text(item.get("Recipient"))
-    message_id = read.text(item.get("MessageID"))
+    recipient = reading.text(item.get("Email")) or reading.text(item.get("Recipient"))
+    message_id = reading.text(item.get("MessageID"))
     hard = item.get("Type") in _HARD or item.get("SuppressionReason") == "HardBounce"
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(read.digest(item)),
+        identity=reading.identity(reading.digest(item)),
         recipient=recipient,
         message_id=message_id,
-        event_id=read.text(item.get("ID")),
-        occurred_at=read.moment(item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")),
-        url=read.text(item.get("OriginalLink")),
-        user_agent=read.text(item.get("UserAgent")),
-        status=read.status_of(read.text(item.get("Details"))),
-        reason=read.text(item.get("Description")) or read.text(item.get("Details")),
+        event_id=reading.text(item.get("ID")),
+        occurred_at=reading.moment(item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")),
+        url=reading.text(item.get("OriginalLink")),
+        user_agent=reading.text(item.get("UserAgent")),
+        status=reading.status_of(reading.text(item.get("Details"))),
+        reason=reading.text(item.get("Description")) or reading.text(item.get("Details")),
         reject_reason={"bounced": "bounced", "complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
         bounce_type="unknown" if kind != "bounced" else "hard" if hard else "soft",
-        subject=read.text(item.get("Subject")),
-        tags=read.texts(item.get("Tag")),
-        metadata=read.object_of(item.get("Metadata")),
+        subject=reading.text(item.get("Subject")),
+        tags=reading.texts(item.get("Tag")),
+        metadata=reading.object_of(item.get("Metadata")),
     )
 
 
@@ -70,7 +70,7 @@ def _kind(name: str, item: Any) -> Kind:
         return _BOUNCES.get(str(item.get("Type")), "bounced")
     if name == "SubscriptionChange":
         return _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed") if item.get("SuppressSending") else "subscribed"
-    return read.kind_of(_RECORDS, name)
+    return reading.kind_of(_RECORDS, name)
 
 
 PROVIDER = Provider(parse, None, "Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 from sqlalchemy import Row
 
-from db import mail
 from db.claim import claim, finish
 from db.engine import EVERY_TENANT, begin
-from producers import outbound
-from producers.inbound import MAX_MAIL, read_mail, take
+from db.mail import sources
+from producers import http
+from producers.mail.inbound.receive import MAX_MAIL, read_mail, take
 from worker.celery import app
 from worker.drain import drain
 
@@ -40,19 +40,19 @@ def poll_due() -> str:
 def poll_chunk() -> Counter[str]:
     """Do what is due for a few sources; an empty tally says that nothing was."""
     with begin("producer", EVERY_TENANT) as session:
-        rows = claim(session, mail.SOURCES, 2)
+        rows = claim(session, sources.SOURCES, 2)
     return Counter(_work(row) for row in rows)
 
 
 def _work(row: Row[Any]) -> str:
     try:
         more = _confirm(row) if row.confirm_url else _poll(row)
-    except (OSError, imaplib.IMAP4.error, outbound.OutboundFailed) as error:
+    except (OSError, imaplib.IMAP4.error, http.OutboundFailed) as error:
         return _failed(row, error)
     with begin("producer", row.tenant_id) as session:
-        mail.recovered(session, row.id)
+        sources.recovered(session, row.id)
         again = datetime.now(UTC) + (timedelta() if more else EVERY)
-        finish(session, mail.SOURCES, row, again if row.mailbox else None)
+        finish(session, sources.SOURCES, row, again if row.mailbox else None)
     return "done"
 
 
@@ -60,25 +60,25 @@ def _failed(row: Row[Any], error: Exception) -> str:
     """Try again later and later; the operator sees why."""
     wait = min(EVERY * 2 ** min(row.failures, 10), _AGAIN_AT_MOST)
     with begin("producer", row.tenant_id) as session:
-        mail.failed(session, row.id, f"{type(error).__name__}: {error}"[:500])
-        finish(session, mail.SOURCES, row, datetime.now(UTC) + wait)
+        sources.failed(session, row.id, f"{type(error).__name__}: {error}"[:500])
+        finish(session, sources.SOURCES, row, datetime.now(UTC) + wait)
     log.warning("source_failed", source=row.public_id, error=type(error).__name__)
     return "failed"
 
 
 def _confirm(row: Row[Any]) -> bool:
-    answer = outbound.send("GET", row.confirm_url, redirects=0)
+    answer = http.send("GET", row.confirm_url, redirects=0)
     if answer.status != 200:
-        raise outbound.OutboundFailed(f"the confirmation was answered with {answer.status}")
+        raise http.OutboundFailed(f"the confirmation was answered with {answer.status}")
     with begin("producer", row.tenant_id) as session:
-        mail.confirmed(session, row.id)
+        sources.confirmed(session, row.id)
     return False
 
 
 def _poll(row: Row[Any]) -> bool:
     """Take what is new in a mailbox, each mail in a transaction with its place; return whether there is more. No mail is changed."""
     with begin("producer", EVERY_TENANT) as session:
-        source = mail.source(session, row.public_id)
+        source = sources.source(session, row.public_id)
     if source is None or not source.secrets:
         raise OSError("the mailbox has no password")
     with _open(row.mailbox, source.secrets[0]) as imap:
@@ -90,7 +90,7 @@ def _poll(row: Row[Any]) -> bool:
             with begin("producer", row.tenant_id) as session:
                 if raw is not None:
                     log.info("mail_taken", tenant_id=row.tenant_id, **take(session, row.tenant_id, read_mail(raw)))
-                mail.read_to(session, row.id, validity, uid)
+                sources.read_to(session, row.id, validity, uid)
     return len(waiting) > _MAILS
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Kind, MailEvent, Provider, Request
+from producers.mail import reading
+from producers.mail.event import Kind, MailEvent, Provider, Request
 
 _KINDS: dict[str, Kind] = {
     "sent": "delivered",  # accepted by the recipient's server, with its answer
@@ -31,36 +31,36 @@ _REASONS = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request, grouped or not."""
-    return [_event(item) for item in read.objects_of(read.json_of(request.body))]
+    return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
 
 
 def _event(item: Any) -> MailEvent:
-    name, error = str(item.get("event")), read.text(item.get("error"))
-    kind: Kind = "deferred" if error == "greylisted" else read.kind_of(_KINDS, name)
-    answer = read.text(item.get("comment")) or read.text(item.get("smtp_reply"))
-    said = " / ".join(filter(None, (read.text(item.get("error_related_to")), error)))
+    name, error = str(item.get("event")), reading.text(item.get("error"))
+    kind: Kind = "deferred" if error == "greylisted" else reading.kind_of(_KINDS, name)
+    answer = reading.text(item.get("comment")) or reading.text(item.get("smtp_reply"))
+    said = " / ".join(filter(None, (reading.text(item.get("error_related_to")), error)))
     failed = kind in ("bounced", "rejected", "deferred")
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(read.digest(item)),
-        recipient=read.text(item.get("email")),
-        message_id=read.text(item.get("MessageID")),
-        occurred_at=read.moment(item.get("time")),
-        url=read.text(item.get("url")),
-        user_agent=read.text(item.get("agent")),
-        status=read.status_of(answer),
+        identity=reading.identity(reading.digest(item)),
+        recipient=reading.text(item.get("email")),
+        message_id=reading.text(item.get("MessageID")),
+        occurred_at=reading.moment(item.get("time")),
+        url=reading.text(item.get("url")),
+        user_agent=reading.text(item.get("agent")),
+        status=reading.status_of(answer),
         reason=answer or said or None,
         reject_reason=_REASONS.get(error or "", "other") if failed else {"complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
         bounce_type="unknown" if kind != "bounced" else "hard" if item.get("hard_bounce") is True else "soft",
-        tags=read.texts(item.get("customcampaign")) + read.texts(item.get("CustomID")),
+        tags=reading.texts(item.get("customcampaign")) + reading.texts(item.get("CustomID")),
         metadata=_payload(item.get("Payload")),
     )
 
 
 def _payload(value: Any) -> dict[str, Any]:
-    said = read.text(value)
-    return dict(read.object_of(read.json_of(said))) if said and said.startswith("{") else {}
+    said = reading.text(value)
+    return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
 
 
 PROVIDER = Provider(parse, None, "Mailjet signs nothing; use basic:USER:PASSWORD in the URL it is given")

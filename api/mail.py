@@ -12,11 +12,11 @@ from api.access import Caller
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
 from api.limits import may_write
-from producers.inbound import MAX_MAIL, receive_mail
-from producers.outbound import OutboundFailed
-from producers.webhooks import receive
-from producers.webhooks.event import Forged, Unreadable
-from producers.webhooks.event import Request as Received
+from producers.http import OutboundFailed
+from producers.mail.event import Forged, Unreadable
+from producers.mail.event import Request as Received
+from producers.mail.inbound.receive import MAX_MAIL, receive_mail
+from producers.mail.webhooks import receive
 
 log = structlog.get_logger()
 

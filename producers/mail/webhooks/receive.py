@@ -8,13 +8,13 @@ from typing import NamedTuple
 import structlog
 
 from activity.errors import ActivityError
-from db import mail
 from db.engine import EVERY_TENANT, begin
-from db.mail import Source
-from producers import returns
-from producers.webhooks import sns
-from producers.webhooks.event import Check, MailEvent, Request, Unreadable
-from producers.webhooks.providers import PROVIDERS, authenticate
+from db.mail import sources
+from db.mail.sources import Source
+from producers.mail import report
+from producers.mail.event import Check, MailEvent, Request, Unreadable
+from producers.mail.webhooks import sns
+from producers.mail.webhooks.registry import PROVIDERS, authenticate
 from worker.nudge import nudge_after_commit
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ class Taken(NamedTuple):
 def receive(provider: str, public_id: str, request: Request) -> Taken:
     """Take a request; on return all of it is durable. Raises NoSuchSource, Forged, Unreadable."""
     with begin("producer", EVERY_TENANT) as session:
-        source = mail.source(session, public_id)
+        source = sources.source(session, public_id)
     if source is None or source.provider != provider or provider not in PROVIDERS:
         raise NoSuchSource("no webhook source has this address: `activity source list` shows those there are")
     checks = [Check(secret=secret, now=clock(), tolerance_s=source.tolerance_s, url=source.url or "") for secret in source.secrets]
@@ -54,17 +54,17 @@ def receive(provider: str, public_id: str, request: Request) -> Taken:
 def _take(source: Source, events: Sequence[MailEvent], request: Request) -> Taken:
     known = [event for event in events if event.kind != "unknown"]
     with begin("producer", source.tenant_id) as session:
-        mail.heard(session, source.id)
-        ids = {returns.event_id(source.provider, event): event for event in events}
-        fresh = mail.unseen(session, source.tenant_id, ids.keys())
+        sources.heard(session, source.id)
+        ids = {report.event_id(source.provider, event): event for event in events}
+        fresh = sources.unseen(session, source.tenant_id, ids.keys())
         for name, number in Counter(event.name for id_, event in ids.items() if id_ in fresh and event.kind == "unknown").items():
-            mail.count_unknown(session, source.tenant_id, source.id, name, number)
+            sources.count_unknown(session, source.tenant_id, source.id, name, number)
         new = [(id_, event) for id_, event in ids.items() if id_ in fresh and event.kind != "unknown"]
-        said = returns.say(session, source.tenant_id, source.provider, new)
+        said = report.say(session, source.tenant_id, source.provider, new)
         if not events:
-            mail.count_unknown(session, source.tenant_id, source.id, "nothing in it", 1)
+            sources.count_unknown(session, source.tenant_id, source.id, "nothing in it", 1)
         if source.provider == "ses" and sns.ANY_TOPIC not in source.secrets and (url := sns.confirmation(request)):
-            mail.confirm_later(session, source.id, url)
+            sources.confirm_later(session, source.id, url)
             nudge_after_commit(session, POLL)
     log.info("webhook_taken", provider=source.provider, source=source.public_id, events=len(events), new=said)
     return Taken(len(new), len(events) - len(fresh), len(events) - len(known))

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from producers.webhooks import read
-from producers.webhooks.event import Check, Kind, MailEvent, Provider, Request
-from producers.webhooks.signatures import md5_hex, same
+from producers.mail import reading
+from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.webhooks.signatures import md5_hex, same
 
 _KINDS: dict[str, Kind] = {
     "sent": "sent",
@@ -33,32 +33,32 @@ def verify(request: Request, check: Check) -> bool:
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request."""
-    body = read.object_of(read.json_of(request.body))
+    body = reading.object_of(reading.json_of(request.body))
     if "events_by_user" not in body:
         return [_event(body.get("event_name"), {name: value for name, value in body.items() if name != "auth"})]
-    events = [event for user in read.objects_of(body["events_by_user"]) for event in read.objects_of(user.get("events"))]
-    return [_event(event.get("event_name"), read.object_of(event.get("event_data"))) for event in events]
+    events = [event for user in reading.objects_of(body["events_by_user"]) for event in reading.objects_of(user.get("events"))]
+    return [_event(event.get("event_name"), reading.object_of(event.get("event_data"))) for event in events]
 
 
 def _event(event_name: Any, item: Any) -> MailEvent:
     name = str(item.get("status") or event_name)
-    kind: Kind = read.kind_of(_KINDS, name) if event_name == "transactional_email_status" else "unknown"
-    delivery = read.object_of(item.get("delivery_info"))
-    answer = read.text(delivery.get("destination_response"))
+    kind: Kind = reading.kind_of(_KINDS, name) if event_name == "transactional_email_status" else "unknown"
+    delivery = reading.object_of(item.get("delivery_info"))
+    answer = reading.text(delivery.get("destination_response"))
     return MailEvent(
         kind=kind,
         name=name,
-        identity=read.identity(read.digest(item)),
-        recipient=read.text(item.get("email")),
-        message_id=read.text(item.get("job_id")),
-        occurred_at=read.moment(item.get("event_time")),  # in UTC
-        url=read.text(item.get("url")),
-        user_agent=read.text(delivery.get("user_agent")),
-        status=read.status_of(answer),
-        reason=answer or read.text(delivery.get("delivery_status")) or read.text(item.get("comment")),
+        identity=reading.identity(reading.digest(item)),
+        recipient=reading.text(item.get("email")),
+        message_id=reading.text(item.get("job_id")),
+        occurred_at=reading.moment(item.get("event_time")),  # in UTC
+        url=reading.text(item.get("url")),
+        user_agent=reading.text(delivery.get("user_agent")),
+        status=reading.status_of(answer),
+        reason=answer or reading.text(delivery.get("delivery_status")) or reading.text(item.get("comment")),
         reject_reason={"bounced": "bounced", "deferred": "bounced", "complained": "spam"}.get(kind),
         bounce_type="hard" if kind == "bounced" else "unknown",
-        metadata=read.object_of(item.get("metadata")),
+        metadata=reading.object_of(item.get("metadata")),
     )
 
 

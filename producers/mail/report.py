@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from activity.event import Event
 from activity.settings import settings
 from activity.validation import EARLIEST, LATEST
-from db import mail, suppression
-from db.mail import Contact, Sent
-from producers.machine import classify
+from db.mail import sources, suppression
+from db.mail.sources import Contact, Sent
+from producers.mail.event import MailEvent
+from producers.mail.machine import classify
 from producers.sequences.enrol import stop
-from producers.webhooks.event import MailEvent
 from worker.emit import emit
 
 _NAMESPACE = UUID("9b2e1f0c-7a64-5d0e-8f5b-3c1d2e4f6a70")  # any fixed one: ids made of it are the same for ever
@@ -84,8 +84,8 @@ def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UU
         if not (event.kind in _SENT and match.sent)
     ]
     emit(session, events)
-    enrolled = mail.enrolled(session, tenant, [match.contact.contact_id for _, _, match in matched if match.contact])
-    soft = mail.soft_bounced(session, tenant, [_whom(event, match) for _, event, match in matched])
+    enrolled = sources.enrolled(session, tenant, [match.contact.contact_id for _, _, match in matched if match.contact])
+    soft = sources.soft_bounced(session, tenant, [_whom(event, match) for _, event, match in matched])
     for id_, event, match in matched:
         if event.kind == "delivered" and _whom(event, match) not in soft:
             continue  # nothing follows from most deliveries
@@ -100,8 +100,8 @@ def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UU
 def _facts(session: Session, tenant: int, events: Sequence[MailEvent]) -> Facts:
     ids = {bare(id_) for event in events for id_ in _ids(event)}
     addresses = {address(event) for event in events} - {""}
-    by_id = mail.sent_by_id(session, tenant, ids)
-    arrivals = mail.delivered_at(session, tenant, ids | set(by_id))
+    by_id = sources.sent_by_id(session, tenant, ids)
+    arrivals = sources.delivered_at(session, tenant, ids | set(by_id))
     now = {
         (bare(id_), address(event)): event.occurred_at
         for event in events
@@ -109,8 +109,8 @@ def _facts(session: Session, tenant: int, events: Sequence[MailEvent]) -> Facts:
         for id_ in _ids(event)
         if event.occurred_at
     }
-    contacts = mail.contacts_by_address(session, tenant, addresses)
-    return Facts(by_id, mail.sent_to(session, tenant, addresses), contacts, {**now, **arrivals})
+    contacts = sources.contacts_by_address(session, tenant, addresses)
+    return Facts(by_id, sources.sent_to(session, tenant, addresses), contacts, {**now, **arrivals})
 
 
 def _ids(event: MailEvent) -> list[str]:
@@ -146,7 +146,7 @@ def _keep_arrivals(session: Session, tenant: int, matched: Sequence[tuple[UUID, 
         if event.kind == "delivered" and event.occurred_at
         for id_ in _ids(event)
     }
-    mail.delivered(session, tenant, arrivals)
+    sources.delivered(session, tenant, arrivals)
 
 
 def event_of(tenant: int, source: str, provider: str, id_: UUID, event: MailEvent, match: Match, facts: Facts) -> Event:
