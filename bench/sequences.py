@@ -64,8 +64,8 @@ def _sink() -> Iterator[int]:
 
 
 def _sequence(tenant: int, port: int) -> int:
-    from db import mailboxes, sequences
     from db.engine import begin
+    from db.sequences import mailboxes, sequences
     from producers.sequences.definition import Definition, Email, Variant
 
     html = f'<p>Hello {{{{ contact.first_name }}}}</p><p>{LINES}</p><a href="https://vendor.example/terms">The terms</a>'
@@ -77,7 +77,7 @@ def _sequence(tenant: int, port: int) -> int:
 
 
 def _throughput(admin: psycopg.Connection[Any], tenant: int, sequence: int, port: int, mails: int) -> dict[str, float]:
-    from producers.sequences.send import send_chunk
+    from producers.sequences.sending.send import send_chunk
 
     each = mails // ROUNDS
     ours = bare = 0.0
@@ -117,8 +117,8 @@ def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> No
 def _ready(admin: psycopg.Connection[Any], count: int) -> list[tuple[str, bytes]]:
     """Return mails as our engine would write them, addressed and ready."""
     from db.engine import EVERY_TENANT, begin
-    from producers.sequences.chunk import take
     from producers.sequences.mail import compose
+    from producers.sequences.sending.claim import take
 
     with begin("producer", EVERY_TENANT) as session:
         chunk = take(session, count)
@@ -155,7 +155,7 @@ def _wait(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: r
 
 def _claim_ms(admin: psycopg.Connection[Any], turn: int) -> float:
     from db.engine import EVERY_TENANT, begin
-    from db.sending import claim_due
+    from db.sequences.sending import claim_due
 
     admin.execute("update crm.enrolment set due_at = now() where contact_id = any(%s)", ([f"w{turn % 10 * 100 + n}" for n in range(100)],))
     with begin("producer", EVERY_TENANT) as session:

@@ -28,8 +28,8 @@ def add_sequence(
     json: Json = False,
 ) -> None:
     """Check a definition and keep it as its sequence's next version; those enrolled keep the one they started with."""
-    from db import mailboxes, sequences
     from db.engine import begin
+    from db.sequences import mailboxes, sequences
     from producers.sequences.definition import read
 
     definition = read(file.read_text(encoding="utf-8"), "json" if file.suffix == ".json" else "toml")
@@ -43,8 +43,8 @@ def add_sequence(
 @sequence.command("list")
 def list_sequences(tenant: TenantOption = None, json: Json = False) -> None:
     """List the sequences."""
-    from db import sequences
     from db.engine import begin
+    from db.sequences import sequences
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -63,8 +63,8 @@ def enroll(
     json: Json = False,
 ) -> None:
     """Enrol contacts; who is or was enrolled is left as they are."""
-    from db import sequences
     from db.engine import begin
+    from db.sequences import sequences
     from producers.sequences import enrol_many
 
     wanted = list(dict.fromkeys([*(contacts or ()), *(file.read_text().split() if file else ())]))
@@ -90,8 +90,8 @@ def resume_sequence(name: Name, tenant: TenantOption = None) -> None:
 
 
 def _set_paused(name: str, tenant: str | None, *, paused: bool) -> None:
-    from db import sequences
     from db.engine import begin
+    from db.sequences import sequences
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -106,8 +106,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Show how many enrolments and mails are where, and why."""
-    from db import sequences
     from db.engine import begin
+    from db.sequences import sequences
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -127,8 +127,8 @@ def settle(
 ) -> None:
     """Say whether a mail was sent of which nobody could know. It is not sent again; the timeline says so either way."""
     from activity.validation import check_actor
-    from db import sequences
     from db.engine import begin
+    from db.sequences import sequences
     from producers.sequences import events
     from worker.emit import emit
 
@@ -159,10 +159,10 @@ def add_mailbox(
     json: Json = False,
 ) -> None:
     """Add a mailbox, or change the one with this address."""
-    from db import mailboxes
     from db.engine import begin
+    from db.sequences import mailboxes
     from producers.sequences.mail import deliverable
-    from producers.sequences.window import known_zone
+    from producers.sequences.sending.window import known_zone
 
     deliverable(address)
     if not known_zone(zone):
@@ -177,8 +177,8 @@ def add_mailbox(
 @mailbox.command("list")
 def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
     """List the mailboxes with their limits, and why one is paused."""
-    from db import mailboxes
     from db.engine import begin
+    from db.sequences import mailboxes
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -191,8 +191,8 @@ def pause_mailbox(
     address: Address, reason: Annotated[str, typer.Option(help="Why, in words.")] = "by hand", tenant: TenantOption = None
 ) -> None:
     """Stop sending from a mailbox until it is resumed."""
-    from db import mailboxes
     from db.engine import begin
+    from db.sequences import mailboxes
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -202,8 +202,8 @@ def pause_mailbox(
 @mailbox.command("resume")
 def resume_mailbox(address: Address, tenant: TenantOption = None) -> None:
     """Let a paused mailbox send again."""
-    from db import mailboxes
     from db.engine import begin
+    from db.sequences import mailboxes
 
     number = resolve(tenant).id
     with begin("producer", number) as session:
@@ -217,8 +217,8 @@ def limit(
     tenant: TenantOption = None,
 ) -> None:
     """Set what all mailboxes of a workspace may send together; an option left out is no limit."""
-    from db import mailboxes
     from db.engine import begin
+    from db.sequences import mailboxes
 
     number = resolve(tenant).id
     with begin("producer", number) as session:

@@ -7,10 +7,10 @@ from uuid import UUID
 import psycopg
 
 from activity.event import Event
-from db import sequences
 from db.engine import begin
 from db.records import records
 from db.records.records import Account, Contact, Member, Opportunity
+from db.sequences import sequences
 from producers.playbooks import operate
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.follow import handle

@@ -4,12 +4,12 @@ from typing import Any
 
 import psycopg
 
-from db import sequences
 from db.engine import begin
 from db.records import records
+from db.sequences import sequences
 from producers.sequences import enrol
 from producers.sequences.definition import Definition, Email, Step, Variant
-from producers.sequences.send import send_chunk
+from producers.sequences.sending.send import send_chunk
 from worker.append import append_batch
 
 Row = tuple[Any, ...]

@@ -18,7 +18,7 @@ app = Celery(
         "producers.enrichment.tasks",
         "producers.mail.inbound.poll",
         "producers.playbooks.tasks",
-        "producers.sequences.task",
+        "producers.sequences.tasks",
     ],
 )
 app.config_from_object("worker.config")

@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, mail, playbooks, records, sequences, session, tracking
+from api import enrichment, mail, playbooks, records, session
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import Page
 from api.http.requests import Requests
 from api.log import events, stream, writing
 from api.log.hub import Hub
+from api.sequences import enrolments, tracking
 
 ROUTERS = (
     problems.router,
@@ -22,7 +23,7 @@ ROUTERS = (
     stream.router,
     records.router,
     session.router,
-    sequences.router,
+    enrolments.router,
     tracking.router,
     mail.router,
     enrichment.router,

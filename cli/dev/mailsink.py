@@ -18,7 +18,7 @@ def child(folder: Path) -> Child:
 def seed(tenant: int) -> None:
     """Give the demo workspace a mailbox that sends through it."""
     from db.engine import begin
-    from db.mailboxes import NewMailbox, add
+    from db.sequences.mailboxes import NewMailbox, add
 
     with begin("producer", tenant) as session:
         add(session, tenant, NewMailbox("dev@example.com", "Development", "127.0.0.1", int(os.environ[PORT]), "none"))

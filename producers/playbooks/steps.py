@@ -17,7 +17,8 @@ from activity.catalogue.types.deals import DealAmountChanged, DealLost, DealStag
 from activity.catalogue.types.records import AccountUpdated, ContactUpdated
 from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
-from db import playbooks, sequences
+from db import playbooks
+from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
 from producers.playbooks.conditions import shown
 from producers.playbooks.definition import (

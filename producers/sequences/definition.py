@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from activity.errors import ActivityError
+from producers.sequences.sending.window import Window
 from producers.sequences.templates import TemplateInvalid, check
-from producers.sequences.window import Window
 
 Text = Annotated[str, Meta(max_length=65_536)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import Event
-from db import sequences
 from db.records import records
-from db.sequences import Enrolment
+from db.sequences import sequences
+from db.sequences.sequences import Enrolment
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 

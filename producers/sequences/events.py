@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 
 from activity.event import Event
-from db.sending import Due, Mailbox
-from db.sequences import Enrolment, Message
+from db.sequences.sending import Due, Mailbox
+from db.sequences.sequences import Enrolment, Message
 from producers.sequences.enrol import SOURCE, event_id, finished
 from producers.sequences.mail import Mail, Outgoing
-from producers.sequences.smtp import Refused
+from producers.sequences.sending.smtp import Refused
 
 
 def sent(out: Outgoing, mail: Mail, box: Mailbox) -> Event:

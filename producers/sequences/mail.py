@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from activity.errors import ActivityError
-from db.sending import Due, Earlier, Mailbox
-from producers import tracking
+from db.sequences.sending import Due, Earlier, Mailbox
+from producers.sequences import tracking
 from producers.sequences.definition import Definition, Variant
 from producers.sequences.html import add_pixel, rewrite_links
 from producers.sequences.templates import render
-from producers.tracking import Target
+from producers.sequences.tracking import Target
 
 _NAMESPACE = UUID("1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11")  # any fixed one: Message-IDs made of it are the same for ever
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from producers.sequences import outcome, send
+from producers.sequences.sending import outcome, send
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from db import sequences
 from db.engine import begin
 from db.records import records
+from db.sequences import sequences
 from producers.sequences import AlreadyEnrolled, ContactUnknown, enrol, stop
 from worker.append import append_batch
 

@@ -7,13 +7,13 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from db import sequences
 from db.engine import EVERY_TENANT, begin
 from db.mail import suppression
+from db.sequences import sequences
 from producers.sequences import stop
 from producers.sequences.definition import Wait
-from producers.sequences.send import send_chunk
-from producers.sequences.window import Window
+from producers.sequences.sending.send import send_chunk
+from producers.sequences.sending.window import Window
 from tests.command import activity
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
@@ -289,7 +289,7 @@ def test_who_is_slow_holds_up_nobody_else(space: Workspace, sink: Sink) -> None:
 
 
 def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space: Workspace, sink: Sink) -> None:
-    from producers.sequences.chunk import take
+    from producers.sequences.sending.claim import take
 
     space.enrol(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:
@@ -317,8 +317,8 @@ def test_a_person_settles_what_nobody_could_know(space: Workspace, sink: Sink, f
 
 
 def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:
-    from producers.sequences.chunk import take
-    from producers.sequences.outcome import mark
+    from producers.sequences.sending.claim import take
+    from producers.sequences.sending.outcome import mark
 
     space.enrol(space.sequence(mail("One"), mail()), "jo")
     with begin("producer", EVERY_TENANT) as session:
@@ -334,8 +334,8 @@ def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace
 
 
 def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink) -> None:
-    from producers.sequences.chunk import take
-    from producers.sequences.outcome import mark
+    from producers.sequences.sending.claim import take
+    from producers.sequences.sending.outcome import mark
 
     space.enrol(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from activity.settings import settings
-from producers.sequences import smtp
+from producers.sequences.sending import smtp
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from activity.settings import settings
-from db.sending import Mailbox
+from db.sequences.sending import Mailbox
 from producers.sequences.mail import Mail
-from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
+from producers.sequences.sending.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 
 MAIL = Mail("One", "ana@v.example", "jo@acme.example", b"Subject: One\r\n\r\nHello\r\n.\r\n..\r\nJo\r\n", smtputf8=False)
 POLITE = {

@@ -20,7 +20,7 @@ from db.engine import begin
 from db.mail import suppression
 from db.records import records
 from producers.sequences import enrol
-from producers.tracking import Target, link, sign
+from producers.sequences.tracking import Target, link, sign
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 

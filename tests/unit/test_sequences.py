@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from activity.settings import settings
-from db.sending import Due, Earlier, Mailbox
-from producers import tracking
+from db.sequences.sending import Due, Earlier, Mailbox
+from producers.sequences import tracking
 from producers.sequences.definition import Definition, DefinitionInvalid, Email, Task, Variant, Wait, read
-from producers.sequences.gate import End, Hold, Send, World, judge
 from producers.sequences.html import add_pixel, rewrite_links
 from producers.sequences.mail import AddressInvalid, Outgoing, compose, deliverable, message_id, thread_id
-from producers.sequences.quota import Quota
+from producers.sequences.sending.gate import End, Hold, Send, World, judge
+from producers.sequences.sending.quota import Quota
+from producers.sequences.sending.window import Window, zone_of
 from producers.sequences.templates import TemplateInvalid, check
-from producers.sequences.window import Window, zone_of
-from producers.tracking import Target
+from producers.sequences.tracking import Target
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
 

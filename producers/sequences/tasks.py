@@ -1,6 +1,6 @@
 """The Celery task that sends. It may run twice, or at the same time in many workers."""
 
-from producers.sequences.send import send_chunk
+from producers.sequences.sending.send import send_chunk
 from worker.celery import app
 from worker.drain import drain
 

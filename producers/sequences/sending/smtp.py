@@ -12,7 +12,7 @@ import aiosmtplib
 
 from activity.errors import ActivityError
 from activity.settings import settings
-from db.sending import Mailbox
+from db.sequences.sending import Mailbox
 from producers.sequences.mail import Mail
 
 

@@ -10,16 +10,16 @@ from sqlalchemy.orm import Session
 
 from activity.event import Event
 from activity.settings import settings
-from db import sending, sequences
 from db.mail import suppression
-from db.sending import Due, Limit, Mailbox, Move, NewMessage
+from db.sequences import sending, sequences
+from db.sequences.sending import Due, Limit, Mailbox, Move, NewMessage
 from producers.sequences import events
 from producers.sequences.definition import Definition, load
-from producers.sequences.gate import End, Hold, Passed, Send, World, judge
 from producers.sequences.mail import Outgoing, message_id, names, thread_id
-from producers.sequences.quota import Quota
+from producers.sequences.sending.gate import End, Hold, Passed, Send, World, judge
+from producers.sequences.sending.quota import Quota
+from producers.sequences.sending.window import zone_of
 from producers.sequences.templates import TemplateInvalid, render
-from producers.sequences.window import zone_of
 from worker.emit import emit
 
 

@@ -12,15 +12,15 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from activity.event import Event
 from activity.settings import settings
-from db import sending, sequences
 from db.engine import EVERY_TENANT, begin
 from db.mail import suppression
-from db.sending import Mailbox, Move
+from db.sequences import sending, sequences
+from db.sequences.sending import Mailbox, Move
 from producers.sequences import events
 from producers.sequences.enrol import stop
-from producers.sequences.gate import after
 from producers.sequences.mail import Mail, Outgoing
-from producers.sequences.smtp import Refused, ServerDown
+from producers.sequences.sending.gate import after
+from producers.sequences.sending.smtp import Refused, ServerDown
 from worker.emit import emit
 
 log = structlog.get_logger()

@@ -7,13 +7,13 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from activity.event import Event
-from db import sequences
 from db.engine import begin
 from db.mail import suppression
-from db.sequences import Message
+from db.sequences import sequences
+from db.sequences.sequences import Message
 from producers.mail.machine import classify
 from producers.sequences.enrol import SOURCE, event_id, stop
-from producers.tracking import Target
+from producers.sequences.tracking import Target
 from worker.emit import emit
 
 _LONGEST_AGENT = 1000

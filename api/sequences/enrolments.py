@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from api.access import Caller, may
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
-from db import sequences
 from db.engine import begin
-from db.sequences import SequenceRow, SequenceUnknown
+from db.sequences import sequences
+from db.sequences.sequences import SequenceRow, SequenceUnknown
 from producers.sequences import enrol_many
 
 router = APIRouter(prefix="/v1", tags=["sequences"])

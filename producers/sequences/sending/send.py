@@ -6,11 +6,12 @@ from collections import Counter
 import structlog
 
 from activity.settings import settings
-from db import sending, sequences
 from db.engine import EVERY_TENANT, begin
-from producers.sequences import events, outcome
-from producers.sequences.chunk import Chunk, take
-from producers.sequences.rounds import Books, Sender
+from db.sequences import sending, sequences
+from producers.sequences import events
+from producers.sequences.sending import outcome
+from producers.sequences.sending.claim import Chunk, take
+from producers.sequences.sending.sender import Books, Sender
 from worker.emit import emit
 from worker.group_commit import Batched
 

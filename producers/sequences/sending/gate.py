@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from db.sending import Due, Mailbox
+from db.sequences.sending import Due, Mailbox
 from producers.sequences.definition import Definition, Email, Task, Wait
-from producers.sequences.quota import Quota
-from producers.sequences.window import zone_of
+from producers.sequences.sending.quota import Quota
+from producers.sequences.sending.window import zone_of
 
 _ENDED = frozenset({"sent", "bounced", "unknown", "skipped"})
 

@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 
 from activity.errors import SettingMissing
-from producers import engagement
-from producers.engagement import Visit
-from producers.tracking import Kind, Target, TokenInvalid, verify
+from producers.sequences import engagement
+from producers.sequences.engagement import Visit
+from producers.sequences.tracking import Kind, Target, TokenInvalid, verify
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)

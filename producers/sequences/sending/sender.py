@@ -17,11 +17,11 @@ from sqlalchemy.exc import OperationalError
 
 from activity.errors import ActivityError
 from activity.settings import settings
-from db.sending import Mailbox
-from producers.sequences import outcome
+from db.sequences.sending import Mailbox
 from producers.sequences.mail import AddressInvalid, Mail, Outgoing, compose
-from producers.sequences.outcome import Sent
-from producers.sequences.smtp import Connection, Dropped, Refused, ServerDown, Undecided
+from producers.sequences.sending import outcome
+from producers.sequences.sending.outcome import Sent
+from producers.sequences.sending.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 from producers.sequences.templates import TemplateInvalid
 from worker.group_commit import Batched
 
