@@ -11,10 +11,8 @@ from msgspec import Meta
 from api.access import Caller, may
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
-from db import enrichment as passes
-from db import enrichment_ledger as ledger
-from db import provenance
 from db.engine import begin
+from db.enrichment import ledger, passes, provenance
 from producers.enrichment import FieldUnknown, Priority, RecordUnknown, ask
 from producers.enrichment.configuration import Kind
 from producers.enrichment.merge import same

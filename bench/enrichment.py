@@ -195,8 +195,8 @@ def _claims(admin: psycopg.Connection[Any]) -> dict[str, float]:
 
 
 def _claim_ms() -> float:
-    from db import enrichment as passes
     from db.engine import EVERY_TENANT, begin
+    from db.enrichment import passes
 
     times = []
     for _ in range(15):

@@ -51,8 +51,8 @@ def providers(json: Json = False) -> None:
     """Show how each provider is doing, and whether its circuit breaker is open."""
     import msgspec
 
-    from db import enrichment_ledger as ledger
     from db.engine import begin
+    from db.enrichment import ledger
 
     with begin("reader") as session:
         rows = [dict(row._mapping) for row in ledger.providers(session)]
@@ -71,8 +71,8 @@ def spend(tenant: TenantOption = None, json: Json = False) -> None:
 
     import msgspec
 
-    from db import enrichment_ledger as ledger
     from db.engine import begin
+    from db.enrichment import ledger
     from producers.enrichment.configuration import configuration
 
     found = resolve(tenant)

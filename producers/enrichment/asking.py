@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
-from db import enrichment as passes
+from db.enrichment import passes
 from producers.enrichment.configuration import Kind, configuration
 from worker.nudge import nudge_after_commit
 

@@ -11,12 +11,11 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from activity.event import Event
-from db import enrichment as passes
-from db import provenance
-from producers import signals
+from db.enrichment import passes, provenance
 from producers.enrichment.configuration import Configuration
 from producers.enrichment.merge import Known, Verdict, decide
-from producers.enrichment.work import Work
+from producers.enrichment.passes import Work
+from producers.signals import rules
 from worker.emit import emit
 
 _ROOM = 50_000  # bytes of a payload that the log surely takes
@@ -141,7 +140,7 @@ def _event(config: Configuration, result: Result) -> Event:
 def _events(session: Session, config: Configuration, result: Result) -> list[Event]:
     """Return the pass's own event, and the signals in what it changed."""
     event = _event(config, result)
-    return [event, *signals.of_changes(session, config.signals, result.work.row.kind, event, result.changes)]
+    return [event, *rules.of_changes(session, config.signals, result.work.row.kind, event, result.changes)]
 
 
 def _payload(config: Configuration, result: Result) -> dict[str, Any]:

@@ -12,17 +12,16 @@ from itertools import count
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from db import enrichment as passes
-from db import enrichment_ledger as ledger
 from db.engine import EVERY_TENANT, begin
+from db.enrichment import ledger, passes
 from producers.enrichment.asking import TASK, Priority
-from producers.enrichment.booking import Booking, Books, Go, Lost, Reply, Skip
-from producers.enrichment.breaker import Breakers
+from producers.enrichment.calls.breaker import Breakers
+from producers.enrichment.calls.provider_queue import Desk, NoTurn
+from producers.enrichment.commit import Booking, Books, Go, Lost, Reply, Skip
 from producers.enrichment.configuration import Configuration, FieldConfig, Kind, configuration
-from producers.enrichment.desk import Desk, NoTurn
+from producers.enrichment.passes import Ended, Work, price, resume, usable
 from producers.enrichment.provider import Provider, ProviderFailed, Question, make
 from producers.enrichment.waterfall import Step
-from producers.enrichment.work import Ended, Work, price, resume, usable
 from producers.http import Outbound
 from worker.celery import app
 from worker.drain import drain

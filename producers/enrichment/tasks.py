@@ -3,11 +3,11 @@
 from collections import Counter
 from datetime import timedelta
 
-from db import enrichment as passes
 from db.engine import EVERY_TENANT, begin
-from producers import signals
+from db.enrichment import passes
 from producers.enrichment.asking import Priority, ask_all
 from producers.enrichment.configuration import configuration
+from producers.signals import rules
 from worker.celery import app
 from worker.drain import drain
 from worker.follow import follow_once
@@ -48,4 +48,4 @@ def look_for_signals() -> str:
 
 def examine_next() -> Counter[str]:
     """Examine the next events of every workspace; an empty tally says that there are none."""
-    return follow_once("signals", signals.examine) if any(rule.events for rule in configuration().signals) else Counter()
+    return follow_once("signals", rules.examine) if any(rule.events for rule in configuration().signals) else Counter()

@@ -16,8 +16,8 @@ from api.access import forget_callers
 from api.http.app import create_app
 from cli.main import app
 from db import access
-from db import enrichment as passes
 from db.engine import EVERY_TENANT, begin
+from db.enrichment import passes
 from producers.enrichment import RecordUnknown, ask
 from producers.enrichment.run import work_off
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from activity.settings import settings
 from bench.farm import counts, running
-from db import enrichment as passes
 from db.engine import begin
+from db.enrichment import passes
 from producers.enrichment import Priority, ask, ask_all, finishing
 from producers.enrichment.run import work_off
 from producers.enrichment.tasks import ask_for_stale

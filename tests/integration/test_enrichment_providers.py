@@ -13,8 +13,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from producers.enrichment.calls.provider_queue import Desk
 from producers.enrichment.configuration import ConfigurationInvalid, ProviderConfig
-from producers.enrichment.desk import Desk
 from producers.enrichment.provider import Answer, Found, Provider, ProviderFailed, Question, make
 from producers.http import Outbound, networks
 

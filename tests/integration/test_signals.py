@@ -11,9 +11,9 @@ import pytest
 from activity.event import Event
 from activity.settings import settings
 from db.engine import begin
-from producers import signals
 from producers.enrichment.configuration import Rule
 from producers.enrichment.tasks import examine_next
+from producers.signals import rules
 from worker.append import append_batch
 from worker.emit import emit
 
@@ -122,7 +122,7 @@ def test_a_change_of_a_field_is_a_signal_where_its_rule_says_so(
     cause = said(tenant, "enrichment_completed", 0)
     change = {"field": "f", "from": before, "to": after, "provider": "orbit"}
     with begin("producer", tenant) as session:
-        found = signals.of_changes(session, [checked], "account", cause, [change])
-        again = signals.of_changes(session, [checked], "account", cause, [change])
+        found = rules.of_changes(session, [checked], "account", cause, [change])
+        again = rules.of_changes(session, [checked], "account", cause, [change])
     assert [event.cause_id for event in found] == ([cause.event_id] if fires else [])
     assert again == []

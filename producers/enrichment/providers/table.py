@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from db.foreign import QueryFailed, look_up
+from db.enrichment.foreign import QueryFailed, look_up
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
 
 _MAX_ROWS = 200_000

@@ -15,16 +15,15 @@ import msgspec
 import structlog
 from sqlalchemy.orm import Session
 
-from db import enrichment as passes
-from db import enrichment_ledger as ledger
 from db.engine import EVERY_TENANT, begin
-from db.enrichment_ledger import Spend
+from db.enrichment import ledger, passes
+from db.enrichment.ledger import Spend
 from producers.enrichment import finishing
-from producers.enrichment.breaker import Breakers
+from producers.enrichment.calls.breaker import Breakers
 from producers.enrichment.configuration import Configuration
+from producers.enrichment.passes import Ended, Work, highest_price
 from producers.enrichment.provider import Found
 from producers.enrichment.waterfall import Step
-from producers.enrichment.work import Ended, Work, highest_price
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Row
 
+from producers.enrichment.calls.values import ValueUnusable, checked
 from producers.enrichment.configuration import FieldConfig, ProviderConfig
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question
-from producers.enrichment.values import ValueUnusable, checked
 from producers.enrichment.waterfall import Offer, Step, next_step
 
 _CALLS = uuid5(NAMESPACE_URL, "enrichment_call")

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from db import enrichment_ledger as ledger
+from db.enrichment import ledger
 from producers.enrichment.configuration import Configuration
-from producers.enrichment.work import Ended
+from producers.enrichment.passes import Ended
 
 
 class Breakers:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from activity.event import Event, RecordedEvent
-from db import signals as fired
+from db.enrichment import signals as fired
 from producers.enrichment.configuration import Rule, configuration
 from worker.emit import emit
 
