@@ -10,12 +10,13 @@ from msgspec import Meta
 from api.access import Caller, may
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
-from db import playbooks, plays
 from db.engine import begin
-from db.playbooks import PlaybookUnknown, RecordGone
-from db.plays import RunUnknown
+from db.playbooks import playbooks
+from db.playbooks import runs as plays
+from db.playbooks.playbooks import PlaybookUnknown, RecordGone
+from db.playbooks.runs import RunUnknown
 from producers.playbooks import operate
-from producers.playbooks.definition import Subject
+from producers.playbooks.definition.document import Subject
 from producers.playbooks.operate import NotNow
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])

@@ -102,7 +102,7 @@ def _append(count: int) -> None:
 
 def follow(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
     """Measure the follower with no, 1, 10, 50, 200 and 500 playbooks over the same log."""
-    from producers.playbooks.follow import handle
+    from producers.playbooks.start import handle
 
     _append(events)
     figures: dict[str, float] = {"bare_follow_per_s": _rate("bare", events, lambda session, tenant, page: None)}
@@ -188,7 +188,7 @@ def _tick(advance_batch: Callable[[], Any]) -> float:
 
 def _wake(account: str) -> float:
     """Append one event about an account and return how many milliseconds the follower takes with it."""
-    from producers.playbooks.follow import handle
+    from producers.playbooks.start import handle
     from worker.append import append_batch
     from worker.follow import follow_once
 

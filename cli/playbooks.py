@@ -11,8 +11,8 @@ from cli.records.tenants import Json, TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import RecordedEvent
+    from producers.playbooks.definition.program import Program
     from producers.playbooks.operate import Act
-    from producers.playbooks.program import Program
 
 playbooks = typer.Typer(no_args_is_help=True, help="Plays that run when the timeline says so: added, tried, enabled, and their runs.")
 
@@ -26,7 +26,7 @@ Reason = Annotated[str | None, typer.Option(help="Why, in words; it is kept with
 @playbooks.command()
 def validate(file: File, json: Json = False) -> None:
     """Check a definition; every mistake is named with its line and field. Exit code 1: there are some."""
-    from producers.playbooks.source import InvalidPlaybook
+    from producers.playbooks.definition.source import InvalidPlaybook
 
     try:
         program = _program(file)
@@ -45,7 +45,7 @@ def validate(file: File, json: Json = False) -> None:
 @playbooks.command()
 def schema() -> None:
     """Print the JSON Schema of a definition, for editors that check while one types."""
-    from producers.playbooks.definition import json_schema
+    from producers.playbooks.definition.document import json_schema
 
     _echo(json_schema())
 
@@ -74,8 +74,8 @@ def add(
 @playbooks.command("list")
 def list_all(tenant: TenantOption = None, json: Json = False) -> None:
     """List the playbooks: version, state, why paused, runs under way."""
-    from db import playbooks as stored
     from db.engine import begin
+    from db.playbooks import playbooks as stored
 
     number = resolve(tenant).id
     with begin("reader", number) as session:
@@ -151,7 +151,7 @@ def dry_run(
 ) -> None:
     """Say what a playbook would do for an event of the log. Nothing is changed. Exit code 1: it would not start."""
     from db.engine import begin
-    from producers.playbooks import trial
+    from producers.playbooks import dry_run as trial
 
     program, number = _program(file), resolve(tenant).id
     recorded = _event(number, event)
@@ -173,7 +173,7 @@ def backtest(
     json: Json = False,
 ) -> None:
     """Say what a playbook would have started, over the log as it is. Nothing is changed. --json lists the events that would start it."""
-    from producers.playbooks import trial
+    from producers.playbooks import dry_run as trial
 
     program, number = _program(file), resolve(tenant).id
     found = trial.backtest(number, program, _seq(number, since))
@@ -201,9 +201,9 @@ def runs(
     json: Json = False,
 ) -> None:
     """List runs, the newest first: state, step, and why where there is a reason."""
-    from db import playbooks as stored
-    from db import plays
     from db.engine import begin
+    from db.playbooks import playbooks as stored
+    from db.playbooks import runs as plays
 
     number = resolve(tenant).id
     with begin("reader", number) as session:
@@ -248,7 +248,7 @@ def _act(run: int, what: "Act", tenant: str | None, actor: str, reason: str | No
 
 
 def _program(file: Path) -> "Program":
-    from producers.playbooks.program import build
+    from producers.playbooks.definition.program import build
 
     return build(file.read_text(encoding="utf-8"))
 
@@ -274,7 +274,7 @@ def _seq(tenant: int, since: str) -> int:
     """Return the number of the log that --since means."""
     from db.engine import begin
     from db.log import events
-    from producers.playbooks.definition import span
+    from producers.playbooks.definition.document import span
 
     if since.isdigit():
         return int(since)

@@ -13,7 +13,7 @@ from db.records.records import Account, Contact, Member, Opportunity
 from db.sequences import sequences
 from producers.playbooks import operate
 from producers.playbooks.advance import advance_batch
-from producers.playbooks.follow import handle
+from producers.playbooks.start import handle
 from producers.playbooks.tasks import FOLLOWER
 from worker.append import append_batch
 from worker.emit import emit

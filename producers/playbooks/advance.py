@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from db import plays
 from db.claim import LeaseLost, claim, finish
 from db.engine import EVERY_TENANT, begin
-from db.plays import RUNS
-from producers.playbooks import library
-from producers.playbooks.conditions import InvalidExpression
-from producers.playbooks.definition import Branch, ChangeStage, Stop, UpdateField, Wait, WaitForEvent, names, names_of, span
-from producers.playbooks.follow import ADVANCE, facts_of, loader, meets
-from producers.playbooks.outward import DeliveryFailed
-from producers.playbooks.program import Operation
-from producers.playbooks.said import decoded, ended, step_completed
+from db.playbooks import runs
+from db.playbooks.runs import RUNS
+from producers.playbooks.definition import cache
+from producers.playbooks.definition.conditions import InvalidExpression
+from producers.playbooks.definition.document import Branch, ChangeStage, Stop, UpdateField, Wait, WaitForEvent, names, names_of, span
+from producers.playbooks.definition.program import Operation
+from producers.playbooks.deliver import DeliveryFailed
+from producers.playbooks.events import decoded, ended, step_completed
+from producers.playbooks.start import ADVANCE, facts_of, loader, meets
 from producers.playbooks.steps import Scene, StepFailed, carry_out, goes_out, prepare
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
@@ -50,7 +50,7 @@ def advance_batch() -> Counter[str]:
 
 
 def _sends(session: Session, row: Row[Any]) -> bool:
-    operations = library.program(session, row.playbook_id, row.version).operations
+    operations = cache.program(session, row.playbook_id, row.version).operations
     return row.at < len(operations) and goes_out(operations[row.at].step)
 
 
@@ -87,7 +87,7 @@ class _Advance:
         self.session = session
         self.row = row
         self.outcome = outcome  # of the step that left the system before
-        self.program = library.program(session, row.playbook_id, row.version)
+        self.program = cache.program(session, row.playbook_id, row.version)
         self.operations = self.program.operations
         self.at, self.done, self.attempts, self.state = row.at, row.done, row.attempts, row.state
         self.heard: RecordedEvent | None = decoded(row.heard)
@@ -149,9 +149,9 @@ class _Advance:
     def _wait_for_event(self, operation: Operation, step: WaitForEvent) -> str | None:
         """Look back on what was recorded meanwhile; then wait, or where the time is up, go on without."""
         kind, id = self._about(step)
-        plays.beside(self.session, self.row.tenant_id)
+        runs.beside(self.session, self.row.tenant_id)
         wanted = set(names(step.event))
-        for event in plays.heard(self.session, kind, id, self.row.account_id, self.seen_seq, _LOOK_BACK):
+        for event in runs.heard(self.session, kind, id, self.row.account_id, self.seen_seq, _LOOK_BACK):
             if wanted.intersection(names_of(event.type)) and meets(operation, facts_of(self.row, event, self.load)):
                 self.heard, self.seen_seq = event, event.seq
                 self._stop_waiting()
@@ -161,7 +161,7 @@ class _Advance:
             self._stop_waiting()
             self._done(operation, operation.otherwise, f"no {' or '.join(names(step.event))} within {step.within}")
             return None
-        plays.wait_for(self.session, self.row.tenant_id, self.row.id, wanted, f"{kind}:{id}")
+        runs.wait_for(self.session, self.row.tenant_id, self.row.id, wanted, f"{kind}:{id}")
         return self._leave("waiting", datetime.now(UTC) + span(step.within))
 
     def _about(self, step: WaitForEvent) -> tuple[str, str]:
@@ -173,7 +173,7 @@ class _Advance:
 
     def _stop_waiting(self) -> None:
         if self.row.state == "waiting":
-            plays.stop_waiting(self.session, self.row.id)
+            runs.stop_waiting(self.session, self.row.id)
 
     def _done(self, operation: Operation, then: int, said: str | None = None) -> None:
         emit(self.session, step_completed(self.row.tenant_id, self.row, self.program, operation, said))
@@ -199,8 +199,8 @@ class _Advance:
         if due_at is None:
             columns["ended_at"] = datetime.now(UTC)
         if self.seen_seq != self.row.seen_seq:
-            columns["heard"] = plays.stored(self.heard)
-        plays.moved(self.session, self.row.id, **columns)
+            columns["heard"] = runs.stored(self.heard)
+        runs.moved(self.session, self.row.id, **columns)
         if due_at is not None and due_at <= datetime.now(UTC):
             nudge_after_commit(self.session, ADVANCE)
         return state

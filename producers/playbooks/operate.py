@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from activity.catalogue.types.automation import PlaybookPaused
 from activity.errors import ActivityError
 from activity.event import Event
-from db import playbooks, plays
-from db.playbooks import Saved
-from producers.playbooks import library
-from producers.playbooks.follow import ADVANCE
-from producers.playbooks.program import Program, build
-from producers.playbooks.said import SOURCE, ended, step_completed
+from db.playbooks import playbooks, runs
+from db.playbooks.playbooks import Saved
+from producers.playbooks.definition import cache
+from producers.playbooks.definition.program import Program, build
+from producers.playbooks.events import SOURCE, ended, step_completed
 from producers.playbooks.schedule import start_records
+from producers.playbooks.start import ADVANCE
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -44,7 +44,7 @@ def save(session: Session, tenant: int, source: str, by: str) -> tuple[Saved, Pr
 def enable(session: Session, tenant: int, ref: str) -> Row[Any]:
     """Let a playbook start at what is recorded from now on."""
     row = playbooks.find(session, tenant, ref)
-    program = library.program(session, row.id, row.version)
+    program = cache.program(session, row.id, row.version)
     playbooks.enable(session, tenant, row.id, program.next_moment(datetime.now(UTC)))
     return row
 
@@ -65,30 +65,30 @@ def start(session: Session, tenant: int, ref: str, kind: str, id: str) -> int:
     record = playbooks.facts(session, tenant, kind, [id]).get(id)
     if record is None:
         raise playbooks.RecordGone(f"there is no {kind} {id!r}")
-    program = library.program(session, row.id, row.version)
+    program = cache.program(session, row.id, row.version)
     return start_records(session, tenant, row.id, row.version, program, kind, [record], datetime.now(UTC))
 
 
 def act(session: Session, tenant: int, run: int, what: Act, by: str, reason: str | None = None) -> str:
     """Cancel, pause, retry or skip; return the run's state after it. Whoever holds the run now loses it. Raises RunUnknown or NotNow."""
-    row = plays.take(session, tenant, run)
+    row = runs.take(session, tenant, run)
     if row.state not in _FROM[what]:
         raise NotNow(f"run {run} is {row.state}: {what} needs one that is {' or '.join(_FROM[what])}")
-    program = library.program(session, row.playbook_id, row.version)
-    plays.acted(session, tenant, run, what, by, reason)
+    program = cache.program(session, row.playbook_id, row.version)
+    runs.acted(session, tenant, run, what, by, reason)
     if what in ("cancel", "pause"):
         state = "cancelled" if what == "cancel" else "paused"
         emit(session, ended(tenant, row, program, state, done=row.done, at=row.at, reason=reason, actor=by))
-        plays.stop_waiting(session, run)
+        runs.stop_waiting(session, run)
         over = {"ended_at": datetime.now(UTC)} if what == "cancel" else {}
-        plays.moved(session, run, state=state, due_at=None, reason=reason, **over)
+        runs.moved(session, run, state=state, due_at=None, reason=reason, **over)
         return state
-    plays.stop_waiting(session, run)
+    runs.stop_waiting(session, run)
     at, done = row.at, row.done
     if what == "skip" and at < len(program.operations):
         operation = program.operations[at]
         at, done = operation.next, done + 1
         emit(session, step_completed(tenant, row, program, operation, f"skipped by hand{f': {reason}' if reason else ''}", actor=by))
-    plays.moved(session, run, state="running", at=at, done=done, attempts=0, reason=None, due_at=datetime.now(UTC), ended_at=None)
+    runs.moved(session, run, state="running", at=at, done=done, attempts=0, reason=None, due_at=datetime.now(UTC), ended_at=None)
     nudge_after_commit(session, ADVANCE)
     return "running"

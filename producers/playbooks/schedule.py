@@ -11,16 +11,17 @@ from sqlalchemy.orm import Session
 from activity.catalogue.types.automation import PlaybookStarted
 from activity.event import Event
 from activity.settings import settings
-from db import playbooks, plays
 from db.claim import LeaseLost, claim, finish
 from db.engine import EVERY_TENANT, begin
-from db.playbooks import SCHEDULES
-from db.plays import NewRun
-from producers.playbooks import library
-from producers.playbooks.definition import ScheduleTrigger
-from producers.playbooks.follow import ADVANCE, started_id
-from producers.playbooks.program import Program
-from producers.playbooks.said import SOURCE
+from db.playbooks import playbooks
+from db.playbooks import runs as plays
+from db.playbooks.playbooks import SCHEDULES
+from db.playbooks.runs import NewRun
+from producers.playbooks.definition import cache
+from producers.playbooks.definition.document import ScheduleTrigger
+from producers.playbooks.definition.program import Program
+from producers.playbooks.events import SOURCE
+from producers.playbooks.start import ADVANCE, started_id
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -44,7 +45,7 @@ def sweep() -> Counter[str]:
 
 def _page(session: Session, row: Row[Any]) -> int:
     """Try the next records of a moment; after the last, wait for the next. Moments that passed while nothing ran are made up for once."""
-    program = library.program(session, row.id, row.version)
+    program = cache.program(session, row.id, row.version)
     trigger = program.definition.trigger
     if not isinstance(trigger, ScheduleTrigger):
         finish(session, SCHEDULES, row)

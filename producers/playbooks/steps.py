@@ -17,11 +17,11 @@ from activity.catalogue.types.deals import DealAmountChanged, DealLost, DealStag
 from activity.catalogue.types.records import AccountUpdated, ContactUpdated
 from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
-from db import playbooks
+from db.playbooks import playbooks
 from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
-from producers.playbooks.conditions import shown
-from producers.playbooks.definition import (
+from producers.playbooks.definition.conditions import shown
+from producers.playbooks.definition.document import (
     AddNote,
     CallWebhook,
     ChangeStage,
@@ -35,9 +35,9 @@ from producers.playbooks.definition import (
     UpdateField,
     span,
 )
-from producers.playbooks.outward import mail, post
-from producers.playbooks.program import Operation, Program
-from producers.playbooks.said import event_of
+from producers.playbooks.definition.program import Operation, Program
+from producers.playbooks.deliver import mail, post
+from producers.playbooks.events import event_of
 from producers.sequences.enrol import enrol, stop
 from worker.emit import emit
 

@@ -1,8 +1,8 @@
 """The Celery tasks of playbooks: start, advance, schedule. Each works off what waits and is safe to run twice or at the same time."""
 
 from producers.playbooks.advance import advance_batch
-from producers.playbooks.follow import ADVANCE, handle
 from producers.playbooks.schedule import sweep
+from producers.playbooks.start import ADVANCE, handle
 from worker.celery import app
 from worker.drain import drain
 from worker.follow import follow_once

@@ -23,8 +23,8 @@ from activity.settings import settings
 from db.engine import begin
 from producers.imports.mapping import load
 from producers.imports.run import Importer
-from producers.playbooks import operate, trial
-from producers.playbooks.program import build
+from producers.playbooks import dry_run, operate
+from producers.playbooks.definition.program import build
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", ROOT.parent / "shared/data"))
@@ -184,7 +184,7 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
 
     tell(f"live {calm_s:.0f} s, live under {kills} kills {killed_s:.0f} s")
     for name, source in PLAYS.items():
-        tested = trial.backtest(calm, build(source))
+        tested = dry_run.backtest(calm, build(source))
         live, under = (
             {
                 row[0]: row[1]

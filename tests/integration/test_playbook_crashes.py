@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import worker.emit
-from db import plays
 from db.engine import begin
+from db.playbooks import runs
 from producers.playbooks import operate
 from producers.playbooks.advance import advance_batch
-from producers.playbooks.follow import handle
+from producers.playbooks.start import handle
 from producers.playbooks.tasks import FOLLOWER
 from tests.plays import World
 from worker.append import append_batch
@@ -70,16 +70,16 @@ def play_through(world: World, crashes: list[int], monkeypatch: pytest.MonkeyPat
         crash_at_times()
         return count
 
-    real_emit, real_moved = worker.emit.emit, plays.moved
+    real_emit, real_moved = worker.emit.emit, runs.moved
 
     def moved(*args: Any, **columns: Any) -> None:
         real_moved(*args, **columns)
         crash_at_times()
 
     with monkeypatch.context() as patch:
-        for module in ("producers.playbooks.advance", "producers.playbooks.follow", "producers.playbooks.steps"):
+        for module in ("producers.playbooks.advance", "producers.playbooks.start", "producers.playbooks.steps"):
             patch.setattr(f"{module}.emit", emit)
-        patch.setattr("db.plays.moved", moved)
+        patch.setattr("db.playbooks.runs.moved", moved)
         for signal in ("signal", "call", "time", "time", "time", "time"):
             if signal == "time":
                 world.pass_time()

@@ -9,10 +9,10 @@ import msgspec
 import psycopg
 import pytest
 
-from db import plays
 from db.engine import begin
+from db.playbooks import runs
 from producers.playbooks import operate
-from producers.playbooks.follow import handle
+from producers.playbooks.start import handle
 from producers.playbooks.tasks import FOLLOWER
 from tests.plays import World, playbook
 from worker.append import append_batch
@@ -320,10 +320,10 @@ def test_a_late_holder_of_a_run_changes_nothing(world: World) -> None:
     append_batch(10)
     follow_once(FOLLOWER, handle)
     with begin("producer", EVERY_TENANT) as session:
-        (late,) = claim(session, plays.RUNS, 10)
+        (late,) = claim(session, runs.RUNS, 10)
     world.pass_time()
     with begin("producer", EVERY_TENANT) as session:
-        (held,) = claim(session, plays.RUNS, 10)
+        (held,) = claim(session, runs.RUNS, 10)
     assert advance(late) == "lost"
     assert advance(held) == "completed"
     world.settle()
@@ -368,7 +368,7 @@ def test_an_event_that_comes_while_a_run_begins_to_wait_is_not_missed(world: Wor
     append_batch(10)
     follow_once(FOLLOWER, handle)
     with begin("producer", EVERY_TENANT) as session:
-        (row,) = claim(session, plays.RUNS, 10)
+        (row,) = claim(session, runs.RUNS, 10)
     with begin("producer", world.tenant) as session:
         assert engine._Advance(session, row, None).go() == "waiting"
         world.say("call.completed", {})

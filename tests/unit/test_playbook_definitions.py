@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activity.event import RecordedEvent
-from db.playbooks import Enabled
-from producers.playbooks.conditions import InvalidExpression, Template, language
-from producers.playbooks.definition import json_schema, names_of
-from producers.playbooks.program import Program, build
-from producers.playbooks.source import Fault, InvalidPlaybook
-from producers.playbooks.starts import Index, Play, matches
+from db.playbooks.playbooks import Enabled
+from producers.playbooks.definition.conditions import InvalidExpression, Template, language
+from producers.playbooks.definition.document import json_schema, names_of
+from producers.playbooks.definition.program import Program, build
+from producers.playbooks.definition.source import Fault, InvalidPlaybook
+from producers.playbooks.matching import Index, Play, matches
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples/playbooks").glob("*.yaml"))
 SIGNALS = language(("signal.detected",))

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from activity.event import RecordedEvent
-from db.playbooks import Enabled
-from db.plays import NO_ANCESTRY, Ancestry
-from producers.playbooks.conditions import Facts, Fetch, View
-from producers.playbooks.definition import names_of
-from producers.playbooks.program import Program
+from db.playbooks.playbooks import Enabled
+from db.playbooks.runs import NO_ANCESTRY, Ancestry
+from producers.playbooks.definition.conditions import Facts, Fetch, View
+from producers.playbooks.definition.document import names_of
+from producers.playbooks.definition.program import Program
 
 MAX_CAUSES = 64  # events above one another: a longer chain of causes is a loop, whoever made it
 MAX_PLAYS = 8  # playbooks that started one another in turn

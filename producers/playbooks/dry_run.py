@@ -12,15 +12,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
-from db import plays
 from db.engine import begin
 from db.log import events
-from db.playbooks import Enabled
-from producers.playbooks.conditions import Expression, InvalidExpression
-from producers.playbooks.definition import Branch, Stop, Wait, WaitForEvent, names
-from producers.playbooks.follow import facts_of, loader
-from producers.playbooks.program import Program
-from producers.playbooks.starts import MAX_CAUSES, Gate, Index, Load, Match, Play, matches, once_key
+from db.playbooks import runs
+from db.playbooks.playbooks import Enabled
+from producers.playbooks.definition.conditions import Expression, InvalidExpression
+from producers.playbooks.definition.document import Branch, Stop, Wait, WaitForEvent, names
+from producers.playbooks.definition.program import Program
+from producers.playbooks.matching import MAX_CAUSES, Gate, Index, Load, Match, Play, matches, once_key
+from producers.playbooks.start import facts_of, loader
 
 _PAGE = 2_000
 
@@ -72,9 +72,9 @@ def _pages(tenant: int, after: int, until: int | None) -> Iterator[list[Recorded
         after = page[-1].seq
 
 
-def _ancestry(session: Session, found: list[Match]) -> dict[UUID, plays.Ancestry]:
+def _ancestry(session: Session, found: list[Match]) -> dict[UUID, runs.Ancestry]:
     caused = {match.event.event_id for match in found if match.event.cause_id}
-    return plays.ancestry(session, caused, MAX_CAUSES) if caused else {}
+    return runs.ancestry(session, caused, MAX_CAUSES) if caused else {}
 
 
 def _kind(reason: str) -> str:

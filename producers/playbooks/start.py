@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 from activity.catalogue.types.automation import PlaybookPaused, PlaybookStarted
 from activity.event import Event, RecordedEvent
 from activity.settings import settings
-from db import playbooks, plays
-from db.plays import NewRun, Woken
-from producers.playbooks import library
-from producers.playbooks.conditions import Facts
-from producers.playbooks.definition import names_of
-from producers.playbooks.program import Operation
-from producers.playbooks.said import SOURCE, decoded, step_completed
-from producers.playbooks.starts import MAX_CAUSES, Gate, Load, Match, Refusal, matches, once_key, subjects
+from db.playbooks import playbooks
+from db.playbooks import runs as plays
+from db.playbooks.runs import NewRun, Woken
+from producers.playbooks.definition import cache as library
+from producers.playbooks.definition.conditions import Facts
+from producers.playbooks.definition.document import names_of
+from producers.playbooks.definition.program import Operation
+from producers.playbooks.events import SOURCE, decoded, step_completed
+from producers.playbooks.matching import MAX_CAUSES, Gate, Load, Match, Refusal, matches, once_key, subjects
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 

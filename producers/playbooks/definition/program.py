@@ -10,8 +10,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from activity.catalogue import CATALOGUE, nearest
-from producers.playbooks.conditions import RECORDS, Equality, Expression, InvalidExpression, Language, Template, built_in, language
-from producers.playbooks.definition import (
+from producers.playbooks.definition.conditions import (
+    RECORDS,
+    Equality,
+    Expression,
+    InvalidExpression,
+    Language,
+    Template,
+    built_in,
+    language,
+)
+from producers.playbooks.definition.document import (
     Branch,
     CallWebhook,
     CreateTask,
@@ -26,7 +35,7 @@ from producers.playbooks.definition import (
     names,
     span,
 )
-from producers.playbooks.source import Fault, InvalidPlaybook, Path
+from producers.playbooks.definition.source import Fault, InvalidPlaybook, Path
 
 MAX_STEPS, MAX_DEPTH = 100, 8
 MAX_SPAN = timedelta(days=366)

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
-from db import playbooks
-from producers.playbooks.program import Program, build
-from producers.playbooks.starts import Index, Play
+from db.playbooks import playbooks
+from producers.playbooks.definition.program import Program, build
+from producers.playbooks.matching import Index, Play
 
 _programs: dict[tuple[object, int, int], Program] = {}
 _MOST = 5_000

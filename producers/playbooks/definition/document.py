@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from producers.playbooks.source import InvalidPlaybook, Path, Source, read
+from producers.playbooks.definition.source import InvalidPlaybook, Path, Source, read
 
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -6,7 +6,7 @@ import msgspec
 
 from activity.catalogue.types.automation import PlaybookCancelled, PlaybookCompleted, PlaybookFailed, PlaybookPaused, PlaybookStepCompleted
 from activity.event import Event, RecordedEvent
-from producers.playbooks.program import Operation, Program
+from producers.playbooks.definition.program import Operation, Program
 
 SOURCE = "playbook"
 _LONGEST = 4_000  # characters of a reason that an event takes

@@ -19,7 +19,7 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs 
 from activity.catalogue import CATALOGUE
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from producers.playbooks.definition import names_of
+from producers.playbooks.definition.document import names_of
 
 _EVENT = [
     "type",
