@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from activity.settings import settings
-from api.access import Caller
+from api.access.callers import Caller
+from api.access.limits import may_write
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
-from api.limits import may_write
 from producers.http import OutboundFailed
 from producers.mail.event import Forged, Unreadable
 from producers.mail.event import Request as Received

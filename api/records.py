@@ -11,10 +11,10 @@ from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.access import Caller, may
+from api.access.callers import Caller, may
+from api.access.limits import may_write
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
-from api.limits import may_write
 from api.log import receipts
 from api.log.receipts import Receipt, headers_of, numbered, wait_of
 from db.engine import begin

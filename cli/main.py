@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import enrichment, imports, keys, mail, playbooks, sequences
+from cli import access, enrichment, imports, mail, playbooks, sequences
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
@@ -64,7 +64,7 @@ app.command()(rejected.rejected)
 app.command()(rejected.replay)
 app.command()(bench.bench)
 app.command()(serve.serve)
-app.add_typer(keys.keys, name="key")
+app.add_typer(access.keys, name="key")
 app.add_typer(mail.sources, name="source")
 app.command()(mail.classify)
 app.command("import")(imports.import_)

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, mail, playbooks, records, session
+from api import enrichment, mail, playbooks, records
+from api.access import session
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import Page

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE
 from activity.event import RecordedEvent
-from api.access import Caller, may
+from api.access.callers import Caller, may
 from api.http.encoding import answers, encode, json_response
 from api.http.problems import Problem
 from api.log import wire

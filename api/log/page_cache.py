@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api.access import may
+from api.access.callers import may
 from db.log.heads import Head, heads_now
 from worker.group_commit import Batched
 

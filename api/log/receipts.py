@@ -15,7 +15,7 @@ from activity.canonical import canonical
 from activity.errors import InvalidEvent
 from activity.event import Event
 from activity.validation import encode as check
-from api.access import Caller
+from api.access.callers import Caller
 from api.http.encoding import json_response
 from api.http.problems import Problem, invalid
 from db.engine import begin

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from activity.catalogue import CATALOGUE
 from activity.event import RecordedEvent
 from activity.settings import settings
-from api.access import Caller, authenticate, may
+from api.access.callers import Caller, authenticate, may
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale

@@ -14,10 +14,10 @@ from uuid_utils.compat import uuid7
 from activity.catalogue.types.conversations import CallCompleted, CommentAdded, NoteAdded
 from activity.errors import InvalidEvent
 from activity.event import Event, RecordedEvent
-from api.access import Caller
+from api.access.callers import Caller
+from api.access.limits import may_write
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
 from api.http.problems import Problem
-from api.limits import may_write
 from api.log import receipts
 from api.log.cloudevents import CloudEventIn, as_said
 from api.log.filters import Name

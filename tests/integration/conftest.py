@@ -13,7 +13,7 @@ import pytest
 @pytest.fixture
 def key(tenant: int) -> Iterator[str]:
     """An API key of the workspace that may do everything."""
-    from api.access import forget_callers
+    from api.access.callers import forget_callers
     from db import access
     from db.engine import begin
 

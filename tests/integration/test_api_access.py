@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
 from activity.settings import settings
-from api.access import forget_callers
+from api.access.callers import forget_callers
 from api.http.app import create_app
 from cli.main import app as command
 from db import access
@@ -205,7 +205,7 @@ def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) ->
 def test_a_session_ends_with_the_key_it_was_begun_with_and_a_forged_one_is_none(
     key: str, tenant: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.access._REMEMBERED_S", 0.0)
+    monkeypatch.setattr("api.access.callers._REMEMBERED_S", 0.0)
 
     async def scene() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api") as page:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from activity.settings import settings
-from api.access import forget_callers
+from api.access.callers import forget_callers
 from api.http.app import create_app
 from cli.main import app
 from db import access

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from api.access import forget_callers
+from api.access.callers import forget_callers
 from api.http.app import create_app
 from db import access
 from db.engine import begin

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Meta
 
 from activity.settings import settings
-from api import access
-from api.access import COOKIE, Caller, authenticate
+from api.access import callers
+from api.access.callers import COOKIE, Caller, authenticate
 from api.http.encoding import answers, body, json_response, problem_answer, takes
 from api.http.problems import Problem
 
@@ -34,17 +34,17 @@ class Session(msgspec.Struct):
 
 
 def _told(caller: Caller, csrf: str | None) -> Session:
-    return Session(caller.actor, sorted(caller.scopes), csrf, access.ends(caller), settings().record_url)
+    return Session(caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url)
 
 
 @router.post("", responses=answers(Session), openapi_extra=takes(SignIn))
 async def sign_in(request: Request, said: Annotated[SignIn, Depends(body(SignIn))]) -> Response:
     """Begin a session; it ends with the key or token it was begun with, after 12 hours at the latest."""
-    caller = await access.from_credential(said.key)
-    cookie, csrf = access.make_session(caller)
-    begun = replace(caller, expires_at=access.read_session(cookie)["exp"])
+    caller = await callers.from_credential(said.key)
+    cookie, csrf = callers.make_session(caller)
+    begun = replace(caller, expires_at=callers.read_session(cookie)["exp"])
     response = json_response(_told(begun, csrf), headers={"Cache-Control": "no-store"})
-    response.set_cookie(COOKIE, cookie, access.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    response.set_cookie(COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return response
 
 
@@ -53,7 +53,7 @@ async def who(request: Request) -> Response:
     """Say who is calling; with a session, its CSRF token too."""
     caller = await authenticate(request)
     by_header = "authorization" in request.headers
-    csrf = None if by_header else access.read_session(request.cookies[COOKIE])["csrf"]
+    csrf = None if by_header else callers.read_session(request.cookies[COOKIE])["csrf"]
     return json_response(_told(caller, csrf), headers={"Cache-Control": "no-store"})
 
 

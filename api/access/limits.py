@@ -7,7 +7,7 @@ from math import ceil
 from fastapi import Request, Response
 
 from activity.settings import settings
-from api.access import Caller, may
+from api.access.callers import Caller, may
 from api.http.problems import Problem
 
 _REMEMBERED = 10_000
