@@ -39,7 +39,7 @@ format: install ## Rewrite the code as check wants it
 
 reference: install ## Write the references that are made from code anew
 	$(BIN)/python -m cli.reference
-	ACTIVITY_WRITE_SCHEMA=1 $(BIN)/pytest -q tests/integration/test_schema.py
+	ACTIVITY_WRITE_SCHEMA=1 $(BIN)/pytest -q tests/integration/db/test_schema.py
 
 bench: install ## Measure this machine (make bench ARGS=append)
 	@$(BIN)/activity bench $(ARGS)

@@ -98,7 +98,7 @@ class System:
         return process
 
     def produce(self) -> Process:
-        return self.run("-m", "tests.acceptance.saying", *map(str, TENANTS), out=self.folder / "acked")
+        return self.run("-m", "tests.acceptance.programs.saying", *map(str, TENANTS), out=self.folder / "acked")
 
     def follow(self) -> None:
         self.followers = [threading.Thread(target=self._follow, args=(tenant,)) for tenant in TENANTS]
@@ -241,7 +241,7 @@ def test_the_append_worker_is_killed_at_random(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("point", ["before_move", "after_claim", "after_insert", "before_publish"])
 def test_the_append_worker_dies_at_a_named_point(point: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with TemporaryDirectory() as marks, system("-m", "tests.acceptance.dying", point, marks, "3") as running:
+    with TemporaryDirectory() as marks, system("-m", "tests.acceptance.programs.dying", point, marks, "3") as running:
         running.until(lambda: len(list(Path(marks).iterdir())) == 3)
         running.until_more(50)
         settle(running, f"kill -9 append worker {point}, 3 times", capsys)

@@ -63,9 +63,9 @@ steps:
 WORKER = """
 import sys, time, structlog
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-from feed.durable import follow_once
+from worker.follow import follow_once
 from producers.playbooks.advance import advance_batch
-from producers.playbooks.follow import handle
+from producers.playbooks.start import handle
 from producers.playbooks.tasks import FOLLOWER
 from worker.append import append_batch
 print("up", flush=True)

@@ -40,7 +40,7 @@ def test_a_killed_worker_costs_a_delay_but_in_the_one_moment(
     died = tmp_path / "died"
 
     def worker() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "tests.acceptance.dyingsender", point, str(died)], cwd=ROOT)
+        return subprocess.Popen([sys.executable, "-m", "tests.acceptance.programs.dyingsender", point, str(died)], cwd=ROOT)
 
     with running(Sink(), free_port) as sink:
         with worker() as first:
@@ -89,7 +89,7 @@ def test_every_contact_gets_each_mail_once_or_there_is_a_reason(
         return bool(space.one("select count(*) from crm.enrolment where state = 'active'") == 0)
 
     with (
-        process("-m", "tests.acceptance.faultyserver", str(free_port), str(taken), "0.15"),
+        process("-m", "tests.acceptance.programs.faultyserver", str(free_port), str(taken), "0.15"),
         process("-m", "celery", "-A", "worker", "beat"),
     ):
         while not finished():

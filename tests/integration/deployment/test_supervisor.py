@@ -25,7 +25,7 @@ print(subprocess.Popen([sys.executable, '-S', '-c', {STUBBORN!r}]).pid, flush=Tr
 """
 OWNER = f"""
 import asyncio, sys
-from cli.supervisor import Child, Supervisor
+from cli.dev.supervisor import Child, Supervisor
 children = [Child(name, (sys.executable, '-S', '-c', code)) for name, code in [('a', {HAS_STUBBORN_CHILD!r}), ('b', {LIVES!r})]]
 asyncio.run(Supervisor(children, lambda name, line: print(line, flush=True)).run())
 """

@@ -184,7 +184,7 @@ def test_writes_are_limited_and_say_when_to_come_back(send: Send, monkeypatch: p
     assert int(answers[2].headers["retry-after"]) > 0
 
 
-SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def _naughty() -> list[str]:

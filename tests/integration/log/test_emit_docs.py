@@ -20,7 +20,7 @@ from api.http.app import create_app
 from api.http.server import Server
 from worker.append import accept, append_batch
 
-PAGE = Path(__file__).parents[2] / "docs" / "emit.md"
+PAGE = Path(__file__).parents[3] / "docs" / "emit.md"
 EXAMPLES = dict(re.findall(r"<!-- test: (\w+) -->\n```\w+\n(.*?)```", PAGE.read_text(), re.DOTALL))
 
 

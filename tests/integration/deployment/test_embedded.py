@@ -19,7 +19,7 @@ from cli.dev.ports import PortTaken
 OWNER = """
 import sys
 from pathlib import Path
-from cli.embedded import EmbeddedPostgres, EmbeddedValkey
+from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 servers = EmbeddedPostgres(Path(sys.argv[1], "postgres")), EmbeddedValkey(Path(sys.argv[1], "valkey"))
 for server in servers:
     server.start()

@@ -12,7 +12,7 @@ from db.records.records import Account, Opportunity
 from producers.imports.errors import MappingInvalid, RowRejected
 from producers.imports.mapping import ImportMap, compile_mapping, load
 
-_EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+_EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 _WHOLE = """
 name = "calls"
 [times.day]

@@ -20,8 +20,8 @@ from producers.imports.errors import ImportFailed, MappingInvalid
 from producers.imports.mapping import ImportMap, compile_mapping, load
 from producers.imports.run import Importer, Summary
 
-_SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-_EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+_SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
+_EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 _MAP = """
 name = "calls"
 [[record]]

@@ -11,7 +11,7 @@ import pytest
 from activity.errors import InvalidEvent
 from activity.validation import check_actor, decode
 
-SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "conformance" / "json-schema-formats"
+SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "conformance" / "json-schema-formats"
 EVENT: dict[str, Any] = {"tenant_id": 1, "type": "note.added", "source": "x", "account_id": "a", "payload": {"text": "x"}}
 OTHERWISE = {
     "2eb8aa08aa9811eab4aa73b441d16380": "an id without dashes is read; it is kept with them",

@@ -10,7 +10,7 @@ import pytest
 from tests.sse import SseReader
 
 SHARED = (
-    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "conformance" / "sse" / "sse_vectors.json"
+    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "conformance" / "sse" / "sse_vectors.json"
 )
 
 

@@ -8,7 +8,7 @@ import psycopg
 
 from db.describe import describe
 
-KEPT = Path(__file__).parents[2] / "db" / "schema.txt"
+KEPT = Path(__file__).parents[3] / "db" / "schema.txt"
 
 
 def test_the_migrations_make_the_schema_that_is_described(admin: psycopg.Connection[Any]) -> None:

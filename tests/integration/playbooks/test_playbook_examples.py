@@ -11,7 +11,7 @@ from db.records import records
 from db.records.records import Account, Contact, Opportunity
 from tests.plays import World
 
-EXAMPLES = Path(__file__).parents[2] / "docs/examples/playbooks"
+EXAMPLES = Path(__file__).parents[3] / "docs/examples/playbooks"
 
 
 @pytest.fixture

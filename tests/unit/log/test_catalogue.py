@@ -12,7 +12,7 @@ from activity.catalogue import CATALOGUE, NAMESPACES, VERSIONS, Category, EventT
 from activity.catalogue.reference import json_schema
 from activity.catalogue.types.conversations import MeetingBooked
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SPECIFIED = """
 email.sent email.delivered email.deferred email.opened email.clicked email.bounced email.replied email.auto_replied
 email.unsubscribed email.received email.subscribed email.complained email.rejected

@@ -23,7 +23,7 @@ from producers.playbooks.definition.program import Program, build
 from producers.playbooks.definition.source import Fault, InvalidPlaybook
 from producers.playbooks.matching import Index, Play, matches
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples/playbooks").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "docs/examples/playbooks").glob("*.yaml"))
 SIGNALS = language(("signal.detected",))
 
 
@@ -254,7 +254,7 @@ def test_a_schedule_comes_at_its_hour_in_its_own_zone_through_a_change_of_clocks
 
 def test_a_process_that_keeps_programs_ends_well() -> None:
     keep = (
-        "import sys\nfrom producers.playbooks import library, program\nfor n in range(3): library._programs[n] = program.build(sys.argv[1])"
+        "import sys\nfrom producers.playbooks.definition import cache, program\nfor n in range(3): cache._programs[n] = program.build(sys.argv[1])"
     )
     children = [subprocess.Popen([sys.executable, "-c", keep, EXAMPLES[0].read_text()]) for _ in range(8)]
     assert [child.wait(60) for child in children] == [0] * 8

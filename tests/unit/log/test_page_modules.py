@@ -9,7 +9,7 @@ import pytest
 
 from activity.catalogue import CATALOGUE
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = Path(__file__).parents[3] / "web"
 
 
 def test_every_icon_of_the_catalogue_is_in_the_page() -> None:

@@ -17,7 +17,7 @@ from activity.catalogue import CATALOGUE, VERSIONS, EventType, summarise, summar
 from activity.catalogue.reference import json_schema
 from activity.catalogue.summary import LANGUAGES
 
-GOLDEN = json.loads((Path(__file__).parent / "summaries/golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads((Path(__file__).parents[1] / "summaries/golden.json").read_text(encoding="utf-8"))
 LOCALES = sorted(LANGUAGES)
 
 each_type = pytest.mark.parametrize("known", VERSIONS.values(), ids=lambda known: f"{known.name}@{known.version}")
