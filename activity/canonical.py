@@ -20,10 +20,21 @@ def canonical(value: Any, name: str = "payload") -> bytes:
     plain = _check(value, name, 0)
     try:
         text = _encode(value) if plain else rfc8785.dumps(value)
-    except (UnicodeEncodeError, rfc8785.CanonicalizationError):  # floats and integers were checked above, so only the text can be wrong
-        raise InvalidEvent(name, "a text holds a lone surrogate", "decode it properly first; only whole characters can be stored") from None
+    except (
+        UnicodeEncodeError,
+        rfc8785.CanonicalizationError,
+    ):  # floats and integers were checked above, so only the text can be wrong
+        raise InvalidEvent(
+            name,
+            "a text holds a lone surrogate",
+            "decode it properly first; only whole characters can be stored",
+        ) from None
     if len(text) > MAX_BYTES:
-        raise InvalidEvent(name, f"{len(text):,} bytes of JSON", f"at most {MAX_BYTES:,} (64 KiB): store the rest elsewhere and link to it")
+        raise InvalidEvent(
+            name,
+            f"{len(text):,} bytes of JSON",
+            f"at most {MAX_BYTES:,} (64 KiB): store the rest elsewhere and link to it",
+        )
     return text
 
 
@@ -49,9 +60,13 @@ def _check(value: Any, path: str, depth: int) -> bool:
     if kind is dict:
         return _check_members(value, path, depth)
     if kind is list or kind is tuple:
-        plain = [_check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)]  # each is checked, whatever the first said
+        plain = [
+            _check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)
+        ]  # each is checked, whatever the first said
         return all(plain)
-    raise InvalidEvent(path, f"{kind.__name__} is not JSON", "give text, a number, true, false, null, a list or a mapping")
+    raise InvalidEvent(
+        path, f"{kind.__name__} is not JSON", "give text, a number, true, false, null, a list or a mapping"
+    )
 
 
 def _check_members(value: dict[Any, Any], path: str, depth: int) -> bool:

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from activity.errors import SettingMissing
 
@@ -26,14 +31,27 @@ class Settings(BaseSettings):
         None,
         description="PostgreSQL 18 as postgresql://host:port/database. A user and password in it are used by `activity migrate` alone.",
     )
-    redis_url: SecretStr | None = Field(None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://.")
-    broker_url: SecretStr | None = Field(None, description="The Celery broker. Default: the same server as ACTIVITY_REDIS_URL.")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://."
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="The Celery broker. Default: the same server as ACTIVITY_REDIS_URL."
+    )
     producer_password: SecretStr | None = Field(None, description="Password of the role activity_producer.")
-    writer_password: SecretStr | None = Field(None, description="Password of the role activity_writer (the append task).")
-    reader_password: SecretStr | None = Field(None, description="Password of the role activity_reader (feed and API).")
-    auditor_password: SecretStr | None = Field(None, description="Password of the role activity_auditor (verify).")
+    writer_password: SecretStr | None = Field(
+        None, description="Password of the role activity_writer (the append task)."
+    )
+    reader_password: SecretStr | None = Field(
+        None, description="Password of the role activity_reader (feed and API)."
+    )
+    auditor_password: SecretStr | None = Field(
+        None, description="Password of the role activity_auditor (verify)."
+    )
     eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
-    data_dir: Path = Field(Path(".activity"), description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.")
+    data_dir: Path = Field(
+        Path(".activity"),
+        description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.",
+    )
     batch_size: int = Field(
         300,
         ge=1,
@@ -41,7 +59,8 @@ class Settings(BaseSettings):
         description="Events in one append transaction at the most: more append faster, but one tenant's flood delays the others more.",
     )
     outbound_allow: str = Field(
-        "", description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32."
+        "",
+        description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32.",
     )
     enrichment_config: Path | None = Field(
         None, description="The TOML file of docs/enrichment.md: fields, providers, budget, signal rules."
@@ -53,7 +72,8 @@ class Settings(BaseSettings):
         description="Runs of playbooks that start in a minute in one workspace; the rest begin later, none is lost.",
     )
     webhook_secrets: dict[str, SecretStr] = Field(
-        {}, description='Secrets that playbooks sign webhooks with, by name, as JSON: {"crm": "whsec_..."}; a step names one of them.'
+        {},
+        description='Secrets that playbooks sign webhooks with, by name, as JSON: {"crm": "whsec_..."}; a step names one of them.',
     )
     notify_smtp_url: SecretStr | None = Field(
         None,
@@ -65,51 +85,85 @@ class Settings(BaseSettings):
         description="Signs the page's session cookies; the same in every API process. Unset: made at start, a restart ends the sessions.",
     )
     embed_origins: str = Field(
-        "", description="Sites whose pages may show <activity-feed> with tokens of theirs, separated by spaces: https://crm.example.com."
+        "",
+        description="Sites whose pages may show <activity-feed> with tokens of theirs, separated by spaces: https://crm.example.com.",
     )
-    record_url: str | None = Field(None, description="Where the page links records to: https://crm.example.com/{type}s/{id}.")
+    record_url: str | None = Field(
+        None, description="Where the page links records to: https://crm.example.com/{type}s/{id}."
+    )
     jwt_secret: SecretStr | None = Field(
-        None, description="The secret that the host CRM signs its users' tokens with (HS256): 32 bytes or more."
+        None,
+        description="The secret that the host CRM signs its users' tokens with (HS256): 32 bytes or more.",
     )
     jwt_jwks_url: str | None = Field(
-        None, description="Where the host CRM publishes the keys of its tokens (RS256, ES256, EdDSA), as https://."
+        None,
+        description="Where the host CRM publishes the keys of its tokens (RS256, ES256, EdDSA), as https://.",
     )
     jwt_issuer: str | None = Field(None, description="The `iss` that a token must name. Unset: not checked.")
-    jwt_audience: str | None = Field(None, description="The `aud` that a token must name. Unset: a token that names one is refused.")
-    write_rate: int = Field(1200, ge=1, description="Write requests a minute for each key or user in one API process; a batch is one.")
-    streams_per_user: int = Field(20, ge=1, description="Open streams for each key or user in one API process.")
-    stream_heartbeat_s: float = Field(
-        20, gt=0, le=50, description="Seconds between a stream's heartbeats; less than a proxy's read time-out."
+    jwt_audience: str | None = Field(
+        None, description="The `aud` that a token must name. Unset: a token that names one is refused."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe level that is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
+    write_rate: int = Field(
+        1200,
+        ge=1,
+        description="Write requests a minute for each key or user in one API process; a batch is one.",
+    )
+    streams_per_user: int = Field(
+        20, ge=1, description="Open streams for each key or user in one API process."
+    )
+    stream_heartbeat_s: float = Field(
+        20,
+        gt=0,
+        le=50,
+        description="Seconds between a stream's heartbeats; less than a proxy's read time-out.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or text for people."
+    )
 
     public_url: str = Field(
         "http://127.0.0.1:8000",
         pattern=r"^https?://[^\s]+$",
         description="Where recipients of mail reach the API: links, pixel, unsubscribe page.",
     )
-    soft_bounce_limit: int = Field(5, ge=1, le=1000, description="Soft bounces in a row after which an address is not written to any more.")
+    soft_bounce_limit: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="Soft bounces in a row after which an address is not written to any more.",
+    )
     sns_certificates: Path | None = Field(
         None,
         description="A folder with certificates of Amazon SNS by file name, taken as they are: for processes that reach nothing outside.",
     )
     tracking_keys: SecretStr | None = Field(
-        None, description="Signs the links in mails, as id:secret,id:secret. The first signs, all verify: rotate by adding one in front."
+        None,
+        description="Signs the links in mails, as id:secret,id:secret. The first signs, all verify: rotate by adding one in front.",
     )
-    smtp_passwords: dict[str, SecretStr] = Field({}, description="Passwords of mailboxes by user name, as a JSON object.")
+    smtp_passwords: dict[str, SecretStr] = Field(
+        {}, description="Passwords of mailboxes by user name, as a JSON object."
+    )
     smtp_connections: int = Field(
         10,
         ge=1,
         le=20,
         description="Connections at the most that a chunk of mails opens to one mailbox's server; fewer where it takes fewer.",
     )
-    smtp_timeout_s: float = Field(20, gt=0, le=120, description="Seconds that a mail server may take for one answer.")
+    smtp_timeout_s: float = Field(
+        20, gt=0, le=120, description="Seconds that a mail server may take for one answer."
+    )
     smtp_retry_s: float = Field(
-        60, gt=0, description="Seconds until a mail that was put off is tried again; doubles each time, to four hours."
+        60,
+        gt=0,
+        description="Seconds until a mail that was put off is tried again; doubles each time, to four hours.",
     )
     send_lease_s: float = Field(
-        180, ge=2, description="Seconds until a mail of a worker that died is another's; more than 4 times smtp_timeout_s."
+        180,
+        ge=2,
+        description="Seconds until a mail of a worker that died is another's; more than 4 times smtp_timeout_s.",
     )
 
     @classmethod
@@ -129,7 +183,9 @@ class Settings(BaseSettings):
         """Return the setting `name` as text, or raise SettingMissing that says how to give it."""
         value = getattr(self, name)
         if value is None:
-            raise SettingMissing(f"ACTIVITY_{name.upper()} is not set: set it, or start the embedded servers with `activity dev`")
+            raise SettingMissing(
+                f"ACTIVITY_{name.upper()} is not set: set it, or start the embedded servers with `activity dev`"
+            )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     @property

@@ -47,7 +47,9 @@ _encode_document = msgspec.json.Encoder().encode
 def encode(event: Event) -> str:
     """Return the document of a valid event; raise InvalidEvent that names the field, its fault and what would be right."""
     if type(event.tenant_id) is not int or not 0 < event.tenant_id <= MAX_TENANT:
-        raise InvalidEvent("tenant_id", f"{event.tenant_id!r} is no workspace", "give the integer id of a tenant")
+        raise InvalidEvent(
+            "tenant_id", f"{event.tenant_id!r} is no workspace", "give the integer id of a tenant"
+        )
     payload = _payload(event)
     for name, value in (("actor", event.actor), ("source", event.source)):
         _check_name(name, value)
@@ -86,7 +88,9 @@ def decode(said: Mapping[str, Any]) -> Event:
         raise _invalid(error, "") from None
     except UnicodeEncodeError:
         raise InvalidEvent(
-            "event", "the name of a field holds a lone surrogate", "see the event catalogue for the names that exist"
+            "event",
+            "the name of a field holds a lone surrogate",
+            "see the event catalogue for the names that exist",
         ) from None
 
 
@@ -95,13 +99,17 @@ def _payload(event: Event) -> bytes:
     if known is None:
         _check_own_type(event.type)
     elif event.version != known.version:
-        raise InvalidEvent("version", f"{event.type} has no version {event.version}", f"its version is {known.version}")
+        raise InvalidEvent(
+            "version", f"{event.type} has no version {event.version}", f"its version is {known.version}"
+        )
     payload = event.payload
     if isinstance(payload, msgspec.Struct):
         payload = msgspec.to_builtins(payload)
     if type(payload) is not dict:
         raise InvalidEvent(
-            "payload", f"{type(payload).__name__} is no mapping", "give a mapping of names to values, {} where there is nothing to say"
+            "payload",
+            f"{type(payload).__name__} is no mapping",
+            "give a mapping of names to values, {} where there is nothing to say",
         )
     text = canonical(payload)
     if known is not None:
@@ -116,14 +124,18 @@ def _check_own_type(name: object) -> None:
     """Accept a workspace's own type under its own namespace; refuse a misspelt built-in with the nearest name."""
     if not isinstance(name, str) or len(name) > 80 or not _TYPE.fullmatch(name):
         raise InvalidEvent(
-            "type", f"{name!r} is no event type", "write lower-case words joined by dots, such as 'acme.form_filled', 80 characters at most"
+            "type",
+            f"{name!r} is no event type",
+            "write lower-case words joined by dots, such as 'acme.form_filled', 80 characters at most",
         )
     near = nearest(name)
     if near is not None:
         raise InvalidEvent("type", f"unknown type {name!r}", f"did you mean {near!r}?")
     if "." not in name or name.split(".", 1)[0] in NAMESPACES:
         raise InvalidEvent(
-            "type", f"unknown type {name!r}", "a type of your own goes under a namespace of your own, such as 'acme.form_filled'"
+            "type",
+            f"unknown type {name!r}",
+            "a type of your own goes under a namespace of your own, such as 'acme.form_filled'",
         )
 
 
@@ -131,35 +143,53 @@ def _check_name(field: str, value: object) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME:
         raise InvalidEvent(field, f"{value!r:.80} is no name", f"give a text of 1 to {MAX_NAME} characters")
     if _CONTROL.search(value):
-        raise InvalidEvent(field, f"{value!r:.80} holds a control character or a lone surrogate", "give plain text")
+        raise InvalidEvent(
+            field, f"{value!r:.80} holds a control character or a lone surrogate", "give plain text"
+        )
 
 
 def _check_subject(event: Event) -> None:
     if event.account_id is None and event.contact_id is None and event.record_id is None:
         raise InvalidEvent(
-            "account_id", "the event is about nothing", "name an account_id, a contact_id, or a record_type with its record_id"
+            "account_id",
+            "the event is about nothing",
+            "name an account_id, a contact_id, or a record_type with its record_id",
         )
     for field in ("account_id", "contact_id", "record_type", "record_id"):
         value = getattr(event, field)
         if value is not None:
             _check_name(field, value)
     if (event.record_type is None) != (event.record_id is None):
-        raise InvalidEvent("record_id", "a record has a type and an id", "give record_type and record_id together")
+        raise InvalidEvent(
+            "record_id", "a record has a type and an id", "give record_type and record_id together"
+        )
 
 
 def _moment(value: object) -> datetime:
     if not isinstance(value, datetime):
-        raise InvalidEvent("occurred_at", f"{value!r:.80} is no time", "give a datetime with a zone, or RFC 3339 text")
+        raise InvalidEvent(
+            "occurred_at", f"{value!r:.80} is no time", "give a datetime with a zone, or RFC 3339 text"
+        )
     if value.tzinfo is None:
-        raise InvalidEvent("occurred_at", f"{value.isoformat()} has no zone", "add one, such as Z or +02:00; a zone is never guessed")
+        raise InvalidEvent(
+            "occurred_at",
+            f"{value.isoformat()} has no zone",
+            "add one, such as Z or +02:00; a zone is never guessed",
+        )
     if not EARLIEST <= value < LATEST:
-        raise InvalidEvent("occurred_at", f"{value.isoformat()} is out of range", "from 1990-01-01 to before 2200-01-01")
+        raise InvalidEvent(
+            "occurred_at", f"{value.isoformat()} is out of range", "from 1990-01-01 to before 2200-01-01"
+        )
     return value.astimezone(UTC)
 
 
 def _uuid(field: str, value: object) -> UUID:
     if not isinstance(value, UUID):
-        raise InvalidEvent(field, f"{value!r:.80} is no UUID", "give a UUID: uuid7 made when it happened, or uuid5 of a provider's id")
+        raise InvalidEvent(
+            field,
+            f"{value!r:.80} is no UUID",
+            "give a UUID: uuid7 made when it happened, or uuid5 of a provider's id",
+        )
     return value
 
 

@@ -89,7 +89,15 @@ def _checked(kind: Kind, record_id: str) -> str:
 def _ask(kind: Kind, record_id: str, caller: Caller, wanted: Wanted) -> Response:
     with begin("producer", caller.tenant) as session:
         try:
-            pass_id = ask(session, caller.tenant, kind, _checked(kind, record_id), wanted.fields, priority=Priority.NOW, by=caller.actor)
+            pass_id = ask(
+                session,
+                caller.tenant,
+                kind,
+                _checked(kind, record_id),
+                wanted.fields,
+                priority=Priority.NOW,
+                by=caller.actor,
+            )
         except RecordUnknown as error:
             raise Problem("not-found", str(error)) from None
         except FieldUnknown as error:
@@ -99,14 +107,28 @@ def _ask(kind: Kind, record_id: str, caller: Caller, wanted: Wanted) -> Response
     return json_response(Asked(row.id, row.state, str(row.event_id), list(row.fields)), 202)
 
 
-@router.post("/accounts/{record_id}/enrich", status_code=202, responses=answers(Asked, 202, "Asked for", 404), openapi_extra=takes(Wanted))
-def enrich_account(record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]) -> Response:
+@router.post(
+    "/accounts/{record_id}/enrich",
+    status_code=202,
+    responses=answers(Asked, 202, "Asked for", 404),
+    openapi_extra=takes(Wanted),
+)
+def enrich_account(
+    record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]
+) -> Response:
     """Enrich an account now: the pass goes before all that nobody waits for."""
     return _ask("account", record_id, caller, wanted)
 
 
-@router.post("/contacts/{record_id}/enrich", status_code=202, responses=answers(Asked, 202, "Asked for", 404), openapi_extra=takes(Wanted))
-def enrich_contact(record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]) -> Response:
+@router.post(
+    "/contacts/{record_id}/enrich",
+    status_code=202,
+    responses=answers(Asked, 202, "Asked for", 404),
+    openapi_extra=takes(Wanted),
+)
+def enrich_contact(
+    record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]
+) -> Response:
     """Enrich a contact now: the pass goes before all that nobody waits for."""
     return _ask("contact", record_id, caller, wanted)
 
@@ -126,7 +148,15 @@ def _provenance(kind: Kind, record_id: str, caller: Caller) -> Response:
 def _source(value: Any, row: Any) -> Source:
     if row is None:
         return Source(value, entered=True)
-    return Source(value, row.provider, row.confidence, row.cost, row.obtained_at, row.pass_id, not same(value, row.value))
+    return Source(
+        value,
+        row.provider,
+        row.confidence,
+        row.cost,
+        row.obtained_at,
+        row.pass_id,
+        not same(value, row.value),
+    )
 
 
 @router.get("/accounts/{record_id}/provenance", responses=answers(Provenance, 200, "Done", 404))
@@ -147,5 +177,10 @@ def standing(caller: Reader) -> Response:
     month = datetime.now(UTC).date().replace(day=1)
     with begin("reader", caller.tenant) as session:
         spent = ledger.spend(session, caller.tenant, month)
-        health = [ProviderHealth(one.name, one.failures, one.open_until, one.reason, one.failed_at) for one in ledger.providers(session)]
-    return json_response(Standing(f"{month:%Y-%m}", spent.spent, spent.reserved, spent.calls, spent.repeats, health))
+        health = [
+            ProviderHealth(one.name, one.failures, one.open_until, one.reason, one.failed_at)
+            for one in ledger.providers(session)
+        ]
+    return json_response(
+        Standing(f"{month:%Y-%m}", spent.spent, spent.reserved, spent.calls, spent.repeats, health)
+    )

@@ -24,8 +24,12 @@ router = APIRouter(prefix="/v1", tags=["mail"])
 
 MAX_BODY = 5_000_000
 
-Provider = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{1,30}$", description="The provider, such as sendgrid")]
-Source = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{3,64}$", description="The source that `activity source add` made")]
+Provider = Annotated[
+    str, Path(pattern="^[a-z][a-z0-9_]{1,30}$", description="The provider, such as sendgrid")
+]
+Source = Annotated[
+    str, Path(pattern="^[A-Za-z0-9_-]{3,64}$", description="The source that `activity source add` made")
+]
 
 
 class Reports(msgspec.Struct):
@@ -46,16 +50,30 @@ class Mail(msgspec.Struct):
 
 
 _ANY_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}}}
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}},
+    }
 }
-_MAIL_BODY = {"requestBody": {"required": True, "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}}
+_MAIL_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
-@router.post("/webhooks/{provider}/{source}", responses=answers(Reports, 200, "Durable", 404, 413), openapi_extra=_ANY_BODY)
+@router.post(
+    "/webhooks/{provider}/{source}",
+    responses=answers(Reports, 200, "Durable", 404, 413),
+    openapi_extra=_ANY_BODY,
+)
 async def take_webhook(provider: Provider, source: Source, request: Request) -> Response:
     """Take a provider's report. The signature is checked over the bytes as they came; a repeat is stored once, for ever."""
     body = await _bounded(request, MAX_BODY)
-    received = Received({name.lower(): value for name, value in request.headers.items()}, body, _public(request))
+    received = Received(
+        {name.lower(): value for name, value in request.headers.items()}, body, _public(request)
+    )
     try:
         taken = await run_in_threadpool(receive.receive, provider, source, received)
     except receive.NoSuchSource as error:

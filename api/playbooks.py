@@ -100,7 +100,9 @@ def list_playbooks(caller: Reader) -> Response:
 @router.get("/playbook-runs", responses=answers(Runs))
 def list_runs(
     caller: Reader,
-    playbook: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only those of this playbook")] = None,
+    playbook: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Only those of this playbook")
+    ] = None,
     state: Annotated[State | None, Query(description="Only those in this state")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
@@ -126,31 +128,45 @@ def pause(id: Number, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -
     """Let a playbook start nothing more; what runs goes on."""
     with begin("producer", caller.tenant) as session:
         try:
-            operate.pause(session, caller.tenant, _name(session, caller, id), caller.actor, why.reason or "paused by hand")
+            operate.pause(
+                session,
+                caller.tenant,
+                _name(session, caller, id),
+                caller.actor,
+                why.reason or "paused by hand",
+            )
         except PlaybookUnknown as error:
             raise Problem("not-found", str(error)) from None
     return json_response(Done("paused"))
 
 
 @router.post(
-    "/playbooks/{id}/start", responses=answers(Done, 200, "Started, or not, by its once_per rule", 404), openapi_extra=takes(ForRecord)
+    "/playbooks/{id}/start",
+    responses=answers(Done, 200, "Started, or not, by its once_per rule", 404),
+    openapi_extra=takes(ForRecord),
 )
 def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(ForRecord))]) -> Response:
     """Start a playbook by hand for one record; its once_per rule holds."""
     with begin("producer", caller.tenant) as session:
         try:
-            started = operate.start(session, caller.tenant, _name(session, caller, id), record.kind, record.id)
+            started = operate.start(
+                session, caller.tenant, _name(session, caller, id), record.kind, record.id
+            )
         except (PlaybookUnknown, RecordGone) as error:
             raise Problem("not-found", str(error)) from None
     return json_response(Done("started" if started else "not started: it ran for this record before"))
 
 
-@router.post("/playbook-runs/{run}/{act}", responses=answers(Done, 200, "Done", 404, 409), openapi_extra=takes(Why))
+@router.post(
+    "/playbook-runs/{run}/{act}", responses=answers(Done, 200, "Done", 404, 409), openapi_extra=takes(Why)
+)
 def act(run: Number, act: operate.Act, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
     """Cancel, pause, retry or skip; whoever works on the run at the moment loses it."""
     with begin("producer", caller.tenant) as session:
         try:
-            return json_response(Done(operate.act(session, caller.tenant, run, act, caller.actor, why.reason)))
+            return json_response(
+                Done(operate.act(session, caller.tenant, run, act, caller.actor, why.reason))
+            )
         except RunUnknown as error:
             raise Problem("not-found", str(error)) from None
         except NotNow as error:

@@ -29,7 +29,9 @@ router = APIRouter(prefix="/v1", tags=["records"])
 Reader = Annotated[Caller, Depends(may("read"))]
 Editor = Annotated[Caller, Depends(may_write("records"))]
 Key = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), Path(description="The record's id")
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
+    Path(description="The record's id"),
 ]
 Stage = Annotated[str, Meta(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _PROBLEMS = (404, 413, 415)
@@ -112,9 +114,14 @@ def get_account(caller: Reader, key: Key) -> Response:
     """Return an account with its parent, its children and its contacts."""
     with begin("reader", caller.tenant) as session:
         account = _get(session, caller.tenant, Account, key)
-        parent = records.get(session, caller.tenant, Account, account.parent_id) if account.parent_id else None
+        parent = (
+            records.get(session, caller.tenant, Account, account.parent_id) if account.parent_id else None
+        )
         found = AccountOut(
-            account, parent, list(records.children(session, caller.tenant, key)), list(records.contacts_of(session, caller.tenant, key))
+            account,
+            parent,
+            list(records.children(session, caller.tenant, key)),
+            list(records.contacts_of(session, caller.tenant, key)),
         )
     return json_response(found)
 
@@ -141,13 +148,17 @@ def _get(session: Session, tenant: int, kind: type[records.R], key: str) -> reco
 
 
 @router.put("/accounts/{key}", responses=_CHANGED, openapi_extra=takes(AccountIn))
-async def put_account(request: Request, caller: Editor, key: Key, said: Annotated[AccountIn, Depends(body(AccountIn))]) -> Response:
+async def put_account(
+    request: Request, caller: Editor, key: Key, said: Annotated[AccountIn, Depends(body(AccountIn))]
+) -> Response:
     """Make or change an account, and say what happened in the same transaction."""
     return await _put(request, caller, Account(id=key, **msgspec.structs.asdict(said)))
 
 
 @router.put("/contacts/{key}", responses=_CHANGED, openapi_extra=takes(ContactIn))
-async def put_contact(request: Request, caller: Editor, key: Key, said: Annotated[ContactIn, Depends(body(ContactIn))]) -> Response:
+async def put_contact(
+    request: Request, caller: Editor, key: Key, said: Annotated[ContactIn, Depends(body(ContactIn))]
+) -> Response:
     """Make or change a contact, and say what happened in the same transaction."""
     return await _put(request, caller, Contact(id=key, **msgspec.structs.asdict(said)))
 
@@ -162,12 +173,18 @@ async def put_opportunity(
 
 
 @router.post("/opportunities/{key}/stage", responses=_CHANGED, openapi_extra=takes(StageIn))
-async def move_deal(request: Request, caller: Editor, key: Key, said: Annotated[StageIn, Depends(body(StageIn))]) -> Response:
+async def move_deal(
+    request: Request, caller: Editor, key: Key, said: Annotated[StageIn, Depends(body(StageIn))]
+) -> Response:
     """Move a deal to a stage and say so, in one transaction. A repeat with the same Idempotency-Key moves nothing."""
     who = _who(request, caller)
     if who.key is not None and await run_in_threadpool(_moved_before, who):
-        return await _told(request, caller, Changed(await run_in_threadpool(_deal, caller.tenant, key), False, []))
-    move = partial(upserts.move, deal_id=key, to_stage=said.to_stage, outcome=said.outcome, reason=said.reason)
+        return await _told(
+            request, caller, Changed(await run_in_threadpool(_deal, caller.tenant, key), False, [])
+        )
+    move = partial(
+        upserts.move, deal_id=key, to_stage=said.to_stage, outcome=said.outcome, reason=said.reason
+    )
     return await _told(request, caller, await run_in_threadpool(_in_one_transaction, who, move))
 
 
@@ -189,7 +206,9 @@ def _who(request: Request, caller: Caller) -> Said:
 
 async def _put(request: Request, caller: Caller, record: upserts.R) -> Response:
     work = partial(upserts.put, record=record)
-    return await _told(request, caller, await run_in_threadpool(_in_one_transaction, _who(request, caller), work))
+    return await _told(
+        request, caller, await run_in_threadpool(_in_one_transaction, _who(request, caller), work)
+    )
 
 
 def _in_one_transaction(who: Said, work: Any) -> Changed:

@@ -74,7 +74,10 @@ def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
     ((stored,),) = admin.execute("select sum(seq) from activity.head").fetchall()
     assert stored == events, f"{stored} of {events} were stored"
     naive = _naive(admin, rows)
-    rate = {name: (events / 2 if name in ("append", "one_thread") else events) / spent for name, spent in seconds.items()}
+    rate = {
+        name: (events / 2 if name in ("append", "one_thread") else events) / spent
+        for name, spent in seconds.items()
+    }
     return {
         "append_per_s": rate["append"],
         "one_thread_per_s": rate["one_thread"],
@@ -119,7 +122,9 @@ def _executemany(admin: psycopg.Connection[Any], said: Sequence[Any]) -> float:
     def work() -> None:
         for start in range(0, len(ready), 100):
             with admin.transaction(), admin.cursor() as cursor:
-                cursor.executemany("insert into activity.outbox (tenant_id, doc) values (%s, %s)", ready[start : start + 100])
+                cursor.executemany(
+                    "insert into activity.outbox (tenant_id, doc) values (%s, %s)", ready[start : start + 100]
+                )
 
     spent = timed(work)
     admin.execute("truncate activity.outbox")
@@ -128,7 +133,10 @@ def _executemany(admin: psycopg.Connection[Any], said: Sequence[Any]) -> float:
 
 def _ready_rows(admin: psycopg.Connection[Any], start: int) -> list[str]:
     """Return the rows that the log stored last, in its order, as JSON."""
-    rows = admin.execute("select row_to_json(e)::text from activity.event e where seq > %s order by tenant_id, seq", (start // TENANTS,))
+    rows = admin.execute(
+        "select row_to_json(e)::text from activity.event e where seq > %s order by tenant_id, seq",
+        (start // TENANTS,),
+    )
     return [row for (row,) in rows]
 
 
@@ -158,7 +166,11 @@ def _single(admin: psycopg.Connection[Any], rows: Sequence[str]) -> dict[str, fl
         ours.append(timed(lambda: move(BATCH)))
         bare.append(timed(partial(insert, row)))
     bare_pool.dispose()
-    return {"single_ms": median(ours) * 1000, "bare_single_ms": median(bare) * 1000, "ratio_single": median(bare) / median(ours)}
+    return {
+        "single_ms": median(ours) * 1000,
+        "bare_single_ms": median(bare) * 1000,
+        "ratio_single": median(bare) / median(ours),
+    }
 
 
 def _naive(admin: psycopg.Connection[Any], rows: Sequence[str]) -> float:

@@ -93,7 +93,8 @@ def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[
 
 def _accounts(admin: psycopg.Connection[Any], ids: list[str]) -> None:
     admin.execute(
-        "insert into crm.account (tenant_id, id, name, domain) select 1, id, id, 'a' || id || '.example' from unnest(%s::text[]) id", (ids,)
+        "insert into crm.account (tenant_id, id, name, domain) select 1, id, id, 'a' || id || '.example' from unnest(%s::text[]) id",
+        (ids,),
     )
 
 
@@ -115,7 +116,9 @@ def _httpx(port: int, ids: list[str]) -> float:
 
         async def worker() -> None:
             for id_ in waiting:
-                answer = await client.get(f"http://127.0.0.1:{port}/bare/lookup", params={"domain": f"a{id_}.example"})
+                answer = await client.get(
+                    f"http://127.0.0.1:{port}/bare/lookup", params={"domain": f"a{id_}.example"}
+                )
                 json.loads(answer.content)
 
         async with httpx.AsyncClient(limits=limits, timeout=30) as client:
@@ -135,7 +138,9 @@ def _outbound(port: int, ids: list[str]) -> float:
 
         async def worker() -> None:
             for id_ in waiting:
-                answer = await client.request("GET", f"http://127.0.0.1:{port}/ours/lookup?domain=a{id_}.example")
+                answer = await client.request(
+                    "GET", f"http://127.0.0.1:{port}/ours/lookup?domain=a{id_}.example"
+                )
                 json.loads(answer.body)
 
         async with Outbound(connections=CONCURRENCY) as client:
@@ -177,7 +182,11 @@ def _urgent(admin: psycopg.Connection[Any]) -> dict[str, float]:
     thread.join()
     left = admin.execute("select count(*) from crm.enrichment_pass where due_at is not null").fetchone()
     assert left is not None
-    return {"urgent_ms_p50": median(waits), "urgent_ms_max": percentile(waits, 1), "urgent_behind": float(left[0])}
+    return {
+        "urgent_ms_p50": median(waits),
+        "urgent_ms_max": percentile(waits, 1),
+        "urgent_behind": float(left[0]),
+    }
 
 
 def _claims(admin: psycopg.Connection[Any]) -> dict[str, float]:
@@ -189,7 +198,9 @@ def _claims(admin: psycopg.Connection[Any]) -> dict[str, float]:
                select 1, 'account', 'r' || n, '{industry}', 6, 'system' from generate_series(%s::int, %s::int - 1) n""",
             (first, last),
         )
-        admin.execute("vacuum analyze crm.enrichment_pass")  # else the vacuum that so many inserts start runs beside the measurement
+        admin.execute(
+            "vacuum analyze crm.enrichment_pass"
+        )  # else the vacuum that so many inserts start runs beside the measurement
         figures[f"claim_ms_{name}"] = _claim_ms()
     return figures
 
@@ -203,7 +214,9 @@ def _claim_ms() -> float:
         with begin("producer", EVERY_TENANT) as session:
             started = time.perf_counter()
             assert len(passes.claim(session, CONCURRENCY)) == CONCURRENCY
-            times.append((time.perf_counter() - started) * 1000)  # without the commit, whose time is the disk's
+            times.append(
+                (time.perf_counter() - started) * 1000
+            )  # without the commit, whose time is the disk's
     return median(times)
 
 

@@ -53,7 +53,10 @@ class State:
         url = urlsplit(target)
         if url.path == "/counts":
             distinct = {f"{key}" for key in self.answered}
-            _say(transport, {"asked": self.asked.total(), "answered": self.answered.total(), "distinct": len(distinct)})
+            _say(
+                transport,
+                {"asked": self.asked.total(), "answered": self.answered.total(), "distinct": len(distinct)},
+            )
             return
         provider, domain = url.path.split("/")[1], parse_qs(url.query).get("domain", ["?"])[0]
         key = f"{provider}:{domain}"
@@ -77,13 +80,21 @@ class State:
                 _send(transport, "404 Not Found", b"{}")
                 return
             number = zlib.crc32(domain.encode()) % 5000
-            _say(transport, {"company": {"industry": f"industry {number % 40}", "employees": number}, "score": 0.9})
+            _say(
+                transport,
+                {"company": {"industry": f"industry {number % 40}", "employees": number}, "score": 0.9},
+            )
         else:
             _FAULTS[fault](transport)
 
 
-def _send(transport: asyncio.Transport, status: str, body: bytes, kind: str = "application/json", more: str = "") -> None:
-    transport.write(f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n".encode() + body)
+def _send(
+    transport: asyncio.Transport, status: str, body: bytes, kind: str = "application/json", more: str = ""
+) -> None:
+    transport.write(
+        f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n".encode()
+        + body
+    )
 
 
 def _say(transport: asyncio.Transport, answer: object) -> None:
@@ -91,7 +102,11 @@ def _say(transport: asyncio.Transport, answer: object) -> None:
 
 
 def _huge(transport: asyncio.Transport) -> None:
-    transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000000\r\n\r\n" + b'"' + b"x" * 3_000_000)
+    transport.write(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000000\r\n\r\n"
+        + b'"'
+        + b"x" * 3_000_000
+    )
     transport.close()
 
 
@@ -119,7 +134,9 @@ _FAULTS = {
     "hang": lambda transport: None,
     "html": lambda transport: _send(transport, "200 OK", b"<html>Sorry</html>", kind="text/html"),
     "huge": _huge,
-    "lie": lambda transport: _say(transport, {"company": {"industry": ["wrong"], "employees": "many"}, "score": 0.9}),
+    "lie": lambda transport: _say(
+        transport, {"company": {"industry": ["wrong"], "employees": "many"}, "score": 0.9}
+    ),
     "cut": _cut,
     "drip": _drip,
 }
@@ -129,7 +146,9 @@ _FAULTS = {
 def running(delay_s: float = 0.001, faults: float = 0.0) -> Iterator[int]:
     """Run a farm as a process for the time of the block; yield its port."""
     argv = [sys.executable, "-m", "bench.farm", str(delay_s), str(faults)]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    )
     assert process.stdout is not None
     try:
         yield int(process.stdout.readline())

@@ -76,7 +76,9 @@ def _measure(tenants: list[int], rate: int, seconds: int) -> list[float]:
         follower.start()
     _warm_up(tenants, came)
     arguments = [str(value) for value in (rate, seconds, *tenants)]
-    said = subprocess.run([sys.executable, "-m", "bench.latency", *arguments], check=True, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "bench.latency", *arguments], check=True, capture_output=True, text=True
+    )
     committed = {UUID(event_id): float(at) for event_id, at in map(str.split, said.stdout.splitlines())}
     wait_until(lambda: committed.keys() <= came.keys(), 60)
     done.set()

@@ -22,7 +22,9 @@ INSERT = f"insert into floor ({COLUMNS}) select {COLUMNS} from json_populate_rec
 @cache
 def connections() -> tuple[psycopg.Connection[Any], "redis.Redis"]:
     """Return this process's connections."""
-    return psycopg.connect(settings().required("database_url"), autocommit=True), redis.Redis.from_url(settings().required("redis_url"))
+    return psycopg.connect(settings().required("database_url"), autocommit=True), redis.Redis.from_url(
+        settings().required("redis_url")
+    )
 
 
 @app.task(name="naive.append")  # type: ignore[untyped-decorator]  # celery has no types

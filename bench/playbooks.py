@@ -59,7 +59,9 @@ def run(events: int = 40_000, only: str | None = None) -> dict[str, Any]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
 
 
-def _measured(part: Callable[[psycopg.Connection[Any], int], dict[str, float]], events: int) -> dict[str, float]:
+def _measured(
+    part: Callable[[psycopg.Connection[Any], int], dict[str, float]], events: int
+) -> dict[str, float]:
     with servers(1) as admin:
         return part(admin, events)
 
@@ -68,7 +70,9 @@ def _definition(number: int) -> str:
     """Return one of many playbooks of the kinds people have: by type, by pattern, with conditions on event and record."""
     type = _TYPES[number % len(_TYPES)]
     trigger = f"{type.split('.')[0]}.*" if number % 10 == 9 else type
-    condition = _CONDITIONS.get(type, 'event.actor == "ana@vendor.example" && event.payload.message_id == "none"')
+    condition = _CONDITIONS.get(
+        type, 'event.actor == "ana@vendor.example" && event.payload.message_id == "none"'
+    )
     if number == 0:  # the one that starts: for one event in a hundred
         trigger, condition = "signal.detected", 'event.contact_id.endsWith("00")'
     once = "once_per: account\n" if number % 2 else ""
@@ -105,14 +109,20 @@ def follow(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
     from producers.playbooks.start import handle
 
     _append(events)
-    figures: dict[str, float] = {"bare_follow_per_s": _rate("bare", events, lambda session, tenant, page: None)}
+    figures: dict[str, float] = {
+        "bare_follow_per_s": _rate("bare", events, lambda session, tenant, page: None)
+    }
     enabled = 0
     for wanted in (1, 10, 50, 200, 500):
         _enable(range(enabled, wanted))
         enabled = wanted
         admin.execute("update playbook.playbook set after_seq = 0")
-        admin.execute("truncate playbook.run, playbook.once, playbook.wait, playbook.act; delete from activity.outbox")
-        figures["events_per_s" if wanted == 50 else f"events_per_s_{wanted}"] = _rate(f"with{wanted}", events, handle)
+        admin.execute(
+            "truncate playbook.run, playbook.once, playbook.wait, playbook.act; delete from activity.outbox"
+        )
+        figures["events_per_s" if wanted == 50 else f"events_per_s_{wanted}"] = _rate(
+            f"with{wanted}", events, handle
+        )
         figures[f"started_{wanted}"] = float(admin.execute("select count(*) from playbook.run").fetchone()[0])  # type: ignore[index]  # a count has a row
     figures["ratio"] = figures["events_per_s"] / figures["bare_follow_per_s"]
     return figures
@@ -168,7 +178,9 @@ def wait(admin: psycopg.Connection[Any], _events: int) -> dict[str, float]:
     _wake("few1"), _wake("few2")  # the first ones warm what is compiled once
     figures["wake_ms_1"] = median(_wake(f"many{n}") for n in range(1, 10))
     figures["wake_ms_1k"] = _wake("one0")
-    woken = admin.execute("select count(*) from playbook.run where state = 'running' and account_id = 'one0'").fetchone()
+    woken = admin.execute(
+        "select count(*) from playbook.run where state = 'running' and account_id = 'one0'"
+    ).fetchone()
     assert woken == (1_000,), woken
     return figures
 
@@ -195,7 +207,16 @@ def _wake(account: str) -> float:
     while append_batch(1_000) or follow_once("wake", handle):
         pass
     with begin("producer") as session:
-        emit(session, Event(tenant_id=1, type="call.completed", source="bench", account_id=account, payload={"duration_s": 300}))
+        emit(
+            session,
+            Event(
+                tenant_id=1,
+                type="call.completed",
+                source="bench",
+                account_id=account,
+                payload={"duration_s": 300},
+            ),
+        )
     append_batch(10)
     started = time.perf_counter()
     assert follow_once("wake", handle)

@@ -74,7 +74,13 @@ def fill(admin: psycopg.Connection[Any], events: int) -> None:
     admin.execute("set synchronous_commit = off")
     for tenant, size in sizes.items():
         for start in range(1, size + 1, 200_000):
-            bounds = {"start": start, "end": min(size, start + 199_999), "tenant": tenant, "types": _types(), "accounts": ACCOUNTS}
+            bounds = {
+                "start": start,
+                "end": min(size, start + 199_999),
+                "tenant": tenant,
+                "types": _types(),
+                "accounts": ACCOUNTS,
+            }
             admin.execute(_FILL, bounds)
         admin.execute("update activity.head set seq = %s where tenant_id = %s", (size, tenant))
     for tenant in (BIG, SMALL):
@@ -126,7 +132,9 @@ def _times(tenant: int) -> dict[str, list[float]]:
 def _seq_scans(admin: psycopg.Connection[Any]) -> int:
     """Return how often the log was read from one end to the other so far."""
     admin.execute("select pg_stat_force_next_flush()")
-    row = admin.execute("select seq_scan from pg_stat_all_tables where relid = 'activity.event'::regclass").fetchone()
+    row = admin.execute(
+        "select seq_scan from pg_stat_all_tables where relid = 'activity.event'::regclass"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -137,7 +145,11 @@ def _plans() -> dict[str, str]:
         with begin("reader", BIG) as session:
             query = Query(session, BIG, which, None, PAGE)
             for statement in (query.page(), *([query.end()] if query.rest else [])):
-                told = session.connection().exec_driver_sql(f"explain (analyze, format json) {statement}", query.values).scalar_one()
+                told = (
+                    session.connection()
+                    .exec_driver_sql(f"explain (analyze, format json) {statement}", query.values)
+                    .scalar_one()
+                )
                 faults = [fault for node in _nodes(told[0]["Plan"]) if (fault := _fault(node))]
                 if faults:
                     wrong[name] = ", ".join(faults)
@@ -158,7 +170,18 @@ def _fault(node: dict[str, Any]) -> str | None:
     return None
 
 
-_NAMES = ("event_id", "seq", "type", "version", "occurred_at", "recorded_at", "actor", "source", "account_id", "contact_id")
+_NAMES = (
+    "event_id",
+    "seq",
+    "type",
+    "version",
+    "occurred_at",
+    "recorded_at",
+    "actor",
+    "source",
+    "account_id",
+    "contact_id",
+)
 _NAMES += ("record_type", "record_id", "cause_id", "payload")  # type: ignore[assignment]  # a longer tuple
 _BARE = f"""
 select {", ".join(_NAMES)}::text from activity.event where tenant_id = %s order by occurred_at desc, seq desc limit 50"""  # noqa: S608  # constants
@@ -176,14 +199,18 @@ def _bare() -> tuple[float, float]:
             with connection.transaction():
                 connection.execute("select set_config('activity.tenant', %s, true)", (str(BIG),))
                 rows = connection.execute(_BARE, (BIG,)).fetchall()
-            encode([dict(zip(_NAMES, (*row[:-1], msgspec.Raw(row[-1].encode())), strict=True)) for row in rows])
+            encode(
+                [dict(zip(_NAMES, (*row[:-1], msgspec.Raw(row[-1].encode())), strict=True)) for row in rows]
+            )
             pages += 1
         return pages / (time.perf_counter() - started), pages / (time.process_time() - busy)
 
 
 @contextmanager
 def _api(port: int) -> Iterator[psutil.Process]:
-    process = subprocess.Popen([sys.executable, "-m", "cli.deployment.serve"], env=os.environ | {"ACTIVITY_PORT": str(port)})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.deployment.serve"], env=os.environ | {"ACTIVITY_PORT": str(port)}
+    )
     try:
         yield psutil.Process(process.pid)
     finally:
@@ -191,7 +218,9 @@ def _api(port: int) -> Iterator[psutil.Process]:
         process.wait(20)
 
 
-async def _over_http(port: int, key: str, process: psutil.Process, other: bool, clients: int) -> tuple[float, float]:
+async def _over_http(
+    port: int, key: str, process: psutil.Process, other: bool, clients: int
+) -> tuple[float, float]:
     """Return pages a second, and a second of the server's processor time: of the newest page, or each time of another account."""
     choose = random.Random(9)
 
@@ -276,8 +305,15 @@ def run(events: int = 5_000_000) -> dict[str, Any]:
 
 def _compare(small: list[float], large: list[float]) -> dict[str, float]:
     """Return a filter's figures on the large log, and its p99 as a multiple of the small one's."""
-    figures = {"p50_ms": percentile(large, 0.5), "p99_ms": percentile(large, 0.99), "small_p50_ms": percentile(small, 0.5)}
-    figures |= {"small_p99_ms": percentile(small, 0.99), "times": percentile(large, 0.99) / percentile(small, 0.99)}
+    figures = {
+        "p50_ms": percentile(large, 0.5),
+        "p99_ms": percentile(large, 0.99),
+        "small_p50_ms": percentile(small, 0.5),
+    }
+    figures |= {
+        "small_p99_ms": percentile(small, 0.99),
+        "times": percentile(large, 0.99) / percentile(small, 0.99),
+    }
     return {name: round(value, 2) for name, value in figures.items()}
 
 

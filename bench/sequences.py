@@ -44,7 +44,9 @@ def run(events: int = 2000, only: str | None = None) -> dict[str, Any]:
 class Sink(aiosmtpd.handlers.Sink):
     """Takes every mail, and offers PIPELINING, as most mail servers do."""
 
-    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]) -> list[str]:  # noqa: N802  # aiosmtpd's name
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
+    ) -> list[str]:  # noqa: N802  # aiosmtpd's name
         """Greet."""
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]]
@@ -69,14 +71,21 @@ def _sequence(tenant: int, port: int) -> int:
     from producers.sequences.definition import Definition, Email, Variant
 
     html = f'<p>Hello {{{{ contact.first_name }}}}</p><p>{LINES}</p><a href="https://vendor.example/terms">The terms</a>'
-    variants = tuple(Variant(name=name, subject="Renewal for {{ contact.name }}", text="Hello,\n" + LINES, html=html) for name in "AB")
+    variants = tuple(
+        Variant(name=name, subject="Renewal for {{ contact.name }}", text="Hello,\n" + LINES, html=html)
+        for name in "AB"
+    )
     made = Definition(name="Bench", mailbox=SENDER, steps=(Email(variants=variants),))
     with begin("producer", tenant) as session:
-        box = mailboxes.add(session, tenant, mailboxes.NewMailbox(SENDER, "Ana Ruiz", "127.0.0.1", port, "none"))
+        box = mailboxes.add(
+            session, tenant, mailboxes.NewMailbox(SENDER, "Ana Ruiz", "127.0.0.1", port, "none")
+        )
         return sequences.save(session, tenant, made.name, box, made.json, "system").id
 
 
-def _throughput(admin: psycopg.Connection[Any], tenant: int, sequence: int, port: int, mails: int) -> dict[str, float]:
+def _throughput(
+    admin: psycopg.Connection[Any], tenant: int, sequence: int, port: int, mails: int
+) -> dict[str, float]:
     from producers.sequences.sending.send import send_chunk
 
     each = mails // ROUNDS
@@ -157,13 +166,19 @@ def _claim_ms(admin: psycopg.Connection[Any], turn: int) -> float:
     from db.engine import EVERY_TENANT, begin
     from db.sequences.sending import claim_due
 
-    admin.execute("update crm.enrolment set due_at = now() where contact_id = any(%s)", ([f"w{turn % 10 * 100 + n}" for n in range(100)],))
+    admin.execute(
+        "update crm.enrolment set due_at = now() where contact_id = any(%s)",
+        ([f"w{turn % 10 * 100 + n}" for n in range(100)],),
+    )
     with begin("producer", EVERY_TENANT) as session:
         started = time.perf_counter()
         dues = claim_due(session, 60, 100)
         spent = (time.perf_counter() - started) * 1000
     assert len(dues) == 100
-    admin.execute("update crm.enrolment set due_at = now() + interval '1 day' where id = any(%s)", ([due.id for due in dues],))
+    admin.execute(
+        "update crm.enrolment set due_at = now() + interval '1 day' where id = any(%s)",
+        ([due.id for due in dues],),
+    )
     return spent
 
 

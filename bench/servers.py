@@ -24,7 +24,9 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
     from db.migrate import migrate
     from worker.nudge import redis_client
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # only errors: a benchmark measures no console
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(40)
+    )  # only errors: a benchmark measures no console
     with (
         tempfile.TemporaryDirectory(prefix="activity-bench-") as folder,
         EmbeddedPostgres(Path(folder) / "pg") as pg,
@@ -42,7 +44,8 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
         migrate()
         with psycopg.connect(pg.url(), autocommit=True) as admin:
             admin.execute(
-                "insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from generate_series(1, %s) n", (tenants,)
+                "insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from generate_series(1, %s) n",
+                (tenants,),
             )
             yield admin
 
@@ -50,7 +53,9 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
 @contextmanager
 def celery(*arguments: str) -> Iterator[None]:
     """Run a Celery process for the time of the block."""
-    process = subprocess.Popen([sys.executable, "-m", "celery", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:

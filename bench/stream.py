@@ -137,7 +137,10 @@ async def _up(port: int) -> None:
 
 def _request(key: str, last_id: bytes = b"") -> bytes:
     resume = b"Last-Event-ID: %b\r\n" % last_id if last_id else b""
-    return b"GET /v1/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n%b\r\n" % (key.encode(), resume)
+    return b"GET /v1/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n%b\r\n" % (
+        key.encode(),
+        resume,
+    )
 
 
 def _say(number: int = 1) -> None:
@@ -146,8 +149,20 @@ def _say(number: int = 1) -> None:
     from worker.append import append_batch
     from worker.emit import emit
 
-    payload = {"name": "Acme renewal", "from_stage": "Proposal", "to_stage": "Negotiation", "amount": "125000.00", "currency": "EUR"}
-    event: dict[str, Any] = {"tenant_id": 1, "type": "deal.stage_changed", "source": "bench", "account_id": "acme", "payload": payload}
+    payload = {
+        "name": "Acme renewal",
+        "from_stage": "Proposal",
+        "to_stage": "Negotiation",
+        "amount": "125000.00",
+        "currency": "EUR",
+    }
+    event: dict[str, Any] = {
+        "tenant_id": 1,
+        "type": "deal.stage_changed",
+        "source": "bench",
+        "account_id": "acme",
+        "payload": payload,
+    }
     with begin("producer") as session:
         emit(session, [Event(**event) for _ in range(number)])
     while append_batch(1000):
@@ -173,7 +188,9 @@ async def _fan_out(crowd: Crowd) -> list[float]:
 async def _bare(number: int) -> float:
     """Return the milliseconds that a bare asyncio server, a process of its own, takes to reach the last of so many clients."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.stream", "--bare", str(port)], stdin=subprocess.PIPE)  # noqa: ASYNC220  # it is no matter of time here
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.stream", "--bare", str(port)], stdin=subprocess.PIPE
+    )  # noqa: ASYNC220  # it is no matter of time here
     try:
         crowd = Crowd()
         async with asyncio.timeout(20):
@@ -249,7 +266,9 @@ async def _measure(number: int, key: str) -> dict[str, Any]:
                 process.cpu_percent()
                 await asyncio.sleep(HEARTBEAT_S)
                 figures["idle_cpu_pct"] = round(process.cpu_percent(), 1)
-                figures["kib_per_client_after"] = round((process.memory_info().rss - before) / 1024 / number, 1)
+                figures["kib_per_client_after"] = round(
+                    (process.memory_info().rss - before) / 1024 / number, 1
+                )
                 places = [client.last_id for client in crowd.clients]
                 started = time.perf_counter()
                 process.terminate()

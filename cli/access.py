@@ -15,12 +15,18 @@ keys = typer.Typer(no_args_is_help=True, help="API keys of a workspace: made, ro
 
 @keys.command()
 def add(
-    name: Annotated[str, typer.Argument(help="What the key is for, such as 'web shop'. It stays the same through rotations.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="What the key is for, such as 'web shop'. It stays the same through rotations."),
+    ],
     tenant: TenantOption = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="read, write (events, notes, calls), records; may be repeated. Default: read.")
+        list[str] | None,
+        typer.Option(help="read, write (events, notes, calls), records; may be repeated. Default: read."),
     ] = None,
-    actor: Annotated[str, typer.Option(help="Who acts where a request names nobody: an e-mail address.")] = "system",
+    actor: Annotated[
+        str, typer.Option(help="Who acts where a request names nobody: an e-mail address.")
+    ] = "system",
     json: Json = False,
 ) -> None:
     """Make a key and show it: this once, since only its hash is kept."""
@@ -58,7 +64,10 @@ def rotate(
 
 
 @keys.command()
-def revoke(key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")], tenant: TenantOption = None) -> None:
+def revoke(
+    key_id: Annotated[int, typer.Argument(help="The id that `activity key list` shows.")],
+    tenant: TenantOption = None,
+) -> None:
     """End a key; every server refuses it within seconds."""
     from db import access
     from db.engine import begin
@@ -82,7 +91,13 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         _print_json([key._asdict() for key in found])
         return
     for key in found:
-        ended = "revoked" if key.revoked_at else f"ends {key.expires_at:%Y-%m-%d %H:%M}Z" if key.expires_at else "live"
+        ended = (
+            "revoked"
+            if key.revoked_at
+            else f"ends {key.expires_at:%Y-%m-%d %H:%M}Z"
+            if key.expires_at
+            else "live"
+        )
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}Z" if key.last_used_at else "never used"
         typer.echo(f"{key.id:>6}  {key.name:<24} {','.join(key.scopes):<20} {ended:<22} {used}")
 

@@ -14,12 +14,18 @@ enrichment = typer.Typer(no_args_is_help=True, help="What enrichment costs, and 
 
 
 def enrich(
-    records: Annotated[list[str] | None, typer.Argument(help="Ids of accounts, or of contacts with --kind contact.")] = None,
+    records: Annotated[
+        list[str] | None, typer.Argument(help="Ids of accounts, or of contacts with --kind contact.")
+    ] = None,
     tenant: TenantOption = None,
     kind: Annotated[Kind, typer.Option(help="What the ids are of.")] = "account",
-    field: Annotated[list[str] | None, typer.Option(help="A wanted field; may be repeated. Default: all that are configured.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="A wanted field; may be repeated. Default: all that are configured."),
+    ] = None,
     ids_file: Annotated[
-        Path | None, typer.Option("--file", help="A file with one id a line; many passes wait behind the urgent ones.")
+        Path | None,
+        typer.Option("--file", help="A file with one id a line; many passes wait behind the urgent ones."),
     ] = None,
     by: Annotated[str, typer.Option(help="Who asks: an e-mail address.")] = "system",
     json: Json = False,
@@ -35,7 +41,9 @@ def enrich(
         raise ActivityError("name the records to enrich, or give --file")
     number = resolve(tenant).id
     with begin("producer", number) as session:
-        asked = ask_all(session, number, kind, ids, field, priority=Priority.IMPORT if ids_file else Priority.NOW, by=by)
+        asked = ask_all(
+            session, number, kind, ids, field, priority=Priority.IMPORT if ids_file else Priority.NOW, by=by
+        )
     typer.echo(msgspec.json.encode(asked).decode() if json else f"{len(asked)} passes asked for")
 
 
@@ -61,7 +69,9 @@ def providers(json: Json = False) -> None:
         return
     for row in rows:
         state = f"open until {row['open_until']:%H:%M:%S}" if row["open_until"] else "closed"
-        typer.echo(f"{row['name']:<20} {state:<20} {row['failures']} failures in a row  {row['reason'] or ''}")
+        typer.echo(
+            f"{row['name']:<20} {state:<20} {row['failures']} failures in a row  {row['reason'] or ''}"
+        )
 
 
 @enrichment.command()
@@ -80,4 +90,8 @@ def spend(tenant: TenantOption = None, json: Json = False) -> None:
         spent = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
     config = configuration()
     figures = {**spent._asdict(), "budget": config.budget.of(found.slug), "currency": config.currency}
-    typer.echo(msgspec.json.encode(figures).decode() if json else ", ".join(f"{name} {value}" for name, value in figures.items()))
+    typer.echo(
+        msgspec.json.encode(figures).decode()
+        if json
+        else ", ".join(f"{name} {value}" for name, value in figures.items())
+    )

@@ -17,17 +17,33 @@ if TYPE_CHECKING:
 SOME_REJECTED, INTERRUPTED = 1, 130
 _NOTHING_MOVES_S = 10.0
 
-Files = Annotated[list[Path], typer.Argument(help="CSV or NDJSON, plain or .gz.", exists=True, dir_okay=False, readable=True)]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="CSV or NDJSON, plain or .gz.", exists=True, dir_okay=False, readable=True),
+]
 
 
 def import_(
     files: Files,
-    map_: Annotated[Path, typer.Option("--map", help="The mapping, a TOML file; see docs/importing.md.", exists=True, dir_okay=False)],
+    map_: Annotated[
+        Path,
+        typer.Option(
+            "--map", help="The mapping, a TOML file; see docs/importing.md.", exists=True, dir_okay=False
+        ),
+    ],
     tenant: TenantOption = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the log has taken all, and count what it took.")] = True,
-    append_here: Annotated[bool, typer.Option("--append-here", help="Do the append task's work as well, where no worker runs.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Wait until the log has taken all, and count what it took."),
+    ] = True,
+    append_here: Annotated[
+        bool, typer.Option("--append-here", help="Do the append task's work as well, where no worker runs.")
+    ] = False,
     state_dir: Annotated[
-        Path | None, typer.Option(help="Where FILE.import.json and FILE.rejects.ndjson are kept. Default: beside FILE, else here.")
+        Path | None,
+        typer.Option(
+            help="Where FILE.import.json and FILE.rejects.ndjson are kept. Default: beside FILE, else here."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +65,10 @@ def import_(
             try:
                 summaries.append(importer.run(file, state_dir or _beside(file), wait=wait))
             except KeyboardInterrupt:
-                typer.echo(f"\nactivity: interrupted; the same command goes on with {file.name} after what is committed", err=True)
+                typer.echo(
+                    f"\nactivity: interrupted; the same command goes on with {file.name} after what is committed",
+                    err=True,
+                )
                 raise typer.Exit(INTERRUPTED) from None
     _print(summaries, json)
     if any(summary.rejected or summary.refused for summary in summaries):
@@ -79,13 +98,20 @@ def _bar() -> "Iterator[Tell]":
     console = Console(stderr=True)
     text = TextColumn("{task.fields[rows]:,} rows, {task.fields[waiting]:,} events wait")
     with Progress(
-        BarColumn(), TaskProgressColumn(), text, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+        BarColumn(),
+        TaskProgressColumn(),
+        text,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("import", total=1, rows=0, waiting=0)
         stuck = _Stuck()
 
         def tell(ticks: "Ticks") -> None:
-            progress.update(task, total=ticks.size, completed=ticks.read, rows=ticks.rows, waiting=ticks.waiting)
+            progress.update(
+                task, total=ticks.size, completed=ticks.read, rows=ticks.rows, waiting=ticks.waiting
+            )
             stuck(ticks)
 
         yield tell

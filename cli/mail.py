@@ -8,12 +8,16 @@ import typer
 
 from cli.records.tenants import Json, TenantOption, resolve
 
-sources = typer.Typer(no_args_is_help=True, help="Webhooks of e-mail providers, and mailboxes to read: added, listed, rotated, removed.")
+sources = typer.Typer(
+    no_args_is_help=True,
+    help="Webhooks of e-mail providers, and mailboxes to read: added, listed, rotated, removed.",
+)
 
 Secret = Annotated[
     str | None,
     typer.Option(
-        envvar="ACTIVITY_SOURCE_SECRET", help="What proves a request; '-' reads it from standard input. Its forms are in docs/webhooks.md."
+        envvar="ACTIVITY_SOURCE_SECRET",
+        help="What proves a request; '-' reads it from standard input. Its forms are in docs/webhooks.md.",
     ),
 ]
 SourceId = Annotated[str, typer.Argument(help="The id that `activity source list` shows.")]
@@ -21,16 +25,32 @@ SourceId = Annotated[str, typer.Argument(help="The id that `activity source list
 
 @sources.command()
 def add(
-    provider: Annotated[str, typer.Argument(help="sendgrid, ses, mailgun, postmark, resend, standardwebhooks, ...; imap for a mailbox.")],
+    provider: Annotated[
+        str,
+        typer.Argument(
+            help="sendgrid, ses, mailgun, postmark, resend, standardwebhooks, ...; imap for a mailbox."
+        ),
+    ],
     tenant: TenantOption = None,
     secret: Secret = None,
     id: Annotated[
-        str | None, typer.Option(help="The source's id in its address: 3 to 64 of A-Z, a-z, 0-9, _ and -. Default: a random one.")
+        str | None,
+        typer.Option(
+            help="The source's id in its address: 3 to 64 of A-Z, a-z, 0-9, _ and -. Default: a random one."
+        ),
     ] = None,  # the option's name
     name: Annotated[str, typer.Option(help="For people.")] = "",
-    unsigned: Annotated[bool, typer.Option(help="Take requests without any proof: whoever knows the address can invent events.")] = False,
-    tolerance: Annotated[int, typer.Option(min=0, max=604_800, help="Seconds that a request may be old; 0: any.")] = 300,
-    url: Annotated[str | None, typer.Option(help="mandrill: the address as entered there. imap: imaps://USER@HOST/FOLDER.")] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option(help="Take requests without any proof: whoever knows the address can invent events."),
+    ] = False,
+    tolerance: Annotated[
+        int, typer.Option(min=0, max=604_800, help="Seconds that a request may be old; 0: any.")
+    ] = 300,
+    url: Annotated[
+        str | None,
+        typer.Option(help="mandrill: the address as entered there. imap: imaps://USER@HOST/FOLDER."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add a source and show the address to enter at the provider."""
@@ -43,7 +63,17 @@ def add(
     said = _read(secret)
     mailbox = _checked(provider, said, public_id, url)
     with begin("producer", number) as session:
-        mail.add_source(session, number, provider, public_id, name=name, secret=said, tolerance_s=tolerance, url=url, mailbox=mailbox)
+        mail.add_source(
+            session,
+            number,
+            provider,
+            public_id,
+            name=name,
+            secret=said,
+            tolerance_s=tolerance,
+            url=url,
+            mailbox=mailbox,
+        )
     _show(provider, public_id, json)
 
 
@@ -77,7 +107,11 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         heard = f"heard {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "never heard"
         failed = f"  failed: {row['failure']}" if row["failure"] else ""
         counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
-        typer.echo(f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}" + (f"  unknown: {counts}" if counts else "") + failed)
+        typer.echo(
+            f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}"
+            + (f"  unknown: {counts}" if counts else "")
+            + failed
+        )
 
 
 @sources.command()

@@ -15,7 +15,11 @@ from cli.log import audit, emit, reading, rejected
 from cli.records import erase, tenants
 
 # What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
-_CONNECTION_ERRORS = {"sqlalchemy.exc": "OperationalError", "redis.exceptions": "ConnectionError", "kombu.exceptions": "OperationalError"}
+_CONNECTION_ERRORS = {
+    "sqlalchemy.exc": "OperationalError",
+    "redis.exceptions": "ConnectionError",
+    "kombu.exceptions": "OperationalError",
+}
 
 
 class _Commands(TyperGroup):
@@ -37,11 +41,18 @@ def _fail(message: str, code: int) -> None:
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
-    return tuple(getattr(sys.modules[module], name) for module, name in _CONNECTION_ERRORS.items() if module in sys.modules)
+    return tuple(
+        getattr(sys.modules[module], name)
+        for module, name in _CONNECTION_ERRORS.items()
+        if module in sys.modules
+    )
 
 
 app = typer.Typer(
-    cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from producers.playbooks.definition.program import Program
     from producers.playbooks.operate import Act
 
-playbooks = typer.Typer(no_args_is_help=True, help="Plays that run when the timeline says so: added, tried, enabled, and their runs.")
+playbooks = typer.Typer(
+    no_args_is_help=True,
+    help="Plays that run when the timeline says so: added, tried, enabled, and their runs.",
+)
 
-File = Annotated[Path, typer.Argument(help="The definition, a YAML file.", exists=True, dir_okay=False, readable=True)]
+File = Annotated[
+    Path, typer.Argument(help="The definition, a YAML file.", exists=True, dir_okay=False, readable=True)
+]
 Name = Annotated[str, typer.Argument(help="The playbook, by name or id.")]
 Run = Annotated[int, typer.Argument(help="The run's number, as `activity playbook runs` shows it.")]
 Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address.")]
@@ -36,10 +41,15 @@ def validate(file: File, json: Json = False) -> None:
             _echo({"valid": False, "faults": faults})
         else:
             for fault in invalid.faults:
-                typer.echo(f"{file}:{fault.line}: {fault.field + ': ' if fault.field else ''}{fault.message}", err=True)
+                typer.echo(
+                    f"{file}:{fault.line}: {fault.field + ': ' if fault.field else ''}{fault.message}",
+                    err=True,
+                )
         raise typer.Exit(1) from None
     steps = len(program.operations)
-    _echo({"valid": True, "name": program.name, "steps": steps}) if json else typer.echo(f"{program.name}: valid, {steps} steps")
+    _echo({"valid": True, "name": program.name, "steps": steps}) if json else typer.echo(
+        f"{program.name}: valid, {steps} steps"
+    )
 
 
 @playbooks.command()
@@ -68,7 +78,9 @@ def add(
         if enable:
             operate.enable(session, number, program.name)
     said = "version" if saved.new else "unchanged, version"
-    _echo(saved._asdict()) if json else typer.echo(f"{program.name}: {said} {saved.version}{', enabled' if enable else ''}")
+    _echo(saved._asdict()) if json else typer.echo(
+        f"{program.name}: {said} {saved.version}{', enabled' if enable else ''}"
+    )
 
 
 @playbooks.command("list")
@@ -85,7 +97,9 @@ def list_all(tenant: TenantOption = None, json: Json = False) -> None:
             _echo(dict(row._mapping))
         else:
             why = f"  ({row.reason})" if row.reason else ""
-            typer.echo(f"{row.id:>6}  v{row.version:<4} {row.state:<8} {row.open:>8} under way  {row.name}{why}")
+            typer.echo(
+                f"{row.id:>6}  v{row.version:<4} {row.state:<8} {row.open:>8} under way  {row.name}{why}"
+            )
 
 
 @playbooks.command()
@@ -101,7 +115,9 @@ def enable(name: Name, tenant: TenantOption = None) -> None:
 
 @playbooks.command()
 def pause(
-    name: Annotated[str, typer.Argument(help="The playbook, by name or id; with --run, the number of a run.")],
+    name: Annotated[
+        str, typer.Argument(help="The playbook, by name or id; with --run, the number of a run.")
+    ],
     tenant: TenantOption = None,
     run: Annotated[bool, typer.Option("--run", help="Pause one run instead; `retry` lets it go on.")] = False,
     actor: Actor = "system",
@@ -131,13 +147,19 @@ def start(
     from db.engine import begin
     from producers.playbooks import operate
 
-    given = [(kind, id) for kind, id in (("account", account), ("contact", contact), ("opportunity", opportunity)) if id]
+    given = [
+        (kind, id)
+        for kind, id in (("account", account), ("contact", contact), ("opportunity", opportunity))
+        if id
+    ]
     if len(given) != 1:
         raise ActivityError("say for whom: one of --account, --contact and --opportunity")
     number = resolve(tenant).id
     with begin("producer", number) as session:
         started = operate.start(session, number, name, *given[0])
-    typer.echo("started" if started else "not started: its once_per rule has it that it ran for this record before")
+    typer.echo(
+        "started" if started else "not started: its once_per rule has it that it ran for this record before"
+    )
     if not started:
         raise typer.Exit(1)
 
@@ -168,7 +190,9 @@ def dry_run(
 @playbooks.command()
 def backtest(
     file: File,
-    since: Annotated[str, typer.Option(help="From where: a number of the log (0: all of it), a date or time, or 30d ago.")] = "0",
+    since: Annotated[
+        str, typer.Option(help="From where: a number of the log (0: all of it), a date or time, or 30d ago.")
+    ] = "0",
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
@@ -180,7 +204,12 @@ def backtest(
     rate = found.examined / max(found.seconds, 1e-9)
     if json:
         starts = [str(id) for id in found.starts]
-        counts = {"examined": found.examined, "matched": found.matched, "started": len(starts), "refused": dict(found.refused)}
+        counts = {
+            "examined": found.examined,
+            "matched": found.matched,
+            "started": len(starts),
+            "refused": dict(found.refused),
+        }
         _echo({**counts, "seconds": round(found.seconds, 3), "events_per_s": round(rate), "starts": starts})
         return
     typer.echo(f"{found.examined:,} events examined in {found.seconds:.1f} s ({rate:,.0f}/s)")
@@ -281,7 +310,9 @@ def _seq(tenant: int, since: str) -> int:
     try:
         moment = datetime.now(UTC) - span(since) if since[:-1].isdigit() else datetime.fromisoformat(since)
     except (ValueError, KeyError):
-        raise ActivityError(f"--since {since}: write a number of the log, 2026-01-31, a time, or 30d") from None
+        raise ActivityError(
+            f"--since {since}: write a number of the log, 2026-01-31, a time, or 30d"
+        ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     with begin("reader", tenant) as session:
         return events.seq_at(session, tenant, min(moment, datetime.now(UTC) + timedelta(days=1)))

@@ -23,7 +23,9 @@ def settings() -> str:
     ]
     lines.append("| --- | --- | --- |")
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None or isinstance(field.default, SecretStr) else f"`{field.default}`"
+        default = (
+            "" if field.default is None or isinstance(field.default, SecretStr) else f"`{field.default}`"
+        )
         lines.append(f"| `ACTIVITY_{name.upper()}` | {field.description} | {default} |")
     return "\n".join(lines) + "\n"
 
@@ -40,7 +42,11 @@ def commands() -> str:
     for words in _paths(group):
         printed = (
             CliRunner()
-            .invoke(app, [*words, "--help"], env={"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1", "TERMINAL_WIDTH": "120"})
+            .invoke(
+                app,
+                [*words, "--help"],
+                env={"COLUMNS": "120", "TERM": "dumb", "NO_COLOR": "1", "TERMINAL_WIDTH": "120"},
+            )
             .output
         )
         text = re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE).strip()
@@ -60,7 +66,11 @@ def events() -> str:
     return reference()
 
 
-REFERENCES: dict[str, Callable[[], str]] = {"docs/settings.md": settings, "docs/commands.md": commands, "docs/events.md": events}
+REFERENCES: dict[str, Callable[[], str]] = {
+    "docs/settings.md": settings,
+    "docs/commands.md": commands,
+    "docs/events.md": events,
+}
 
 if __name__ == "__main__":
     os.chdir(ROOT)

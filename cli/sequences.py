@@ -11,9 +11,12 @@ from activity.errors import ActivityError
 from cli.records.tenants import Json, TenantOption, resolve
 
 sequence = typer.Typer(
-    no_args_is_help=True, help="Steps of mail that contacts go through: added, enrolled in, paused, and where they stand."
+    no_args_is_help=True,
+    help="Steps of mail that contacts go through: added, enrolled in, paused, and where they stand.",
 )
-mailbox = typer.Typer(no_args_is_help=True, help="The mailboxes that sequences send from, with their servers and limits.")
+mailbox = typer.Typer(
+    no_args_is_help=True, help="The mailboxes that sequences send from, with their servers and limits."
+)
 
 Name = Annotated[str, typer.Argument(help="The sequence, by name or id.")]
 Address = Annotated[str, typer.Argument(help="The mailbox's address.")]
@@ -22,7 +25,10 @@ Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address."
 
 @sequence.command("add")
 def add_sequence(
-    file: Annotated[Path, typer.Argument(help="The definition: TOML, or JSON.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="The definition: TOML, or JSON.", exists=True, dir_okay=False, readable=True),
+    ],
     tenant: TenantOption = None,
     actor: Actor = "system",
     json: Json = False,
@@ -56,8 +62,13 @@ def list_sequences(tenant: TenantOption = None, json: Json = False) -> None:
 def enroll(
     name: Name,
     contacts: Annotated[list[str] | None, typer.Argument(help="Contacts, by id.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A file with a contact's id on each line.", exists=True, dir_okay=False)] = None,
-    refuse: Annotated[bool, typer.Option("--refuse", help="Enrol none if one of them is or was enrolled.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A file with a contact's id on each line.", exists=True, dir_okay=False),
+    ] = None,
+    refuse: Annotated[
+        bool, typer.Option("--refuse", help="Enrol none if one of them is or was enrolled.")
+    ] = False,
     tenant: TenantOption = None,
     actor: Actor = "system",
     json: Json = False,
@@ -73,7 +84,9 @@ def enroll(
         made = enrol_many(session, number, sequences.find(session, number, name).id, wanted, by=actor)
         if refuse and len(made) < len(wanted):
             missing = sorted(set(wanted) - {one.contact_id for one in made})
-            raise ActivityError(f"enrolled before, or no contact: {', '.join(missing[:10])}; nobody was enrolled")
+            raise ActivityError(
+                f"enrolled before, or no contact: {', '.join(missing[:10])}; nobody was enrolled"
+            )
     _print([{"enrolled": len(made), "left": len(wanted) - len(made)}], json)
 
 
@@ -100,8 +113,13 @@ def _set_paused(name: str, tenant: str | None, *, paused: bool) -> None:
 
 @sequence.command()
 def status(
-    name: Annotated[str | None, typer.Argument(help="The sequence, by name or id. Default: all of them.")] = None,
-    unknown: Annotated[bool, typer.Option("--unknown", help="List the mails of which nobody can know whether they were sent.")] = False,
+    name: Annotated[
+        str | None, typer.Argument(help="The sequence, by name or id. Default: all of them.")
+    ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option("--unknown", help="List the mails of which nobody can know whether they were sent."),
+    ] = False,
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
@@ -120,8 +138,12 @@ def status(
 
 @sequence.command()
 def settle(
-    message_id: Annotated[str, typer.Argument(help="The mail's Message-ID, as `activity sequence status --unknown` shows it.")],
-    sent: Annotated[bool, typer.Option("--sent/--not-sent", help="Whether the mail server took it: its log knows.")],
+    message_id: Annotated[
+        str, typer.Argument(help="The mail's Message-ID, as `activity sequence status --unknown` shows it.")
+    ],
+    sent: Annotated[
+        bool, typer.Option("--sent/--not-sent", help="Whether the mail server took it: its log knows.")
+    ],
     by: Annotated[str, typer.Option(help="Who found out: an e-mail address.")],
     tenant: TenantOption = None,
 ) -> None:
@@ -135,9 +157,13 @@ def settle(
     check_actor(by)
     number = resolve(tenant).id
     with begin("producer", number) as session:
-        message = sequences.settle(session, number, message_id, "sent" if sent else "skipped", f"settled by {by}")
+        message = sequences.settle(
+            session, number, message_id, "sent" if sent else "skipped", f"settled by {by}"
+        )
         if message is None:
-            raise ActivityError(f"no mail {message_id} is unknown: `activity sequence status --unknown` lists those that are")
+            raise ActivityError(
+                f"no mail {message_id} is unknown: `activity sequence status --unknown` lists those that are"
+            )
         emit(session, events.settled(message, by))
     typer.echo(f"{message.message_id} to {message.recipient}: {'sent' if sent else 'not sent'}")
 
@@ -146,15 +172,27 @@ def settle(
 def add_mailbox(
     address: Address,
     host: Annotated[str, typer.Option(help="Its mail server.")],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port: 465 with tls, 587 with starttls.")] = 465,
-    security: Annotated[Literal["tls", "starttls", "none"], typer.Option(help="How the connection is protected.")] = "tls",
-    username: Annotated[str | None, typer.Option(help="The login; its password is in ACTIVITY_SMTP_PASSWORDS.")] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Its port: 465 with tls, 587 with starttls.")
+    ] = 465,
+    security: Annotated[
+        Literal["tls", "starttls", "none"], typer.Option(help="How the connection is protected.")
+    ] = "tls",
+    username: Annotated[
+        str | None, typer.Option(help="The login; its password is in ACTIVITY_SMTP_PASSWORDS.")
+    ] = None,
     name: Annotated[str, typer.Option(help="The sender's name, as recipients see it.")] = "",
     zone: Annotated[str, typer.Option(help="Its time zone, such as Europe/Berlin.")] = "UTC",
-    per_minute: Annotated[int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")] = None,
+    per_minute: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")
+    ] = None,
     per_day: Annotated[int | None, typer.Option(min=1, help="Mails on one of its days at the most.")] = None,
-    spacing: Annotated[float, typer.Option(min=0, max=86400, help="Seconds between two mails at the least.")] = 0,
-    jitter: Annotated[float, typer.Option(min=0, max=1, help="The share of the spacing that chance adds.")] = 0.3,
+    spacing: Annotated[
+        float, typer.Option(min=0, max=86400, help="Seconds between two mails at the least.")
+    ] = 0,
+    jitter: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of the spacing that chance adds.")
+    ] = 0.3,
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
@@ -167,7 +205,9 @@ def add_mailbox(
     deliverable(address)
     if not known_zone(zone):
         raise ActivityError(f"--zone: {zone!r} is no time zone; write one such as Europe/Berlin")
-    made = mailboxes.NewMailbox(address, name, host, port, security, username, zone, per_minute, per_day, spacing, jitter)
+    made = mailboxes.NewMailbox(
+        address, name, host, port, security, username, zone, per_minute, per_day, spacing, jitter
+    )
     number = resolve(tenant).id
     with begin("producer", number) as session:
         id_ = mailboxes.add(session, number, made)
@@ -188,7 +228,9 @@ def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
 
 @mailbox.command("pause")
 def pause_mailbox(
-    address: Address, reason: Annotated[str, typer.Option(help="Why, in words.")] = "by hand", tenant: TenantOption = None
+    address: Address,
+    reason: Annotated[str, typer.Option(help="Why, in words.")] = "by hand",
+    tenant: TenantOption = None,
 ) -> None:
     """Stop sending from a mailbox until it is resumed."""
     from db.engine import begin
@@ -212,7 +254,9 @@ def resume_mailbox(address: Address, tenant: TenantOption = None) -> None:
 
 @mailbox.command()
 def limit(
-    per_minute: Annotated[int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")] = None,
+    per_minute: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Mails in any 60 seconds at the most.")
+    ] = None,
     per_day: Annotated[int | None, typer.Option(min=1, help="Mails on one day, in UTC, at the most.")] = None,
     tenant: TenantOption = None,
 ) -> None:
@@ -232,7 +276,9 @@ def _print(rows: Iterable[dict[str, Any]], json: bool) -> None:
         if json:
             typer.echo(msgspec.json.encode(row).decode())
         else:
-            typer.echo("  ".join(f"{name}={_shown(value)}" for name, value in row.items() if value not in (None, "")))
+            typer.echo(
+                "  ".join(f"{name}={_shown(value)}" for name, value in row.items() if value not in (None, ""))
+            )
 
 
 def _shown(value: object) -> str:

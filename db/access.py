@@ -40,15 +40,25 @@ def new_key() -> str:
     return _PREFIX + secrets.token_urlsafe(32)
 
 
-def add_key(session: Session, tenant: int, key: str, name: str, scopes: Collection[str], actor: str = "system") -> ApiKey:
+def add_key(
+    session: Session, tenant: int, key: str, name: str, scopes: Collection[str], actor: str = "system"
+) -> ApiKey:
     """Keep a key. A key that is kept already stays as it is."""
-    values = {"tenant": tenant, "name": name, "digest": _digest(key), "scopes": sorted(scopes), "actor": actor}
+    values = {
+        "tenant": tenant,
+        "name": name,
+        "digest": _digest(key),
+        "scopes": sorted(scopes),
+        "actor": actor,
+    }
     session.execute(
         text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name, :digest, :scopes, :actor)
                 on conflict do nothing"""),
         values,
     )
-    return ApiKey(*session.execute(text(f"select {_COLUMNS} from crm.api_key where digest = :digest"), values).one())
+    return ApiKey(
+        *session.execute(text(f"select {_COLUMNS} from crm.api_key where digest = :digest"), values).one()
+    )
 
 
 def rotate_key(session: Session, tenant: int, key_id: int, key: str, overlap: timedelta) -> ApiKey:
@@ -72,7 +82,8 @@ def revoke_key(session: Session, tenant: int, key_id: int) -> ApiKey:
 def list_keys(session: Session, tenant: int) -> list[ApiKey]:
     """Return the keys of a workspace, the ended ones too, the newest first."""
     rows = session.execute(
-        text(f"select {_COLUMNS} from crm.api_key where tenant_id = :tenant order by id desc limit 1000"), {"tenant": tenant}
+        text(f"select {_COLUMNS} from crm.api_key where tenant_id = :tenant order by id desc limit 1000"),
+        {"tenant": tenant},
     )
     return [ApiKey(*row) for row in rows]
 
@@ -88,7 +99,9 @@ def use_key_of_session(session: Session, key_id: int) -> ApiKey | None:
 
 
 def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
-    row = session.execute(text(f"select {_COLUMNS} from crm.api_key where {which} and {_ALIVE}"), {"value": value}).one_or_none()
+    row = session.execute(
+        text(f"select {_COLUMNS} from crm.api_key where {which} and {_ALIVE}"), {"value": value}
+    ).one_or_none()
     if row is None:
         return None
     # At most a write a minute: many requests use one key at the same time, and would wait for each other's row.

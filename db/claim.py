@@ -61,7 +61,9 @@ def _claim(session: Session, queue: Queue, limit: int, priority: int | None) -> 
 
 def finish(session: Session, queue: Queue, row: Row[Any], due_at: datetime | None = None) -> None:
     """End a claim in the transaction of what was done: the row is due at `due_at`, or never. Raises LeaseLost if it is another's."""
-    statement = text(f"update {queue.table} set due_at = :due_at where id = :id and fence = :fence")  # as above
+    statement = text(
+        f"update {queue.table} set due_at = :due_at where id = :id and fence = :fence"
+    )  # as above
     done: CursorResult[Any] = session.execute(statement, {"due_at": due_at, "id": row.id, "fence": row.fence})  # type: ignore[assignment]  # as an UPDATE gives
     if done.rowcount == 0:
         raise LeaseLost(f"{queue.table} {row.id} was claimed by another worker")

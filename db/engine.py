@@ -26,13 +26,17 @@ def database_url() -> URL:
     try:
         return make_url(settings().required("database_url")).set(drivername="postgresql+psycopg")
     except ArgumentError:  # its text would show the URL, and with it a password
-        raise SettingMissing("ACTIVITY_DATABASE_URL is not a URL: write postgresql://host:5432/database") from None
+        raise SettingMissing(
+            "ACTIVITY_DATABASE_URL is not a URL: write postgresql://host:5432/database"
+        ) from None
 
 
 def role_url(role: Role) -> URL:
     """Return the database's URL for the login of `role`."""
     password = getattr(settings(), f"{role}_password")
-    return database_url().set(username=f"activity_{role}", password=password.get_secret_value() if password else None)
+    return database_url().set(
+        username=f"activity_{role}", password=password.get_secret_value() if password else None
+    )
 
 
 @cache
@@ -74,8 +78,12 @@ def begin(role: Role, tenant: int | str | None = None) -> Iterator[Session]:
 
 def _name_tenant(session: Session, tenant: str) -> None:
     """Begin the session's transaction and say whose rows it may see, in one message to the server: every request does this."""
-    answer = driver(session).pgconn.exec_(f"begin; select set_config('activity.tenant', '{tenant}', true)".encode())
-    if answer.status != ExecStatus.TUPLES_OK:  # the connection is gone: SQLAlchemy finds that out, and says so in its way
+    answer = driver(session).pgconn.exec_(
+        f"begin; select set_config('activity.tenant', '{tenant}', true)".encode()
+    )
+    if (
+        answer.status != ExecStatus.TUPLES_OK
+    ):  # the connection is gone: SQLAlchemy finds that out, and says so in its way
         session.execute(text("select set_config('activity.tenant', :tenant, true)"), {"tenant": tenant})
 
 
@@ -97,4 +105,6 @@ def driver_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise DBAPIError.instance("by the driver", None, error, psycopg.Error, hide_parameters=True) from error
+        raise DBAPIError.instance(
+            "by the driver", None, error, psycopg.Error, hide_parameters=True
+        ) from error

@@ -11,7 +11,9 @@ from db.engine import begin
 from db.log import audit
 
 # A link by its names: the payload as the very text that was hashed, what is bytes in base64.
-_decode = msgspec.json.Decoder(msgspec.defstruct("Line", list(get_type_hints(Link).items()), forbid_unknown_fields=True)).decode
+_decode = msgspec.json.Decoder(
+    msgspec.defstruct("Line", list(get_type_hints(Link).items()), forbid_unknown_fields=True)
+).decode
 
 
 def export(tenant_id: int) -> Iterator[bytes]:

@@ -58,7 +58,9 @@ class _Tail:
         """Return what a message from pub/sub delivers; any doubt makes the next read go to the log."""
         if message is None:
             return []
-        if message["type"] != "message":  # a (re)subscription: something may have been said while there was none
+        if (
+            message["type"] != "message"
+        ):  # a (re)subscription: something may have been said while there was none
             self._behind = True
             return []
         taken = self.position.take(decode_message(message["data"]))
@@ -81,7 +83,9 @@ class Follower(_Tail):
     """Follows one tenant's log: from now, or from after a number (0 is the beginning). A context manager."""
 
     def __init__(self, tenant_id: int, after: int | None = None) -> None:
-        self._redis = redis.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10)
+        self._redis = redis.Redis.from_url(
+            settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10
+        )
         self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]  # as redis has it
         self._subscribed = False
         super().__init__(tenant_id, after)
@@ -108,7 +112,9 @@ class Follower(_Tail):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pubsub.close()
         self._redis.close()
 
@@ -117,7 +123,9 @@ class AsyncFollower(_Tail):
     """The same for asyncio. Made by `await AsyncFollower.open(...)`; an async context manager."""
 
     def __init__(self, tenant_id: int, after: int | None = None) -> None:
-        self._redis = redis.asyncio.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10)
+        self._redis = redis.asyncio.Redis.from_url(
+            settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10
+        )
         self._pubsub = self._redis.pubsub()
         self._subscribed = False
         super().__init__(tenant_id, after)
@@ -149,7 +157,9 @@ class AsyncFollower(_Tail):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]  # as redis has it
         await self._redis.aclose()
 

@@ -69,7 +69,9 @@ def _seq(cursor: str, tenant: int, which: Filter) -> int:
     try:
         kind, digest, seq = _NUMBER.unpack(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, struct.error):
-        raise CursorInvalid("this is no cursor of this order: take the one that the page before gave, or none for the first page") from None
+        raise CursorInvalid(
+            "this is no cursor of this order: take the one that the page before gave, or none for the first page"
+        ) from None
     if kind != b"n" or digest != _digest(tenant, which):
         raise CursorInvalid(
             "this cursor belongs to other filters: keep the filters of the page that gave it, or start again without a cursor"

@@ -37,7 +37,9 @@ class Page(NamedTuple):
     looked_to: datetime | None = None
 
 
-def read_page(session: Session, tenant: int, which: Filter = Filter(), cursor: str | None = None, limit: int = 50) -> Page:  # noqa: B008  # it is frozen
+def read_page(
+    session: Session, tenant: int, which: Filter = Filter(), cursor: str | None = None, limit: int = 50
+) -> Page:  # noqa: B008  # it is frozen
     """Return the page of the tenant's events that pass the filters and follow the cursor, in a transaction of the role reader.
 
     Raises CursorInvalid.
@@ -66,7 +68,11 @@ def _digest(tenant: int, which: Filter) -> bytes:
 def cursor_of(key: Key, tenant: int, which: Filter) -> str:
     """Return the cursor of the page that follows this place."""
     return (
-        urlsafe_b64encode(_KEY.pack(_digest(tenant, which), (key.occurred_at - _UNIX_EPOCH) // _MICROSECOND, key.seq)).decode().rstrip("=")
+        urlsafe_b64encode(
+            _KEY.pack(_digest(tenant, which), (key.occurred_at - _UNIX_EPOCH) // _MICROSECOND, key.seq)
+        )
+        .decode()
+        .rstrip("=")
     )
 
 
@@ -75,7 +81,9 @@ def _key(cursor: str, tenant: int, which: Filter) -> Key:
         digest, microseconds, seq = _KEY.unpack(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         occurred_at = _UNIX_EPOCH + microseconds * _MICROSECOND
     except (ValueError, struct.error, OverflowError):
-        raise CursorInvalid("this is no cursor: take the one that the page before gave, or none for the first page") from None
+        raise CursorInvalid(
+            "this is no cursor: take the one that the page before gave, or none for the first page"
+        ) from None
     if digest != _digest(tenant, which):
         raise CursorInvalid(
             "this cursor belongs to other filters: keep the filters of the page that gave it, or start again without a cursor"

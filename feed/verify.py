@@ -37,10 +37,14 @@ class Report(msgspec.Struct):
             self.faults.append(what)
 
 
-def verify(tenant_id: int, checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None) -> Report:
+def verify(
+    tenant_id: int, checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None
+) -> Report:
     """Recompute a tenant's whole chain and return what is wrong with it; `progress` is told the number reached, now and then."""
     with begin("auditor") as session:
-        seq, stored_hash = audit.head(session, tenant_id)  # first: what is appended from here on is not judged by an older head
+        seq, stored_hash = audit.head(
+            session, tenant_id
+        )  # first: what is appended from here on is not judged by an older head
         links = takewhile(lambda link: link.seq <= seq, audit.chain(session, tenant_id))
         report = check(tenant_id, links, checkpoint, progress)
     if (report.seq, report.hash) != (seq, stored_hash.hex()):
@@ -53,7 +57,10 @@ def verify(tenant_id: int, checkpoint: Checkpoint | None = None, progress: Calla
 
 
 def check(
-    tenant_id: int, links: Iterable[Link], checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None
+    tenant_id: int,
+    links: Iterable[Link],
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int], object] = lambda seq: None,
 ) -> Report:
     """Recompute a chain, wherever its links come from, and return what is wrong with it."""
     report = Report(tenant_id)

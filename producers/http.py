@@ -72,7 +72,9 @@ def networks(said: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in said.split(",") if part.strip())
     except ValueError as error:
-        raise ActivityError(f"ACTIVITY_OUTBOUND_ALLOW: {error}: write networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        raise ActivityError(
+            f"ACTIVITY_OUTBOUND_ALLOW: {error}: write networks such as 10.1.0.0/16,127.0.0.1/32"
+        ) from None
 
 
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
@@ -94,7 +96,9 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         error: Exception = OutboundFailed(f"{host} has no address")
         for address in (await self._permitted(host, port))[:_ADDRESSES]:
             try:
-                return await self._backend.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(
+                    str(address), port, timeout, local_address, socket_options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
         raise error
@@ -105,9 +109,15 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError):
             raise OutboundFailed(f"{host} cannot be resolved") from None
         addresses = [ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
-        permitted = [address for address in addresses if is_public(address) or any(address in network for network in self._allow)]
+        permitted = [
+            address
+            for address in addresses
+            if is_public(address) or any(address in network for network in self._allow)
+        ]
         if addresses and not permitted:
-            raise OutboundRefused(f"{host} is no public address: to allow it, name its network in ACTIVITY_OUTBOUND_ALLOW")
+            raise OutboundRefused(
+                f"{host} is no public address: to allow it, name its network in ACTIVITY_OUTBOUND_ALLOW"
+            )
         return permitted
 
     async def connect_unix_socket(
@@ -132,7 +142,10 @@ class _CheckedTransport(httpx.AsyncHTTPTransport):
     def __init__(self, allow: tuple[Network, ...]) -> None:
         super().__init__(verify=_tls(), trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(), max_connections=None, max_keepalive_connections=8 * _A_POOL, network_backend=_CheckedBackend(allow)
+            ssl_context=_tls(),
+            max_connections=None,
+            max_keepalive_connections=8 * _A_POOL,
+            network_backend=_CheckedBackend(allow),
         )
 
 
@@ -151,7 +164,9 @@ class Outbound:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for transport in self._transports:
             await transport.aclose()
 
@@ -172,16 +187,37 @@ class Outbound:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._follow(method, _checked(url), dict(headers or {}), content, timeout_s, max_bytes, redirects)
+                return await self._follow(
+                    method, _checked(url), dict(headers or {}), content, timeout_s, max_bytes, redirects
+                )
         except (TimeoutError, httpx.TimeoutException):
             raise OutboundFailed(f"{_host(url)} did not answer within {timeout_s:g} s") from None
-        except (httpx.HTTPError, httpcore.ProtocolError, httpcore.NetworkError, ssl.SSLError, OSError) as error:
+        except (
+            httpx.HTTPError,
+            httpcore.ProtocolError,
+            httpcore.NetworkError,
+            ssl.SSLError,
+            OSError,
+        ) as error:
             raise OutboundFailed(f"{_host(url)}: {type(error).__name__}") from None
-        except (httpx.InvalidURL, UnicodeError, ValueError) as error:  # headers that cannot be sent, a redirect to no URL
-            raise OutboundRefused(f"{_host(url)}: the request cannot be made ({type(error).__name__})") from None
+        except (
+            httpx.InvalidURL,
+            UnicodeError,
+            ValueError,
+        ) as error:  # headers that cannot be sent, a redirect to no URL
+            raise OutboundRefused(
+                f"{_host(url)}: the request cannot be made ({type(error).__name__})"
+            ) from None
 
     async def _follow(
-        self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes | None, timeout_s: float, max_bytes: int, redirects: int
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout_s: float,
+        max_bytes: int,
+        redirects: int,
     ) -> Answer:
         while True:
             answer = await self._send(method, url, headers, content, timeout_s, max_bytes)
@@ -194,17 +230,33 @@ class Outbound:
             there = _checked(str(url.join(target)))
             if url.scheme == "https" and there.scheme != "https":
                 raise OutboundRefused(f"{url.host} redirects from https to http")
-            if (there.scheme, there.host, there.port) != (url.scheme, url.host, url.port):  # what was meant for one is not for another
-                headers = {name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_ORIGINS}
+            if (there.scheme, there.host, there.port) != (
+                url.scheme,
+                url.host,
+                url.port,
+            ):  # what was meant for one is not for another
+                headers = {
+                    name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_ORIGINS
+                }
             url = there
 
     async def _send(
-        self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes | None, timeout_s: float, max_bytes: int
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout_s: float,
+        max_bytes: int,
     ) -> Answer:
         request = httpx.Request(
             method,
             url,
-            headers={"user-agent": "crm-activity", "accept-encoding": "gzip", **{name.lower(): value for name, value in headers.items()}},
+            headers={
+                "user-agent": "crm-activity",
+                "accept-encoding": "gzip",
+                **{name.lower(): value for name, value in headers.items()},
+            },
             content=content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)},
         )
@@ -215,7 +267,12 @@ class Outbound:
                 body += part
                 if len(body) > max_bytes:
                     raise AnswerUnusable(f"{url.host} answered with more than {max_bytes:,} bytes")
-            return Answer(response.status_code, response.headers, _decoded(url.host, response.headers, bytes(body), max_bytes), str(url))
+            return Answer(
+                response.status_code,
+                response.headers,
+                _decoded(url.host, response.headers, bytes(body), max_bytes),
+                str(url),
+            )
         finally:
             await response.aclose()
 

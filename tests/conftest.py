@@ -127,7 +127,9 @@ def make_tenant(admin: psycopg.Connection[Any]) -> Callable[[], int]:
 
     def make() -> int:
         name = f"tenant-{next(_numbers)}"
-        row = admin.execute("insert into crm.tenant (slug, name) values (%s, %s) returning id", (name, name)).fetchone()
+        row = admin.execute(
+            "insert into crm.tenant (slug, name) values (%s, %s) returning id", (name, name)
+        ).fetchone()
         assert row is not None
         return int(row[0])
 

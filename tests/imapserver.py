@@ -33,10 +33,18 @@ class _Session(socketserver.StreamRequestHandler):
             right = [part.strip('"') for part in command.split(" ")[1:]] == [folder.user, folder.password]
             self._say(f"{tag} OK done" if right else f"{tag} NO wrong password")
         elif verb.startswith("EXAMINE"):
-            self._say(f"* {len(folder.mails)} EXISTS", f"* OK [UIDVALIDITY {folder.validity}]", f"{tag} OK [READ-ONLY]")
+            self._say(
+                f"* {len(folder.mails)} EXISTS",
+                f"* OK [UIDVALIDITY {folder.validity}]",
+                f"{tag} OK [READ-ONLY]",
+            )
         elif verb.startswith("UID SEARCH"):
             first = re.search(r"UID (\d+):\*", verb)
-            uids = [uid for uid in range(1, len(folder.mails) + 1) if first is None or uid >= int(first[1]) or uid == len(folder.mails)]
+            uids = [
+                uid
+                for uid in range(1, len(folder.mails) + 1)
+                if first is None or uid >= int(first[1]) or uid == len(folder.mails)
+            ]
             self._say("* SEARCH " + " ".join(map(str, uids)), f"{tag} OK done")
         elif match := re.match(r"UID FETCH (\d+) \((.*)\)", verb):
             self._fetch(int(match[1]), match[2])

@@ -32,14 +32,18 @@ class Sink:
         self.at_data: Callable[[str], Fault] = lambda _: None
         self.port = 0
 
-    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]) -> list[str]:  # noqa: N802, RUF100  # aiosmtpd's name
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
+    ) -> list[str]:  # noqa: N802, RUF100  # aiosmtpd's name
         self.takes -= 1
         if self.takes < 0:
             return ["421 4.7.0 too many connections"]
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]] if self._pipelining else answer
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
         fault = self.at_rcpt(address)
         if fault == "slow":
             await self.eleven_taken.wait()

@@ -29,10 +29,22 @@ class World:
         self.admin = admin
         self.tenant = tenant
         with begin("producer", tenant) as session:
-            records.upsert(session, tenant, [Member(email="ana@vendor.example", manager_email="bo@vendor.example")])
-            records.upsert(session, tenant, [Account(id="acme", name="Acme", owner_email="ana@vendor.example", fields={"tier": "gold"})])
-            records.upsert(session, tenant, [Contact(id="jo", account_id="acme", name="Jo Park", email="jo@acme.example")])
-            records.upsert(session, tenant, [Opportunity(id="deal", account_id="acme", name="Renewal", stage="Proposal")])
+            records.upsert(
+                session, tenant, [Member(email="ana@vendor.example", manager_email="bo@vendor.example")]
+            )
+            records.upsert(
+                session,
+                tenant,
+                [Account(id="acme", name="Acme", owner_email="ana@vendor.example", fields={"tier": "gold"})],
+            )
+            records.upsert(
+                session,
+                tenant,
+                [Contact(id="jo", account_id="acme", name="Jo Park", email="jo@acme.example")],
+            )
+            records.upsert(
+                session, tenant, [Opportunity(id="deal", account_id="acme", name="Renewal", stage="Proposal")]
+            )
 
     def play(self, source: str) -> int:
         """Save and enable a playbook and return its id."""
@@ -52,7 +64,9 @@ class World:
     def say(self, type: str = "signal.detected", payload: dict[str, Any] | None = None, **about: Any) -> UUID:
         """Emit an event about Acme and return its id."""
         said = {"signal": "pricing_page_visited"} if payload is None else payload
-        event = Event(tenant_id=self.tenant, type=type, source="api", payload=said, **({"account_id": "acme"} | about))
+        event = Event(
+            tenant_id=self.tenant, type=type, source="api", payload=said, **({"account_id": "acme"} | about)
+        )
         with begin("producer") as session:
             emit(session, event)
         return event.event_id

@@ -16,7 +16,13 @@ Row = tuple[Any, ...]
 
 
 def mail(subject: str = "", text: str = "Hello {{ contact.first_name }}") -> Email:
-    return Email(variants=(Variant(subject=subject, text=text, html='<p>Hi</p><a href="https://v.example/p?a=1&amp;b=2">see</a>'),))
+    return Email(
+        variants=(
+            Variant(
+                subject=subject, text=text, html='<p>Hi</p><a href="https://v.example/p?a=1&amp;b=2">see</a>'
+            ),
+        )
+    )
 
 
 class Workspace:
@@ -38,11 +44,16 @@ class Workspace:
     def sequence(self, *steps: Step, **more: Any) -> int:
         made = Definition(name=f"S{len(steps)}", mailbox="ana@v.example", steps=steps, **more)
         with begin("producer", self.tenant) as session:
-            return sequences.save(session, self.tenant, made.name, self.mailbox, made.json, "ana@v.example").id
+            return sequences.save(
+                session, self.tenant, made.name, self.mailbox, made.json, "ana@v.example"
+            ).id
 
     def enrol(self, sequence: int, *contacts: str, **more: Any) -> None:
         with begin("producer", self.tenant) as session:
-            people = [records.Contact(id=name, name=f"{name.title()} Park", email=f"{name}@acme.example", **more) for name in contacts]
+            people = [
+                records.Contact(id=name, name=f"{name.title()} Park", email=f"{name}@acme.example", **more)
+                for name in contacts
+            ]
             records.upsert(session, self.tenant, people)
             for name in contacts:
                 enrol(session, self.tenant, sequence, name, by="ana@v.example")
@@ -59,10 +70,14 @@ class Workspace:
         self.admin.execute("update crm.enrolment set due_at = now() where due_at is not null")
 
     def enrolments(self) -> list[Row]:
-        return self.admin.execute("select contact_id, state, reason, step, sent from crm.enrolment order by id").fetchall()
+        return self.admin.execute(
+            "select contact_id, state, reason, step, sent from crm.enrolment order by id"
+        ).fetchall()
 
     def messages(self) -> list[Row]:
-        return self.admin.execute("select contact_id, step, state, reason from crm.message order by contact_id, step").fetchall()
+        return self.admin.execute(
+            "select contact_id, step, state, reason from crm.message order by contact_id, step"
+        ).fetchall()
 
     def events(self, *types: str) -> list[Row]:
         while append_batch(1000):

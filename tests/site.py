@@ -43,7 +43,10 @@ class Site:
     """A running deployment with one workspace."""
 
     def __init__(self, variables: dict[str, str], database: str, broker: str) -> None:
-        self.variables = {**{name: value for name, value in os.environ.items() if not name.startswith("ACTIVITY_")}, **variables}
+        self.variables = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ACTIVITY_")},
+            **variables,
+        }
         self.database = database
         self.broker = broker
         self.port = free_port()
@@ -55,11 +58,15 @@ class Site:
         self.key = self.make_key("everything", "read", "write", "records")
 
     def run(self, *arguments: str) -> str:
-        return subprocess.run([*ACTIVITY, *arguments], env=self.variables, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+        return subprocess.run(
+            [*ACTIVITY, *arguments], env=self.variables, check=True, capture_output=True, text=True, cwd=ROOT
+        ).stdout
 
     def make_key(self, name: str, *scopes: str) -> str:
         options = [option for scope in scopes for option in ("--scope", scope)]
-        return self.run("key", "add", name, "--tenant", "acme", "--actor", "ana.ruiz@vendor.example", *options).split()[-1]
+        return self.run(
+            "key", "add", name, "--tenant", "acme", "--actor", "ana.ruiz@vendor.example", *options
+        ).split()[-1]
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database, autocommit=True) as connection:
@@ -86,7 +93,11 @@ class Site:
 
     def call(self, method: str, path: str, content: Any = None, **headers: str) -> Any:
         answer = httpx.request(
-            method, f"{self.url}/v1/{path}", json=content, headers={"Authorization": f"Bearer {self.key}", **headers}, timeout=10
+            method,
+            f"{self.url}/v1/{path}",
+            json=content,
+            headers={"Authorization": f"Bearer {self.key}", **headers},
+            timeout=10,
         )
         assert answer.is_success, answer.text
         return answer.json()
@@ -100,13 +111,20 @@ class Site:
     def say_all(self, events: list[dict[str, Any]]) -> None:
         """Say many events and wait until all of them are in the log."""
         ids = [one["event_id"] for one in self.call("POST", "events", events)["receipts"]]
-        until(lambda: self.query("select count(*) from activity.event where event_id = any(%s::uuid[])", ids) == [(len(ids),)])
+        until(
+            lambda: (
+                self.query("select count(*) from activity.event where event_id = any(%s::uuid[])", ids)
+                == [(len(ids),)]
+            )
+        )
 
     def say_by_message(self, events: list[dict[str, Any]]) -> None:
         """Say events without the server, as a program that shares only the broker does."""
         with Celery(broker=self.broker) as app:
             app.send_task(
-                "activity.append", kwargs={"events": [{"tenant_id": self.tenant, "source": "crm", **one} for one in events]}, queue="append"
+                "activity.append",
+                kwargs={"events": [{"tenant_id": self.tenant, "source": "crm", **one} for one in events]},
+                queue="append",
             )
 
 

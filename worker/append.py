@@ -40,7 +40,9 @@ def append_waiting(self: Any, events: list[Any] | None = None) -> str:
     """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
     try:
         said = accept(events, self.request.id) if events else ""
-    except DBAPIError as error:  # the message is the only copy: an exception would acknowledge it, so it is given back
+    except (
+        DBAPIError
+    ) as error:  # the message is the only copy: an exception would acknowledge it, so it is given back
         log.warning("append_put_off", error=type(error.orig).__name__)
         time.sleep(_PUT_OFF_S)
         raise Reject(requeue=True) from None
@@ -55,10 +57,16 @@ def accept(said: list[Any], message_id: str) -> str:
     valid, refused = [], []
     for n, item in enumerate(said):
         try:
-            event = decode({"event_id": str(uuid5(NAMESPACE_OID, f"{message_id}/{n}"))} | item if isinstance(item, dict) else item)
+            event = decode(
+                {"event_id": str(uuid5(NAMESPACE_OID, f"{message_id}/{n}"))} | item
+                if isinstance(item, dict)
+                else item
+            )
             valid.append((event.tenant_id, encode(event)))
         except InvalidEvent as error:
-            refused.append((json.dumps(item), str(error)))  # in ASCII: whatever text there is in it can be kept
+            refused.append(
+                (json.dumps(item), str(error))
+            )  # in ASCII: whatever text there is in it can be kept
     if valid:
         with begin("producer") as session:
             outbox.put(session, valid)
@@ -120,7 +128,9 @@ def _store(session: Session, rows: list[Waiting]) -> list[Stored]:
 
 def _appended(part: Stored) -> Iterator[Appended]:
     """Yield the events that are new, as they travel: the document with its number and the moment it was recorded."""
-    recorded_at = (_UNIX_EPOCH + timedelta(microseconds=part.receipts.recorded_us)).isoformat().replace("+00:00", "Z")
+    recorded_at = (
+        (_UNIX_EPOCH + timedelta(microseconds=part.receipts.recorded_us)).isoformat().replace("+00:00", "Z")
+    )
     for row, seq, status in zip(part.rows, part.receipts.seqs, part.receipts.statuses, strict=True):
         if status == "a":
             yield Appended(row.tenant_id, seq, f'{row.doc[:-1]},"seq":{seq},"recorded_at":"{recorded_at}"}}')

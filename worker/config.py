@@ -53,7 +53,10 @@ SWEEPS = {
     "playbook.advance": 1.0,
     "playbook.schedule": 5.0,
 }
-beat_schedule = {name: {"task": name, "schedule": seconds, "options": {"expires": max(2.0, seconds)}} for name, seconds in SWEEPS.items()}
+beat_schedule = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": max(2.0, seconds)}}
+    for name, seconds in SWEEPS.items()
+}
 
 # Stop within seconds: a task is a chunk, and its work is safe to do again.
 worker_soft_shutdown_timeout = 3.0

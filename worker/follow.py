@@ -36,8 +36,12 @@ def _follow_tenant(name: str, tenant_id: int, handle: Handle, page: int) -> int:
         at = cursors.hold(session, name, tenant_id, start=Cursor(head.epoch, 0))
         if at is None:
             return 0
-        if at.epoch != head.epoch:  # the log was restored: what it lost can't be taken back, what it kept is not done again
-            log.warning("follower_epoch_changed", follower=name, tenant_id=tenant_id, at=at.seq, head=head.seq)
+        if (
+            at.epoch != head.epoch
+        ):  # the log was restored: what it lost can't be taken back, what it kept is not done again
+            log.warning(
+                "follower_epoch_changed", follower=name, tenant_id=tenant_id, at=at.seq, head=head.seq
+            )
             at = Cursor(head.epoch, min(at.seq, head.seq))
             cursors.move(session, name, tenant_id, at)
         unseen = events.after(reader, tenant_id, at.seq, page)

@@ -11,7 +11,9 @@ Answer = TypeVar("Answer")
 class Batched(Generic[Entry, Answer]):
     """Hands entries to `work`, in a thread: all that wait at once, one batch after the other. No answer is older than its question."""
 
-    def __init__(self, work: Callable[[Sequence[Entry]], Sequence[Answer | Exception]], at_most: int = 200) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[Entry]], Sequence[Answer | Exception]], at_most: int = 200
+    ) -> None:
         self._work, self._at_most = work, at_most
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._working: asyncio.Task[None] | None = None

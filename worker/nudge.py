@@ -17,14 +17,21 @@ from worker.celery import app
 log = structlog.get_logger()
 
 _WAITS_AT_MOST_MS = 1000  # a lost nudge blocks the next ones for so long; beat sweeps as often
-_QUIET_S = 1.0  # after a failure leave the broker alone for so long: a dead one must not slow every commit down
+_QUIET_S = (
+    1.0  # after a failure leave the broker alone for so long: a dead one must not slow every commit down
+)
 _quiet_until: dict[str, float] = {}  # by task: until when it is not nudged
 
 
 @cache
 def redis_client() -> "redis.Redis":
     """Return this process's connection to Redis: it fails within a second and repeats nothing, since a repeated write is a second write."""
-    return redis.Redis.from_url(settings().required("redis_url"), socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(
+        settings().required("redis_url"),
+        socket_timeout=1,
+        socket_connect_timeout=1,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _key(task: str) -> str:

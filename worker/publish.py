@@ -11,7 +11,9 @@ from worker.nudge import redis_client
 
 log = structlog.get_logger()
 
-_EVENTS_A_MESSAGE = 200  # keeps a message near 100 kB, so that a bulk import doesn't overrun a slow subscriber's buffer
+_EVENTS_A_MESSAGE = (
+    200  # keeps a message near 100 kB, so that a bulk import doesn't overrun a slow subscriber's buffer
+)
 
 
 class Appended(NamedTuple):

@@ -93,5 +93,7 @@ class FieldChange(Payload, frozen=True, kw_only=True):
     """One field of a record that changed."""
 
     field: Annotated[Said, Meta(description="The field's name")]
-    from_: Annotated[Any, Meta(description="The value before; null when there was none")] = msgspec.field(default=None, name="from")
+    from_: Annotated[Any, Meta(description="The value before; null when there was none")] = msgspec.field(
+        default=None, name="from"
+    )
     to: Annotated[Any, Meta(description="The value after; null when it was cleared")] = None

@@ -7,7 +7,27 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 # ISO 4217 currencies that have no minor unit.
-_WHOLE = frozenset(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"))
+_WHOLE = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
+)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 

@@ -26,7 +26,11 @@ def json_schema(type: str) -> dict[str, Any]:
     schema = msgspec.json.schema(payload)
     parts = schema["$defs"]
     own = parts.pop(payload.__name__)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **own, **({"$defs": parts} if parts else {})}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **own,
+        **({"$defs": parts} if parts else {}),
+    }
 
 
 def reference() -> str:
@@ -74,5 +78,9 @@ def _kind(field: Mapping[str, Any]) -> str:
         return f"list of {_kind(field['items'])}s"
     if "$ref" in field:
         return "object"
-    kind = "decimal" if "[0-9]" in field.get("pattern", "") else str(field.get("format") or field.get("type", "any"))
+    kind = (
+        "decimal"
+        if "[0-9]" in field.get("pattern", "")
+        else str(field.get("format") or field.get("type", "any"))
+    )
     return "text" if kind == "string" else kind

@@ -18,14 +18,20 @@ _TYPES = (
     *corrections.TYPES,
 )
 
-VERSIONS: Mapping[tuple[str, int], EventType] = MappingProxyType({(known.name, known.version): known for known in _TYPES})
+VERSIONS: Mapping[tuple[str, int], EventType] = MappingProxyType(
+    {(known.name, known.version): known for known in _TYPES}
+)
 """Every type at every version of its payload that events may have been stored with."""
 
-CATALOGUE: Mapping[str, EventType] = MappingProxyType({known.name: known for known in sorted(_TYPES, key=lambda known: known.version)})
+CATALOGUE: Mapping[str, EventType] = MappingProxyType(
+    {known.name: known for known in sorted(_TYPES, key=lambda known: known.version)}
+)
 """Every type at its newest version."""
 
 # `enrichment_completed` has no dot: both it and `enrichment` are taken, so that neither `enrichment.x` nor `enrichment_completed.x` passes.
-NAMESPACES = frozenset(first for name in CATALOGUE for first in (name.split(".")[0], re.split("[._]", name)[0]))
+NAMESPACES = frozenset(
+    first for name in CATALOGUE for first in (name.split(".")[0], re.split("[._]", name)[0])
+)
 """First segments of type names that a workspace's own types may not use."""
 
 

@@ -109,7 +109,9 @@ def _value(field: Field, payload: Payload, language: Language) -> list[Part]:
 
 def clean(text: str) -> str:
     """The text on one line, without marks that could rewrite the sentence, cut to what a line can take."""
-    plain = text.isprintable() and "  " not in text  # as nearly all is: no mark and no blank but single spaces
+    plain = (
+        text.isprintable() and "  " not in text
+    )  # as nearly all is: no mark and no blank but single spaces
     line = (text if plain else _BLANK.sub(" ", _UNSHOWN.sub("", text))).strip(" ")
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip(" ") + "…"
 
@@ -120,7 +122,9 @@ def _link(url: str) -> str:
 
 
 def _listed(values: tuple[Any, ...]) -> str:
-    names = [name for value in values if (name := clean(value.field if isinstance(value, FieldChange) else value))]
+    names = [
+        name for value in values if (name := clean(value.field if isinstance(value, FieldChange) else value))
+    ]
     more = f" +{len(names) - 3}" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 

@@ -52,7 +52,10 @@ def may(scope: str) -> Callable[[Request], Awaitable[Caller]]:
     async def allowed(request: Request) -> Caller:
         caller = await authenticate(request)
         if scope not in caller.scopes:
-            raise Problem("forbidden", f"this needs the scope '{scope}'; {caller.name} has: {', '.join(sorted(caller.scopes)) or 'none'}")
+            raise Problem(
+                "forbidden",
+                f"this needs the scope '{scope}'; {caller.name} has: {', '.join(sorted(caller.scopes)) or 'none'}",
+            )
         return caller
 
     return allowed
@@ -163,7 +166,13 @@ def _verified(token: str) -> dict[str, Any]:
         raise jwt.InvalidAlgorithmError(f"tokens signed with {algorithm!r:.20} are not accepted here")
     # The algorithm is bound to the kind of key above, so that a public key never serves as an HMAC secret.
     verified: dict[str, Any] = jwt.decode(
-        token, key, [algorithm], {"require": ["exp"]}, issuer=chosen.jwt_issuer, audience=chosen.jwt_audience, leeway=10
+        token,
+        key,
+        [algorithm],
+        {"require": ["exp"]},
+        issuer=chosen.jwt_issuer,
+        audience=chosen.jwt_audience,
+        leeway=10,
     )
     return verified
 
@@ -185,7 +194,11 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     if isinstance(said, str):
         return frozenset(said.split()) & frozenset(access.SCOPES)
     roles = claims.get("roles")
-    granted: Iterable[set[str]] = (_ROLES.get(role, set()) for role in roles if isinstance(role, str)) if isinstance(roles, list) else ()
+    granted: Iterable[set[str]] = (
+        (_ROLES.get(role, set()) for role in roles if isinstance(role, str))
+        if isinstance(roles, list)
+        else ()
+    )
     return frozenset().union(*granted)
 
 
@@ -228,8 +241,17 @@ def read_session(cookie: str) -> dict[str, Any]:
 async def _of_session(session: dict[str, Any]) -> Caller:
     if session["key"] is not None:
         live = await _live(lambda s: access.use_key_of_session(s, session["key"]), session["key"])
-        return Caller(live.tenant, live.name, live.actor, live.scopes, live.is_user, session["exp"], live.key_id)
-    return Caller(session["tenant"], session["name"], session["actor"], frozenset(session["scopes"]), True, session["exp"])
+        return Caller(
+            live.tenant, live.name, live.actor, live.scopes, live.is_user, session["exp"], live.key_id
+        )
+    return Caller(
+        session["tenant"],
+        session["name"],
+        session["actor"],
+        frozenset(session["scopes"]),
+        True,
+        session["exp"],
+    )
 
 
 def ends(caller: Caller) -> datetime | None:

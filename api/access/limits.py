@@ -28,7 +28,11 @@ class Buckets:
         level = min(per_minute, level + (now - at) * per_minute / 60) - 1
         if level < 0:
             wait = ceil(-level * 60 / per_minute)
-            raise Problem("quota-exceeded", f"{per_minute} requests a minute; try again in {wait} s", headers={"Retry-After": str(wait)})
+            raise Problem(
+                "quota-exceeded",
+                f"{per_minute} requests a minute; try again in {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
         self._filled[name] = (level, now)
         return int(level), ceil((per_minute - level) * 60 / per_minute)
 
@@ -44,7 +48,10 @@ def may_write(scope: str = "write") -> Callable[[Request, Response], Awaitable[C
         caller = await allowed(request)
         quota = settings().write_rate
         left, reset = _writes.take(f"{caller.tenant}/{caller.name}", quota)
-        request.state.headers = {"RateLimit-Policy": f'"default";q={quota};w=60', "RateLimit": f'"default";r={left};t={reset}'}
+        request.state.headers = {
+            "RateLimit-Policy": f'"default";q={quota};w=60',
+            "RateLimit": f'"default";r={left};t={reset}',
+        }
         return caller
 
     return counted

@@ -44,7 +44,9 @@ async def sign_in(request: Request, said: Annotated[SignIn, Depends(body(SignIn)
     cookie, csrf = callers.make_session(caller)
     begun = replace(caller, expires_at=callers.read_session(cookie)["exp"])
     response = json_response(_told(begun, csrf), headers={"Cache-Control": "no-store"})
-    response.set_cookie(COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    response.set_cookie(
+        COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
     return response
 
 

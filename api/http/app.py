@@ -37,7 +37,14 @@ def create_app() -> FastAPI:
     problem_answers: dict[int | str, dict[str, Any]] = {
         code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
     }
-    app = FastAPI(title="Activity", version="1", docs_url=None, redoc_url=None, lifespan=_lifespan, responses=problem_answers)
+    app = FastAPI(
+        title="Activity",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        responses=problem_answers,
+    )
     origins.install(app)
     app.add_middleware(Requests)
     problems.install(app)

@@ -16,7 +16,10 @@ encode = msgspec.json.Encoder().encode
 
 
 def json_response(
-    content: Any, status: int = 200, headers: Mapping[str, str] | None = None, media_type: str = "application/json"
+    content: Any,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
 ) -> Response:
     """Return `content` as JSON."""
     return Response(encode(content), status, headers, media_type)
@@ -90,14 +93,19 @@ PROBLEM = {
         "instance": {"type": "string", "format": "uri"},
         "errors": {
             "type": "array",
-            "items": {"type": "object", "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}}},
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
         },
     },
 }
 SCHEMAS["Problem"] = PROBLEM
 
 
-def answers(kind: Any, status: int = 200, description: str = "Done", *problems: int) -> dict[int | str, dict[str, Any]]:
+def answers(
+    kind: Any, status: int = 200, description: str = "Done", *problems: int
+) -> dict[int | str, dict[str, Any]]:
     """Describe a route's answers: one of `kind`, and problems."""
     described: dict[int | str, dict[str, Any]] = {
         status: {"description": description, "content": {"application/json": {"schema": schema(kind)}}}
@@ -110,4 +118,7 @@ def answers(kind: Any, status: int = 200, description: str = "Done", *problems: 
 def problem_answer(status: int) -> dict[str, Any]:
     """Describe the answer that tells a problem."""
     title = next((kind.title for kind in KINDS.values() if kind.status == status), "Problem")
-    return {"description": title, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    return {
+        "description": title,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -25,7 +25,10 @@ async def alive() -> Response:
 def ready() -> Response:
     """Say whether requests can be answered: 503 while PostgreSQL is away. Without Redis only the stream is slower."""
     checks = {"postgresql": _database_answers(), "redis": _redis_answers()}
-    return json_response({"status": "ok" if all(checks.values()) else "degraded", "checks": checks}, 200 if checks["postgresql"] else 503)
+    return json_response(
+        {"status": "ok" if all(checks.values()) else "degraded", "checks": checks},
+        200 if checks["postgresql"] else 503,
+    )
 
 
 def _database_answers() -> bool:

@@ -39,5 +39,7 @@ class Page:
         is_address = "." not in path.rsplit("/", 1)[-1]
         response = await files.get_response("index.html" if is_address else path, scope)
         # Vite puts the hash of a file's content into its name, below assets/.
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        )
         return response

@@ -33,36 +33,64 @@ KINDS: Mapping[str, Kind] = {
         "A cursor continues the list it came from: repeat the same filters with it, or leave it out.",
     ),
     "unauthenticated": Kind(
-        401, "Who is calling?", "Send an API key or a token of your CRM as 'Authorization: Bearer ...', or sign in on the page."
+        401,
+        "Who is calling?",
+        "Send an API key or a token of your CRM as 'Authorization: Bearer ...', or sign in on the page.",
     ),
     "forbidden": Kind(
-        403, "Not allowed", "The key or token lacks the scope that this needs: 'activity key add --scope ...' makes one that has it."
+        403,
+        "Not allowed",
+        "The key or token lacks the scope that this needs: 'activity key add --scope ...' makes one that has it.",
     ),
     "csrf": Kind(
         403,
         "The page's token is missing or wrong",
         "A change made with the session cookie needs the X-CSRF-Token that GET /v1/session returns.",
     ),
-    "not-found": Kind(404, "Nothing is here", "The address is wrong, or what it names does not exist in your workspace."),
-    "method-not-allowed": Kind(405, "This cannot be done here", "The Allow header names the methods this address takes."),
-    "not-acceptable": Kind(406, "No such representation", "Ask for application/json or application/cloudevents+json."),
+    "not-found": Kind(
+        404, "Nothing is here", "The address is wrong, or what it names does not exist in your workspace."
+    ),
+    "method-not-allowed": Kind(
+        405, "This cannot be done here", "The Allow header names the methods this address takes."
+    ),
+    "not-acceptable": Kind(
+        406, "No such representation", "Ask for application/json or application/cloudevents+json."
+    ),
     "conflict": Kind(409, "Something else was done meanwhile", "Read the record again, then decide."),
-    "gone": Kind(410, "Erased", "The content was erased on request of the person it was about; that it happened stays in the log."),
+    "gone": Kind(
+        410,
+        "Erased",
+        "The content was erased on request of the person it was about; that it happened stays in the log.",
+    ),
     "too-large": Kind(
-        413, "Too large", "Send fewer or smaller events: 500 of 64 KiB each at the most, and no more bytes in all than the detail says."
+        413,
+        "Too large",
+        "Send fewer or smaller events: 500 of 64 KiB each at the most, and no more bytes in all than the detail says.",
     ),
     "unsupported-media-type": Kind(
-        415, "This media type is not read", "Send application/json, application/cloudevents+json or application/cloudevents-batch+json."
+        415,
+        "This media type is not read",
+        "Send application/json, application/cloudevents+json or application/cloudevents-batch+json.",
     ),
-    "invalid": Kind(422, "The content is not valid", "Each entry of 'errors' names the place, its fault, and what would be right."),
+    "invalid": Kind(
+        422,
+        "The content is not valid",
+        "Each entry of 'errors' names the place, its fault, and what would be right.",
+    ),
     "idempotency-key-reused": Kind(
         422,
         "This Idempotency-Key was used for something else",
         "A key stands for one event for good. Make a new one for a new event; a retry repeats the same content.",
     ),
-    "quota-exceeded": Kind(429, "Too many requests", "Wait as long as Retry-After says. Batches of up to 500 events count as one request."),
+    "quota-exceeded": Kind(
+        429,
+        "Too many requests",
+        "Wait as long as Retry-After says. Batches of up to 500 events count as one request.",
+    ),
     "too-many-streams": Kind(
-        429, "Too many open streams", "Close a stream, or share one between tabs. Retry-After says when to try again."
+        429,
+        "Too many open streams",
+        "Close a stream, or share one between tabs. Retry-After says when to try again.",
     ),
     "internal": Kind(500, "A defect of ours", "Tell the operator the request's id; the log holds the rest."),
     "unavailable": Kind(
@@ -77,13 +105,23 @@ _BY_STATUS = {kind.status: slug for slug, kind in reversed(list(KINDS.items()))}
 class Problem(ActivityError):
     """A request that cannot be answered: `slug` is one of KINDS; `errors` are {pointer, detail}."""
 
-    def __init__(self, slug: str, detail: str, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.slug, self.detail, self.errors, self.headers = slug, detail, errors, headers
 
 
 def problem(
-    slug: str, detail: str, request_id: str, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
+    slug: str,
+    detail: str,
+    request_id: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the answer that tells a problem."""
     kind = KINDS[slug]
@@ -102,7 +140,10 @@ def problem(
 def invalid(error: InvalidEvent, prefix: str = "") -> dict[str, str]:
     """Return an invalid event's entry for `errors`."""
     pointer = "/".join((prefix, *error.field.replace("[", ".").replace("]", "").split(".")))
-    return {"pointer": f"#{pointer}" if pointer.startswith("/") else f"#/{pointer}", "detail": f"{error.fault}; {error.right}"}
+    return {
+        "pointer": f"#{pointer}" if pointer.startswith("/") else f"#/{pointer}",
+        "detail": f"{error.fault}; {error.right}",
+    }
 
 
 def install(app: FastAPI) -> None:
@@ -115,17 +156,29 @@ def install(app: FastAPI) -> None:
         return problem("invalid", str(error), request.state.request_id, [invalid(error)])
 
     async def from_parameters(request: Request, error: RequestValidationError) -> Response:
-        errors = [{"pointer": "#/" + "/".join(map(str, one["loc"])), "detail": str(one["msg"])} for one in error.errors()]
-        return problem("invalid", "; ".join(one["detail"] for one in errors), request.state.request_id, errors)
+        errors = [
+            {"pointer": "#/" + "/".join(map(str, one["loc"])), "detail": str(one["msg"])}
+            for one in error.errors()
+        ]
+        return problem(
+            "invalid", "; ".join(one["detail"] for one in errors), request.state.request_id, errors
+        )
 
     async def from_http(request: Request, error: HTTPException) -> Response:
         slug = _BY_STATUS.get(error.status_code, "bad-request" if error.status_code < 500 else "internal")
         return problem(slug, str(error.detail), request.state.request_id, headers=error.headers)
 
     async def from_database(request: Request, error: DBAPIError | PoolTimeout) -> Response:
-        if isinstance(error, DBAPIError) and not (isinstance(error, OperationalError) or error.connection_invalidated):
+        if isinstance(error, DBAPIError) and not (
+            isinstance(error, OperationalError) or error.connection_invalidated
+        ):
             raise error
-        return problem("unavailable", "the database does not answer", request.state.request_id, headers={"Retry-After": "2"})
+        return problem(
+            "unavailable",
+            "the database does not answer",
+            request.state.request_id,
+            headers={"Retry-After": "2"},
+        )
 
     for kind, handler in (
         (Problem, from_problem),

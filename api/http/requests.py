@@ -35,7 +35,9 @@ class Requests:
             return await self._app(scope, receive, send)
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        scope["state"]["send"] = send  # for bodies that are written ten thousand times: straight to the server
+        scope["state"]["send"] = (
+            send  # for bodies that are written ten thousand times: straight to the server
+        )
         started = time.perf_counter()
         status = 0
 
@@ -43,7 +45,11 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode()), *_SAFE]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                    *_SAFE,
+                ]
                 _note(scope, status, time.perf_counter() - started)
             await send(message)
 
@@ -53,7 +59,9 @@ class Requests:
             except Exception:
                 log.exception("request_failed", method=scope["method"], path=scope["path"])
                 if not status:
-                    await problem("internal", "the defect is in the log under this request's id", request_id)(scope, receive, answer)
+                    await problem("internal", "the defect is in the log under this request's id", request_id)(
+                        scope, receive, answer
+                    )
 
 
 def _request_id(scope: Scope) -> str:
@@ -66,4 +74,6 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(route).observe(seconds)
-    log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+    log.info(
+        "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1)
+    )

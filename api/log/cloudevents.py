@@ -34,8 +34,13 @@ def as_said(event: CloudEventIn) -> dict[str, Any]:
     """Return the fields of the event that a CloudEvent says; raise InvalidEvent where it says none."""
     if event.data_base64 is not None:
         raise InvalidEvent("data_base64", "binary data is no payload", "give a JSON object in 'data'")
-    if event.datacontenttype is not None and event.datacontenttype.partition(";")[0].strip().lower() != "application/json":
-        raise InvalidEvent("datacontenttype", f"{event.datacontenttype!r:.80} is no JSON", "give a JSON object in 'data'")
+    if (
+        event.datacontenttype is not None
+        and event.datacontenttype.partition(";")[0].strip().lower() != "application/json"
+    ):
+        raise InvalidEvent(
+            "datacontenttype", f"{event.datacontenttype!r:.80} is no JSON", "give a JSON object in 'data'"
+        )
     return {
         "type": event.type,
         "payload": event.data,
@@ -61,7 +66,11 @@ def _subject(event: CloudEventIn) -> dict[str, str]:
     kind, slash, name = (event.subject or "").partition("/")
     if not slash:
         if event.subject is not None:
-            raise InvalidEvent("subject", f"{event.subject!r:.80} names no record", "write account/..., contact/... or a record's type/id")
+            raise InvalidEvent(
+                "subject",
+                f"{event.subject!r:.80} names no record",
+                "write account/..., contact/... or a record's type/id",
+            )
         return about
     if kind in ("account", "contact"):
         return about | {f"{kind}_id": name}

@@ -117,13 +117,19 @@ def list_events(request: Request, caller: Reader, asked: Annotated[Asked, Query(
     cloud = _wants_cloud_events(request)
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
-        tag = _tag(caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud)
+        tag = _tag(
+            caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud
+        )
         if asked.newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-        which = asked.which(session, caller.tenant, since=moment(asked.since), until=moment(asked.until), as_of=asked.as_of)
+        which = asked.which(
+            session, caller.tenant, since=moment(asked.since), until=moment(asked.until), as_of=asked.as_of
+        )
         listing = _list(session, caller.tenant, which, asked, head)
         names = _names(session, caller.tenant, listing.events) if asked.include else None
-    headers = _headers(request, tag if asked.newest else None, None if asked.after is not None else listing.cursor)
+    headers = _headers(
+        request, tag if asked.newest else None, None if asked.after is not None else listing.cursor
+    )
     if cloud:
         return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
     page = {
@@ -153,7 +159,9 @@ def _list(session: Session, tenant: int, which: Filter, asked: Asked, head: head
             return list_after(session, tenant, which, _place(asked.after, head), asked.limit)
         if asked.around is not None:
             return list_around(session, tenant, which, _event(session, tenant, asked.around), asked.limit)
-        return (list_recorded if asked.order == "recorded" else list_occurred)(session, tenant, which, asked.cursor, asked.limit)
+        return (list_recorded if asked.order == "recorded" else list_occurred)(
+            session, tenant, which, asked.cursor, asked.limit
+        )
     except CursorInvalid as error:
         raise Problem("cursor-mismatch", str(error)) from None
 
@@ -161,7 +169,9 @@ def _list(session: Session, tenant: int, which: Filter, asked: Asked, head: head
 def _place(after: str, head: heads.Head) -> int:
     place = wire.read_position(after)
     if place is None or place[0] != head.epoch:
-        raise Problem("bad-request", "'after' is no position of this log: read the list anew and take its position")
+        raise Problem(
+            "bad-request", "'after' is no position of this log: read the list anew and take its position"
+        )
     return place[1]
 
 
@@ -176,7 +186,8 @@ def _names(session: Session, tenant: int, shown: list[RecordedEvent]) -> Names:
     accounts = {event.account_id for event in shown if event.account_id}
     contacts = {event.contact_id for event in shown if event.contact_id}
     return Names(
-        dict(by_seq.names(session, tenant, records.Account, accounts)), dict(by_seq.names(session, tenant, records.Contact, contacts))
+        dict(by_seq.names(session, tenant, records.Account, accounts)),
+        dict(by_seq.names(session, tenant, records.Contact, contacts)),
     )
 
 
@@ -186,7 +197,9 @@ def _tag(*parts: Any) -> str:
 
 def _wants_cloud_events(request: Request) -> bool:
     """Say whether CloudEvents are asked for; raise the problem of a representation that there is not."""
-    accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
+    accepted = {
+        part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")
+    }
     if accepted & {"application/json", "application/*", "*/*", ""}:
         return bool(accepted & {CLOUDEVENT, CLOUDEVENTS}) and "application/json" not in accepted
     if accepted & {CLOUDEVENT, CLOUDEVENTS}:
@@ -200,7 +213,11 @@ router.include_router(newest)
 @router.get("/events/counts", responses=answers(Counts))
 def count_events(
     caller: Reader,
-    account: Annotated[str | None, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), Query()] = None,
+    account: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
+        Query(),
+    ] = None,
 ) -> Response:
     """Count events by category, for the tabs of an account or for the whole workspace."""
     with begin("reader", caller.tenant) as session:
@@ -234,7 +251,11 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         causes = events.causes(session, caller.tenant, event_id)
         effects = events.effects(session, caller.tenant, event_id)
         digest = by_seq.chain_hash(session, caller.tenant, event.seq)
-    about_it = [effect for effect in effects if effect.cause_id == event_id and effect.type in ("event.corrected", "event.classified")]
+    about_it = [
+        effect
+        for effect in effects
+        if effect.cause_id == event_id and effect.type in ("event.corrected", "event.classified")
+    ]
     detail = EventDetail(
         event=event_out(event, locale),
         hash=digest.hex(),
@@ -249,7 +270,9 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
 @router.get("/types", responses=answers(Types))
 def list_types(caller: Reader) -> Response:
     """Return the catalogue of built-in types: titles, icons, categories, and the JSON Schema of each payload."""
-    return Response(_types(), media_type="application/json", headers={"Cache-Control": "private, max-age=3600"})
+    return Response(
+        _types(), media_type="application/json", headers={"Cache-Control": "private, max-age=3600"}
+    )
 
 
 @cache

@@ -17,7 +17,12 @@ from db.log.events import Filter
 Name = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Type = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$", max_length=80)]
 Locale = Annotated[
-    str, Field(pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, description="The language of the summaries: en, de")
+    str,
+    Field(
+        pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        max_length=35,
+        description="The language of the summaries: en, de",
+    ),
 ]
 
 _NOTHING = "*"  # no type has this name
@@ -29,12 +34,21 @@ class Filters(BaseModel):
 
     account: Annotated[Name | None, Field(description="Events about this account")] = None
     contact: Annotated[Name | None, Field(description="Events about this contact")] = None
-    beneath: Annotated[Name | None, Field(description="Events of the accounts beneath this one, and changes of its parent")] = None
+    beneath: Annotated[
+        Name | None, Field(description="Events of the accounts beneath this one, and changes of its parent")
+    ] = None
     record: Annotated[Name | None, Field(description="type:id of a record", pattern="^[^:]+:.+$")] = None
-    type: Annotated[list[Type] | None, Field(description="A type, or a prefix such as email.*; may be repeated", max_length=20)] = None
+    type: Annotated[
+        list[Type] | None,
+        Field(description="A type, or a prefix such as email.*; may be repeated", max_length=20),
+    ] = None
     category: Annotated[Category | None, Field(description="The types of a category")] = None
     tab: Annotated[
-        Name | None, Field(description="A category, or all, or (with account) hierarchy", json_schema_extra={"enum": list(_TABS)})
+        Name | None,
+        Field(
+            description="A category, or all, or (with account) hierarchy",
+            json_schema_extra={"enum": list(_TABS)},
+        ),
     ] = None
     actor: Annotated[Name | None, Field(description="What this user, or system, did")] = None
     source: Annotated[Name | None, Field(description="What this producer said")] = None
@@ -42,7 +56,11 @@ class Filters(BaseModel):
     def which(self, session: Session, tenant: int, **more: datetime | int | None) -> Filter:
         """Return the filter; a prefix is made into the types there are. Raises the problem of a tab that is none."""
         if self.tab is not None and self.tab not in _TABS:
-            raise Problem("invalid", f"there is no tab {self.tab!r}", [{"pointer": "#/query/tab", "detail": f"one of {', '.join(_TABS)}"}])
+            raise Problem(
+                "invalid",
+                f"there is no tab {self.tab!r}",
+                [{"pointer": "#/query/tab", "detail": f"one of {', '.join(_TABS)}"}],
+            )
         beneath, category = self.beneath, self.category
         account = self.account
         if self.tab == "hierarchy" and account is not None:

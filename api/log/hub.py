@@ -33,7 +33,9 @@ log = structlog.get_logger()
 KEPT = 1000  # events of a channel that are kept encoded, at the least
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
 _BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
-_LOOK_S = 5.0  # how often the hub looks by itself whether it missed something; every second while Redis is away
+_LOOK_S = (
+    5.0  # how often the hub looks by itself whether it missed something; every second while Redis is away
+)
 
 STREAMS = Gauge("activity_streams", "Open streams")
 RESETS = Total("activity_stream_resets_total", "Streams that were told to begin anew")
@@ -53,7 +55,10 @@ class Item:
         made = self._frames.get(locale)
         if made is None:
             data = bytes(encoded(self.event, locale))  # JSON has no line break of its own
-            made = self._frames[locale] = b"id: %b\ndata: %b\n\n" % (position(epoch, self.event.seq).encode(), data)
+            made = self._frames[locale] = b"id: %b\ndata: %b\n\n" % (
+                position(epoch, self.event.seq).encode(),
+                data,
+            )
         return made
 
 
@@ -127,7 +132,9 @@ class Channel:
             while self._behind:
                 self._behind = False
                 page = await run_in_threadpool(self.read, self.position.seq, self.position.epoch)
-                fresh = [event for event in page if event.seq > self.position.seq]  # a message may have come meanwhile
+                fresh = [
+                    event for event in page if event.seq > self.position.seq
+                ]  # a message may have come meanwhile
                 if fresh:
                     self.position.seq = fresh[-1].seq
                     self._push(fresh)
@@ -188,13 +195,19 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
 
     def _ready(self) -> list[Channel]:
-        return [task.result() for task in self._channels.values() if task.done() and not task.cancelled() and not task.exception()]
+        return [
+            task.result()
+            for task in self._channels.values()
+            if task.done() and not task.cancelled() and not task.exception()
+        ]
 
     async def _listen(self) -> None:
         """Take what is published to all channels, for ever."""
         while True:
             try:
-                client = redis.asyncio.Redis.from_url(settings().required("redis_url"), socket_connect_timeout=1)
+                client = redis.asyncio.Redis.from_url(
+                    settings().required("redis_url"), socket_connect_timeout=1
+                )
                 async with client, client.pubsub() as pubsub:
                     await pubsub.psubscribe("activity:*")
                     while True:
@@ -207,7 +220,9 @@ class Hub:
             await asyncio.sleep(0.5)
 
     async def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] != "pmessage":  # a (re)subscription: something may have been said while there was none
+        if (
+            message["type"] != "pmessage"
+        ):  # a (re)subscription: something may have been said while there was none
             self._subscribed.set()
             for channel in self._ready():
                 await self.recover(channel)
@@ -253,7 +268,9 @@ class Hub:
             at = {head.tenant_id: head for head in moved}
             for channel in channels:
                 head = at.get(channel.tenant)
-                if head is not None and (head.epoch != channel.position.epoch or head.seq > channel.position.seq):
+                if head is not None and (
+                    head.epoch != channel.position.epoch or head.seq > channel.position.seq
+                ):
                     await self.recover(channel)
 
     async def _beat(self) -> None:

@@ -53,7 +53,10 @@ class KeptPages(APIRoute):
                 return await read(request)
             tag = kept.page.headers["etag"]
             if tag in request.headers.get("if-none-match", ""):
-                return Response(status_code=304, headers={"ETag": tag, "Cache-Control": kept.page.headers["cache-control"]})
+                return Response(
+                    status_code=304,
+                    headers={"ETag": tag, "Cache-Control": kept.page.headers["cache-control"]},
+                )
             return kept.page
 
         return answer

@@ -22,7 +22,9 @@ from db.engine import begin
 from db.log import by_seq
 from worker.emit import emit
 
-_KEYS = UUID("6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10")  # the name space of Idempotency-Keys; another one would forget them all
+_KEYS = UUID(
+    "6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10"
+)  # the name space of Idempotency-Keys; another one would forget them all
 _LONGEST_WAIT_S = 5.0
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d+)")
 
@@ -77,11 +79,17 @@ async def say(caller: Caller, events: Sequence[Event | Receipt], wait: float) ->
     return await numbered(caller, receipts, events, wait)
 
 
-async def numbered(caller: Caller, receipts: list[Receipt], events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
+async def numbered(
+    caller: Caller, receipts: list[Receipt], events: Sequence[Event | Receipt], wait: float
+) -> list[Receipt]:
     """Return the receipts of events that are durable once each has its number, or after `wait` seconds."""
-    waiting = [(receipt, event) for receipt, event in zip(receipts, events, strict=True) if isinstance(event, Event)]
+    waiting = [
+        (receipt, event) for receipt, event in zip(receipts, events, strict=True) if isinstance(event, Event)
+    ]
     deadline, pause = time.monotonic() + wait, 0.01
-    while time.monotonic() < deadline and (waiting := [pair for pair in waiting if pair[0].status == "accepted"]):
+    while time.monotonic() < deadline and (
+        waiting := [pair for pair in waiting if pair[0].status == "accepted"]
+    ):
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
         found = await run_in_threadpool(_stored, caller.tenant, [event for _, event in waiting])
@@ -115,9 +123,13 @@ def _checked(event: Event) -> Receipt:
     return Receipt(event.event_id, "accepted")
 
 
-def _settle(receipt: Receipt, event: Event, stored: by_seq.Stored, status: Literal["appended", "duplicate"]) -> None:
+def _settle(
+    receipt: Receipt, event: Event, stored: by_seq.Stored, status: Literal["appended", "duplicate"]
+) -> None:
     """Complete a receipt by what the log holds: this very event, by what the log's own rule compares, or another one."""
-    same = stored.type == event.type and (stored.payload is None or stored.payload == canonical(event.payload))
+    same = stored.type == event.type and (
+        stored.payload is None or stored.payload == canonical(event.payload)
+    )
     receipt.status, receipt.seq = (status, stored.seq) if same else ("conflict", None)
 
 
@@ -136,9 +148,15 @@ def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, by_seq.Stored]:
 def answer(request: Request, receipt: Receipt) -> Response:
     """Return the answer to a write of one event, or raise its problem."""
     if receipt.status == "invalid" and receipt.problem is not None:
-        raise Problem("invalid", receipt.problem.detail, [{"pointer": receipt.problem.pointer, "detail": receipt.problem.detail}])
+        raise Problem(
+            "invalid",
+            receipt.problem.detail,
+            [{"pointer": receipt.problem.pointer, "detail": receipt.problem.detail}],
+        )
     if receipt.status == "conflict":
-        raise Problem("idempotency-key-reused", f"event {receipt.event_id} was said before with another type or payload")
+        raise Problem(
+            "idempotency-key-reused", f"event {receipt.event_id} was said before with another type or payload"
+        )
     headers = headers_of(request) | {"Location": f"/v1/events/{receipt.event_id}"}
     if receipt.status == "duplicate":
         return json_response(receipt, 200, headers | {"Idempotent-Replayed": "true"})

@@ -46,9 +46,16 @@ _FRAMES = {
                 "type": "object",
                 "properties": {
                     "id": {"type": "string", "description": "The position after the event: <epoch>-<seq>"},
-                    "event": {"enum": ["hello", "hb", "reset", "bye"], "description": "Absent for an event of the log"},
+                    "event": {
+                        "enum": ["hello", "hb", "reset", "bye"],
+                        "description": "Absent for an event of the log",
+                    },
                     "retry": {"type": "integer"},
-                    "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": schema(EventOut)},
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": schema(EventOut),
+                    },
                 },
             }
         }
@@ -67,7 +74,8 @@ async def stream(
     filters: Annotated[Filters, Query()],
     locale: Locale = "en",
     last_event_id: Annotated[
-        str | None, Query(max_length=100, description="A position, or 'earliest'; the header Last-Event-ID wins")
+        str | None,
+        Query(max_length=100, description="A position, or 'earliest'; the header Last-Event-ID wins"),
     ] = None,
     header: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
 ) -> Response:
@@ -77,7 +85,11 @@ async def stream(
     if hub.closing:
         raise Problem("unavailable", "this server is stopping", headers={"Retry-After": "1"})
     if hub.open_by[name] >= settings().streams_per_user:
-        raise Problem("too-many-streams", f"{settings().streams_per_user} streams are open already", headers={"Retry-After": "5"})
+        raise Problem(
+            "too-many-streams",
+            f"{settings().streams_per_user} streams are open already",
+            headers={"Retry-After": "5"},
+        )
     passes = await run_in_threadpool(_passing, caller.tenant, filters) if _filtered(filters) else None
     channel = await hub.channel(caller.tenant)
     still = partial(_still_allowed, request, caller)
@@ -157,7 +169,9 @@ class StreamResponse(Response):
         named = read_position(self._after)
         if named is None:
             return "position_unknown"
-        if named[0] == at.epoch and named[1] > at.seq:  # another process may have told of an event before it came here
+        if (
+            named[0] == at.epoch and named[1] > at.seq
+        ):  # another process may have told of an event before it came here
             await self._hub.recover(self._channel)
             at = self._channel.position
         if named != (at.epoch, min(named[1], at.seq)):
@@ -197,7 +211,10 @@ class StreamResponse(Response):
         if items is None:
             async with self._hub.reads:
                 try:
-                    items = [Item(event) for event in await run_in_threadpool(self._channel.read, self._seq, self._epoch)]
+                    items = [
+                        Item(event)
+                        for event in await run_in_threadpool(self._channel.read, self._seq, self._epoch)
+                    ]
                 except EpochChanged:
                     await self._hub.recover(self._channel)
                     return []
@@ -207,7 +224,9 @@ class StreamResponse(Response):
 
     def _frames(self, items: Iterable[Item]) -> bytes:
         passes = self._passes
-        return b"".join([item.frame(self._epoch, self._locale) for item in items if passes is None or passes(item.event)])
+        return b"".join(
+            [item.frame(self._epoch, self._locale) for item in items if passes is None or passes(item.event)]
+        )
 
     @property
     def _position(self) -> str:
@@ -233,7 +252,12 @@ def _jitter(low: int, high: int) -> int:
 
 
 def _frame(name: str, data: dict[str, Any], place: str | None = None) -> bytes:
-    return b"".join((b"" if place is None else b"id: %b\n" % place.encode(), b"event: %b\ndata: %b\n\n" % (name.encode(), encode(data))))
+    return b"".join(
+        (
+            b"" if place is None else b"id: %b\n" % place.encode(),
+            b"event: %b\ndata: %b\n\n" % (name.encode(), encode(data)),
+        )
+    )
 
 
 async def _write(send: Send, body: bytes) -> None:
@@ -255,7 +279,9 @@ def _passing(tenant: int, filters: Filters) -> Passes:
     return partial(_passes, which, set(which.types), prefixes, beneath)
 
 
-def _passes(which: Filter, types: set[str], prefixes: tuple[str, ...], beneath: set[str], event: RecordedEvent) -> bool:
+def _passes(
+    which: Filter, types: set[str], prefixes: tuple[str, ...], beneath: set[str], event: RecordedEvent
+) -> bool:
     for wanted, value in (
         (which.account, event.account_id),
         (which.contact, event.contact_id),
@@ -267,7 +293,11 @@ def _passes(which: Filter, types: set[str], prefixes: tuple[str, ...], beneath: 
         if wanted is not None and wanted != value:
             return False
     # A workspace's own type that is new since the stream began is known by its prefix alone.
-    if types and event.type not in types and (event.type in CATALOGUE or not event.type.startswith(prefixes or ("*",))):
+    if (
+        types
+        and event.type not in types
+        and (event.type in CATALOGUE or not event.type.startswith(prefixes or ("*",)))
+    ):
         return False
     if which.beneath is None:
         return True

@@ -66,7 +66,13 @@ _encode = msgspec.json.Encoder().encode
 
 def encoded(event: RecordedEvent, locale: str = "en") -> msgspec.Raw:
     """Return the JSON of an event for a client. It is kept: an event never changes, but that its payload is erased."""
-    key = (event.tenant_id, event.event_id, event.recorded_at, locale[:2].lower(), bytes(event.payload) == b"null")
+    key = (
+        event.tenant_id,
+        event.event_id,
+        event.recorded_at,
+        locale[:2].lower(),
+        bytes(event.payload) == b"null",
+    )
     made = _encoded.get(key)
     if made is None:
         if len(_encoded) >= _KEPT:

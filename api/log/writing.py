@@ -55,7 +55,9 @@ def _list_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"type": "array", "maxItems": MAX_EVENTS, "items": schema(kind)}
 
 
-_WRITTEN = answers(Receipt, 201, "Durable", 404, 413, 415) | answers(Receipt, 200, "It was said before", 404, 413, 415)
+_WRITTEN = answers(Receipt, 201, "Durable", 404, 413, 415) | answers(
+    Receipt, 200, "It was said before", 404, 413, 415
+)
 _POST = {
     "requestBody": {
         "required": True,
@@ -94,7 +96,9 @@ async def post_events(request: Request, caller: Writer) -> Response:
     return json_response(Receipts(answers), 200, receipts.headers_of(request))
 
 
-def _item(caller: Caller, item: msgspec.Raw, kind: type[EventIn | CloudEventIn], key: str | None, place: int) -> Event | Receipt:
+def _item(
+    caller: Caller, item: msgspec.Raw, kind: type[EventIn | CloudEventIn], key: str | None, place: int
+) -> Event | Receipt:
     """Return an event of a list, or the receipt that refuses it."""
     try:
         return _event(caller, msgspec.json.decode(item, type=kind), key, place)
@@ -115,7 +119,9 @@ def _event(caller: Caller, said: EventIn | CloudEventIn, key: str | None, place:
     fields["source"] = fields["source"] or "api"
     if caller.is_user and fields["source"] not in ("api", "manual"):
         raise InvalidEvent("source", "a user is not this producer", "leave it out, or give 'manual'")
-    return Event(tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None})
+    return Event(
+        tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None}
+    )
 
 
 def _actor(caller: Caller, said: str | None) -> str:
@@ -158,27 +164,43 @@ class CommentIn(CommentAdded, forbid_unknown_fields=True, kw_only=True, frozen=T
 
 
 @router.post("/accounts/{account_id}/notes", status_code=201, responses=_WRITTEN, openapi_extra=takes(NoteIn))
-async def add_note(request: Request, caller: Writer, account_id: AccountId, said: Annotated[NoteIn, Depends(body(NoteIn))]) -> Response:
+async def add_note(
+    request: Request, caller: Writer, account_id: AccountId, said: Annotated[NoteIn, Depends(body(NoteIn))]
+) -> Response:
     """Write a note on an account."""
     return await _write(request, caller, "note.added", "note", account_id, said)
 
 
 @router.post("/accounts/{account_id}/calls", status_code=201, responses=_WRITTEN, openapi_extra=takes(CallIn))
-async def log_call(request: Request, caller: Writer, account_id: AccountId, said: Annotated[CallIn, Depends(body(CallIn))]) -> Response:
+async def log_call(
+    request: Request, caller: Writer, account_id: AccountId, said: Annotated[CallIn, Depends(body(CallIn))]
+) -> Response:
     """Log a call."""
-    return await _write(request, caller, "call.missed" if said.missed else "call.completed", "call", account_id, said)
+    return await _write(
+        request, caller, "call.missed" if said.missed else "call.completed", "call", account_id, said
+    )
 
 
-@router.post("/accounts/{account_id}/comments", status_code=201, responses=_WRITTEN, openapi_extra=takes(CommentIn))
+@router.post(
+    "/accounts/{account_id}/comments", status_code=201, responses=_WRITTEN, openapi_extra=takes(CommentIn)
+)
 async def add_comment(
-    request: Request, caller: Writer, account_id: AccountId, said: Annotated[CommentIn, Depends(body(CommentIn))]
+    request: Request,
+    caller: Writer,
+    account_id: AccountId,
+    said: Annotated[CommentIn, Depends(body(CommentIn))],
 ) -> Response:
     """Comment on an account, or on an event of it."""
     return await _write(request, caller, "comment.added", "comment", account_id, said)
 
 
 async def _write(
-    request: Request, caller: Caller, type_: str, record_type: str, account_id: str, said: NoteIn | CallIn | CommentIn
+    request: Request,
+    caller: Caller,
+    type_: str,
+    record_type: str,
+    account_id: str,
+    said: NoteIn | CallIn | CommentIn,
 ) -> Response:
     payload = msgspec.to_builtins(said)
     for name in ("contact_id", "occurred_at", "actor", "missed"):
@@ -216,13 +238,22 @@ class CorrectionIn(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=4000)] | None = None
 
 
-@router.post("/events/{event_id}/corrections", status_code=201, responses=_WRITTEN, openapi_extra=takes(CorrectionIn))
+@router.post(
+    "/events/{event_id}/corrections", status_code=201, responses=_WRITTEN, openapi_extra=takes(CorrectionIn)
+)
 async def correct_event(
-    request: Request, caller: Writer, event_id: UUID, said: Annotated[CorrectionIn, Depends(body(CorrectionIn))]
+    request: Request,
+    caller: Writer,
+    event_id: UUID,
+    said: Annotated[CorrectionIn, Depends(body(CorrectionIn))],
 ) -> Response:
     """Say that an event was wrong: a new event that points at it. The old one stays."""
     if not said.retracted and not said.correct:
-        raise Problem("invalid", "nothing is corrected", [{"pointer": "#/correct", "detail": "give the right fields, or retracted"}])
+        raise Problem(
+            "invalid",
+            "nothing is corrected",
+            [{"pointer": "#/correct", "detail": "give the right fields, or retracted"}],
+        )
     wrong = await run_in_threadpool(_find, caller.tenant, event_id)
     key = receipts.key_of(request)
     event = Event(

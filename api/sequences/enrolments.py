@@ -58,17 +58,25 @@ class SequenceStanding(msgspec.Struct):
 
 
 @router.post(
-    "/sequences/{ref}/enrolments", status_code=201, responses=answers(Enrolled, 201, "Enrolled", 404, 409), openapi_extra=takes(Enrolling)
+    "/sequences/{ref}/enrolments",
+    status_code=201,
+    responses=answers(Enrolled, 201, "Enrolled", 404, 409),
+    openapi_extra=takes(Enrolling),
 )
 def enrol(ref: str, caller: Writer, wanted: Annotated[Enrolling, Depends(body(Enrolling))]) -> Response:
     """Enrol contacts in a sequence, named by id or name."""
     contacts = list(dict.fromkeys(wanted.contacts))
     with begin("producer", caller.tenant) as session:
         sequence = _find(session, caller.tenant, ref)
-        made = [one.contact_id for one in enrol_many(session, caller.tenant, sequence.id, contacts, by=caller.actor)]
+        made = [
+            one.contact_id
+            for one in enrol_many(session, caller.tenant, sequence.id, contacts, by=caller.actor)
+        ]
         left_out = sorted(set(contacts) - set(made))
         if wanted.refuse and left_out:
-            raise Problem("conflict", f"enrolled before, or no contact: {', '.join(left_out[:10])}; nobody was enrolled")
+            raise Problem(
+                "conflict", f"enrolled before, or no contact: {', '.join(left_out[:10])}; nobody was enrolled"
+            )
     return json_response(Enrolled(made, left_out), 201)
 
 

@@ -72,7 +72,9 @@ def unsubscribe(token: str, request: Request) -> Response:
 
 def _unknown() -> Response:
     return _page(
-        404, "This link is not valid", "<p>It was cut, changed, or is too old. Please answer the e-mail with the word unsubscribe.</p>"
+        404,
+        "This link is not valid",
+        "<p>It was cut, changed, or is too old. Please answer the e-mail with the word unsubscribe.</p>",
     )
 
 

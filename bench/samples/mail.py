@@ -58,7 +58,8 @@ def check_mails(data: Path) -> dict[str, Counter[str]]:
         counts["mails"] += 1
         counts["wrong"] += bool(problems)
         counts["made up status"] += sum(
-            bool(_MADE_UP_STATUS.fullmatch(to.get("status") or "")) for to in one["expected"].get("recipients", [])
+            bool(_MADE_UP_STATUS.fullmatch(to.get("status") or ""))
+            for to in one["expected"].get("recipients", [])
         )
         for problem in problems:
             print(f"WRONG {one['file']}: {problem}")  # a report for people
@@ -72,14 +73,19 @@ def _mail_differences(expected: Sample, mails: list[Inbound]) -> Iterator[str]:
         yield f"{found} in place of {class_}"
     if expected.get("action") == "delayed" and found != "delayed":
         yield "a delay is no bounce"
-    if "in_reply_to" in expected and (list(first.in_reply_to), list(first.references)) != (expected["in_reply_to"], expected["references"]):
+    if "in_reply_to" in expected and (list(first.in_reply_to), list(first.references)) != (
+        expected["in_reply_to"],
+        expected["references"],
+    ):
         yield f"answers {first.in_reply_to}, refers to {first.references}"
     if "reply_text" in expected and plain(first.text) != plain(expected["reply_text"]):
         yield f"text {first.text!r} in place of {expected['reply_text']!r}"
     if expected.get("reason") and expected["reason"] not in {failure.reason for failure in first.failures}:
         yield f"reason {[failure.reason for failure in first.failures]} in place of {expected['reason']}"
     if found in ("hard", "soft", "mixed", "delayed", "delivered"):
-        yield from _recipient_differences(expected.get("recipients", []), [failure for mail_ in mails for failure in mail_.failures])
+        yield from _recipient_differences(
+            expected.get("recipients", []), [failure for mail_ in mails for failure in mail_.failures]
+        )
     for one in expected.get("recipients", []):
         if one.get("feedback_type") and one["feedback_type"] != first.feedback_type:
             yield f"feedback {first.feedback_type}"
@@ -100,7 +106,9 @@ def _recipient_differences(expected: list[Sample], found: list[Failure]) -> Iter
         about = [
             failure
             for failure in found
-            if not named or {failure.recipient, failure.final} & {named, named.rpartition(":")[2]} or named.startswith("@")
+            if not named
+            or {failure.recipient, failure.final} & {named, named.rpartition(":")[2]}
+            or named.startswith("@")
         ]
         status = None if _MADE_UP_STATUS.fullmatch(one.get("status") or "") else one.get("status")
         hard = one.get("hard_bounce")
@@ -114,9 +122,14 @@ def _recipient_differences(expected: list[Sample], found: list[Failure]) -> Iter
 def check_agents(data: Path) -> dict[str, float]:
     """Judge the labelled user agents and the labelled stream of opens and clicks; return how well."""
     told = {
-        name: json.loads((data / "bots" / f"{name}.json").read_text("utf-8")) for name in ("email_machine_user_agents", "human_user_agents")
+        name: json.loads((data / "bots" / f"{name}.json").read_text("utf-8"))
+        for name in ("email_machine_user_agents", "human_user_agents")
     }
-    crawlers = [agent for one in json.loads((data / "bots" / "crawler-user-agents.json").read_text("utf-8")) for agent in one["instances"]]
+    crawlers = [
+        agent
+        for one in json.loads((data / "bots" / "crawler-user-agents.json").read_text("utf-8"))
+        for agent in one["instances"]
+    ]
     machines = [one["user_agent"] for one in told["email_machine_user_agents"] if one["machine"]]
     people = [one["user_agent"] for one in told["human_user_agents"]]
     people += [one["user_agent"] for one in told["email_machine_user_agents"] if not one["machine"]]
@@ -143,16 +156,25 @@ def _check_stream(data: Path) -> dict[str, float]:
     judged: Counter[tuple[bool, bool | None]] = Counter()
     with (data / "bots" / "gophish_campaign_simulated.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            at, browser = datetime.fromisoformat(row["time"]), json.loads(row["details"] or "{}").get("browser")
+            at, browser = (
+                datetime.fromisoformat(row["time"]),
+                json.loads(row["details"] or "{}").get("browser"),
+            )
             if row["message"] == "Email Sent":
                 sent[row["email"]] = at
             elif browser and (row["email"], browser["address"]) in is_machine:
                 since = (at - sent[row["email"]]).total_seconds()
                 judged[
-                    is_machine[row["email"], browser["address"]], classify(browser["user-agent"], seconds_since_delivery=since).machine
+                    is_machine[row["email"], browser["address"]],
+                    classify(browser["user-agent"], seconds_since_delivery=since).machine,
                 ] += 1
-    machines, people = (sum(number for (label, _), number in judged.items() if label is of) for of in (True, False))
-    return {"stream_recall": judged[True, True] / machines, "stream_false_positives": judged[False, True] / people}
+    machines, people = (
+        sum(number for (label, _), number in judged.items() if label is of) for of in (True, False)
+    )
+    return {
+        "stream_recall": judged[True, True] / machines,
+        "stream_false_positives": judged[False, True] / people,
+    }
 
 
 # --- all of it ---
@@ -164,7 +186,9 @@ def run() -> None:
     if data is None:
         raise SystemExit("the samples are not here: set ACTIVITY_SHARED_DATA")
     for name, counts in sorted(check_mails(data).items()):
-        print(f"mail     {name:20} {counts['mails']:4} mails {counts['wrong']:4} wrong {counts['made up status']:4} made-up status")
+        print(
+            f"mail     {name:20} {counts['mails']:4} mails {counts['wrong']:4} wrong {counts['made up status']:4} made-up status"
+        )
     for name, figure in check_agents(data).items():
         print(f"agents   {name:24} {figure:9.4g}")
     with tempfile.TemporaryDirectory() as certificates, servers(0) as admin:
@@ -174,7 +198,9 @@ def run() -> None:
         settings.cache_clear()
         pin_certificates(data, Path(certificates))
         for name, counts in sorted(asyncio.run(check_webhooks(create_app(), data, admin)).items()):
-            print(f"webhooks {name:18} {counts['samples']:4} samples {counts['rejected']:3} to refuse {counts['wrong']:3} wrong")
+            print(
+                f"webhooks {name:18} {counts['samples']:4} samples {counts['rejected']:3} to refuse {counts['wrong']:3} wrong"
+            )
 
 
 if __name__ == "__main__":

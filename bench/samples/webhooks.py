@@ -57,7 +57,14 @@ def secret_of(sample: Sample) -> str | None:
         return f"basic:{proof['username']}:{proof['password']}"
     if proof.get("scheme") == "aws-sns":
         return "any-topic"
-    return next((str(proof[name]) for name in ("secret", "signing_key", "public_key", "key", "api_key") if name in proof), None)
+    return next(
+        (
+            str(proof[name])
+            for name in ("secret", "signing_key", "public_key", "key", "api_key")
+            if name in proof
+        ),
+        None,
+    )
 
 
 def pin_certificates(data: Path, into: Path) -> None:
@@ -86,7 +93,9 @@ async def check_webhooks(app: FastAPI, data: Path, admin: psycopg.Connection[Any
 def _tenant(admin: psycopg.Connection[Any], name: str) -> int:
     """Make a workspace of a sample's own: several samples are about one and the same event."""
     slug = re.sub("[^a-z0-9-]", "-", name)[:60]
-    row = admin.execute("insert into crm.tenant (slug, name) values (%s, 'sample') returning id", (slug,)).fetchone()
+    row = admin.execute(
+        "insert into crm.tenant (slug, name) values (%s, 'sample') returning id", (slug,)
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -96,15 +105,30 @@ def is_rejected(sample: Sample) -> bool:
     return isinstance(sample["expected"], dict) and bool(sample["expected"].get("rejected"))
 
 
-async def _check_webhook(client: httpx.AsyncClient, name: str, sample: Sample, tenant: int, admin: psycopg.Connection[Any]) -> list[str]:
-    provider, source, proof = name.split("/")[0], hashlib.sha256(name.encode()).hexdigest()[:32], sample["verification"] or {}
+async def _check_webhook(
+    client: httpx.AsyncClient, name: str, sample: Sample, tenant: int, admin: psycopg.Connection[Any]
+) -> list[str]:
+    provider, source, proof = (
+        name.split("/")[0],
+        hashlib.sha256(name.encode()).hexdigest()[:32],
+        sample["verification"] or {},
+    )
     now = proof.get("now")
     with begin("producer", tenant) as session:
         sources.add_source(
-            session, tenant, provider, source, secret=secret_of(sample), tolerance_s=300 if now else 0, url=proof.get("url"), name=name
+            session,
+            tenant,
+            provider,
+            source,
+            secret=secret_of(sample),
+            tolerance_s=300 if now else 0,
+            url=proof.get("url"),
+            name=name,
         )
     before = _state(admin)
-    receive.clock = (lambda: float(now)) if now else time.time  # the sample names the clock that it is judged by
+    receive.clock = (
+        (lambda: float(now)) if now else time.time
+    )  # the sample names the clock that it is judged by
     try:
         answers = [await _send(client, provider, source, sample) for _ in range(2)]
     finally:
@@ -114,7 +138,9 @@ async def _check_webhook(client: httpx.AsyncClient, name: str, sample: Sample, t
 
 
 async def _send(client: httpx.AsyncClient, provider: str, source: str, sample: Sample) -> httpx.Response:
-    return await client.post(f"/v1/webhooks/{provider}/{source}", content=sample["body"].encode(), headers=sample["headers"])
+    return await client.post(
+        f"/v1/webhooks/{provider}/{source}", content=sample["body"].encode(), headers=sample["headers"]
+    )
 
 
 def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
@@ -126,11 +152,15 @@ def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
 
 
 def _made(admin: psycopg.Connection[Any], before: tuple[int, int]) -> tuple[list[dict[str, Any]], int]:
-    rows = admin.execute("select doc::text from activity.outbox where n > %s order by n", (before[0],)).fetchall()
+    rows = admin.execute(
+        "select doc::text from activity.outbox where n > %s order by n", (before[0],)
+    ).fetchall()
     return [json.loads(doc) for (doc,) in rows], _state(admin)[1] - before[1]
 
 
-def _differences(sample: Sample, answers: list[httpx.Response], events: list[dict[str, Any]], unknown: int) -> Iterator[str]:
+def _differences(
+    sample: Sample, answers: list[httpx.Response], events: list[dict[str, Any]], unknown: int
+) -> Iterator[str]:
     statuses, expected = [answer.status_code for answer in answers], sample["expected"]
     if is_rejected(sample):
         if statuses != [401, 401] or events:
@@ -161,7 +191,10 @@ def _event_differences(one: dict[str, Any], event: dict[str, Any], body: str) ->
     said = one["timestamp"][:19] in body if one.get("timestamp") and "mail\\" in body else False
     if one.get("timestamp") and not said and not _same_moment(one["timestamp"], event["occurred_at"]):
         yield f"occurred at {event['occurred_at']}, not {one['timestamp']}"
-    ids = {str(payload.get(name)) for name in ("message_id", "provider_message_id", "provider_event_id", "provider_request_id")}
+    ids = {
+        str(payload.get(name))
+        for name in ("message_id", "provider_message_id", "provider_event_id", "provider_request_id")
+    }
     for field, found in (
         ("recipient", {payload.get("recipient")}),
         ("message_id", ids),
@@ -178,7 +211,11 @@ def _event_differences(one: dict[str, Any], event: dict[str, Any], body: str) ->
 
 def plain(value: Any) -> Any:
     """Return a text with single spaces, so that folding makes no difference."""
-    return " ".join(str(value).split()) if isinstance(value, (str, int)) and not isinstance(value, bool) else value
+    return (
+        " ".join(str(value).split())
+        if isinstance(value, (str, int)) and not isinstance(value, bool)
+        else value
+    )
 
 
 def _same_moment(one: str, other: str) -> bool:

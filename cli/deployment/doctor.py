@@ -43,15 +43,27 @@ def doctor(json: Json = False) -> None:
 
 def _findings() -> Iterator[Finding]:
     """Yield what is found, a part at a time; a part that depends on one that failed is not asked."""
-    yield (settings := _asked("settings", _settings, "set it in the environment of every process: docs/settings.md"))
+    yield (
+        settings := _asked(
+            "settings", _settings, "set it in the environment of every process: docs/settings.md"
+        )
+    )
     if not settings.well:
         return
-    logins = _asked("database", _logins, "see that PostgreSQL runs and that the passwords are those that `activity migrate` set")
+    logins = _asked(
+        "database",
+        _logins,
+        "see that PostgreSQL runs and that the passwords are those that `activity migrate` set",
+    )
     yield logins
     if logins.well:
         yield _asked("schema", _schema, "run `activity migrate` with this version of the program")
-        yield _asked("log", _log, "see that `activity worker append` runs, and what `activity rejected` shows")
-    broker = _asked("broker", _broker, "see that Redis or Valkey runs at ACTIVITY_REDIS_URL and ACTIVITY_BROKER_URL")
+        yield _asked(
+            "log", _log, "see that `activity worker append` runs, and what `activity rejected` shows"
+        )
+    broker = _asked(
+        "broker", _broker, "see that Redis or Valkey runs at ACTIVITY_REDIS_URL and ACTIVITY_BROKER_URL"
+    )
     yield broker
     if broker.well:
         yield _asked("workers", _workers, "start `activity worker append` and `activity worker producers`")
@@ -138,7 +150,9 @@ def _workers() -> str:
     names = {queue["name"] for queues in served.values() for queue in queues}
     queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
     if missing := queues - names:
-        raise ActivityError(f"nobody serves {', '.join(sorted(missing))}; workers: {', '.join(sorted(served)) or 'none'}")
+        raise ActivityError(
+            f"nobody serves {', '.join(sorted(missing))}; workers: {', '.join(sorted(served)) or 'none'}"
+        )
     return f"{', '.join(sorted(served))} serve every queue"
 
 

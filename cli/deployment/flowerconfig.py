@@ -7,7 +7,9 @@ from worker.celery import app
 
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 if address not in {"127.0.0.1", "::1", "localhost"} and not os.environ.get("FLOWER_BASIC_AUTH"):
-    raise SystemExit("Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines by FLOWER_ADDRESS")
+    raise SystemExit(
+        "Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines by FLOWER_ADDRESS"
+    )
 
 # Looking on is what it is for here; whoever wants to revoke tasks by hand says FLOWER_READ_ONLY=false.
 read_only = os.environ.get("FLOWER_READ_ONLY", "true").lower() != "false"

@@ -10,7 +10,9 @@ import typer
 from cli.dev.supervisor import Child
 
 FLOWER_CONFIG = Path(__file__).with_name("flowerconfig.py")
-_SILENT = {"ACTIVITY_LOG_LEVEL": os.environ.get("ACTIVITY_LOG_LEVEL", "warning")}  # beat says every second what it sends: always the same
+_SILENT = {
+    "ACTIVITY_LOG_LEVEL": os.environ.get("ACTIVITY_LOG_LEVEL", "warning")
+}  # beat says every second what it sends: always the same
 
 
 def processes() -> list[Child]:
@@ -18,7 +20,12 @@ def processes() -> list[Child]:
     return [
         Child("api", (sys.executable, "-m", "cli.deployment.serve")),
         Child("append", _worker("append", "append", "--pool=threads", "--concurrency=2")),
-        Child("producers", _worker("producers", "sequences,enrichment,playbooks,default", "--pool=prefork", "--concurrency=2")),
+        Child(
+            "producers",
+            _worker(
+                "producers", "sequences,enrichment,playbooks,default", "--pool=prefork", "--concurrency=2"
+            ),
+        ),
         Child("beat", _celery("beat", f"--schedule={_data_dir() / 'beat'}"), _SILENT),
         Child("flower", _celery("flower", f"--conf={FLOWER_CONFIG}")),
     ]
@@ -35,7 +42,9 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 def _worker(name: str, queues: str, *pool: str) -> tuple[str, ...]:
     # Gossip and mingle are for workers that look for each other: ours do not, and start a second sooner without.
-    return _celery("worker", f"--queues={queues}", f"--hostname={name}@%h", "--without-gossip", "--without-mingle", *pool)
+    return _celery(
+        "worker", f"--queues={queues}", f"--hostname={name}@%h", "--without-gossip", "--without-mingle", *pool
+    )
 
 
 def _data_dir() -> Path:
@@ -53,8 +62,13 @@ def _become(name: str, *more: str) -> NoReturn:
 
 
 def worker(
-    name: Annotated[Literal["append", "producers"], typer.Argument(help="append, or producers: sequences, enrichment, playbooks.")],
-    concurrency: Annotated[int | None, typer.Option(min=1, help="How many tasks it runs at once, instead of 2.")] = None,
+    name: Annotated[
+        Literal["append", "producers"],
+        typer.Argument(help="append, or producers: sequences, enrichment, playbooks."),
+    ],
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="How many tasks it runs at once, instead of 2.")
+    ] = None,
 ) -> None:
     """Run one Celery worker."""
     _become(name, *([f"--concurrency={concurrency}"] if concurrency else []))

@@ -7,7 +7,10 @@ import typer
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; put a TLS proxy in front of any other than this machine's.")
+        str,
+        typer.Option(
+            help="The address to listen on; put a TLS proxy in front of any other than this machine's."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, envvar="ACTIVITY_PORT", help="The port.")] = 8000,
     backlog: Annotated[int, typer.Option(min=16, help="Connections that may wait to be accepted.")] = 4096,

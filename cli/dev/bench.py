@@ -15,14 +15,18 @@ NAMES = ("append", "read", "stream", "sequences", "enrichment", "playbooks")
 def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}.")],
     events: Annotated[int | None, typer.Option(help="How many events: fewer for a shorter run.")] = None,
-    only: Annotated[str | None, typer.Option(help="Only one part of the benchmark, such as throughput, latency or flood.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only one part of the benchmark, such as throughput, latency or flood.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure this installation against baselines of the same run, on embedded servers of its own."""
     if name not in NAMES:
         raise ActivityError(f"no benchmark {name!r}: choose one of {', '.join(NAMES)}")
     options = {"events": events, "only": only}
-    figures = importlib.import_module(f"bench.{name}").run(**{key: value for key, value in options.items() if value is not None})
+    figures = importlib.import_module(f"bench.{name}").run(
+        **{key: value for key, value in options.items() if value is not None}
+    )
     if as_json:
         typer.echo(json.dumps(figures))
     else:

@@ -8,9 +8,15 @@ SLUG = "demo"
 
 
 def demo(
-    tenant: Annotated[str, typer.Option("--tenant", "-t", help="The workspace's slug; it is made if it is not there.")] = SLUG,
-    live: Annotated[bool, typer.Option("--live", help="Then say an event every few seconds, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.05, max=3600, help="Seconds between two live events, about.")] = 4.0,
+    tenant: Annotated[
+        str, typer.Option("--tenant", "-t", help="The workspace's slug; it is made if it is not there.")
+    ] = SLUG,
+    live: Annotated[
+        bool, typer.Option("--live", help="Then say an event every few seconds, until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=0.05, max=3600, help="Seconds between two live events, about.")
+    ] = 4.0,
 ) -> None:
     """Write the demo workspace: accounts in a hierarchy, contacts, deals, ninety days of history. A repeat adds nothing."""
     from activity.catalogue import summarise

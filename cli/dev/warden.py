@@ -22,8 +22,12 @@ class Warden:
 
     def __init__(self) -> None:
         # -I -S: it must start in milliseconds and import nothing but the standard library.
-        self._process = subprocess.Popen([sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True)
-        atexit.register(self._process.communicate)  # at an orderly end, close the pipe and wait until nothing is left, the warden included
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True
+        )
+        atexit.register(
+            self._process.communicate
+        )  # at an orderly end, close the pipe and wait until nothing is left, the warden included
 
     def watch(self, group: int, end_with: signal.Signals = signal.SIGTERM) -> None:
         """Answer for the process group `group` (the pid of a process started with start_new_session=True)."""

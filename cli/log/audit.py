@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from feed.verify import Checkpoint, Report
 
 Tenants = Annotated[
-    list[str] | None, typer.Option("--tenant", "-t", help="Only this tenant, by slug or id; may be repeated. Default: every tenant.")
+    list[str] | None,
+    typer.Option(
+        "--tenant", "-t", help="Only this tenant, by slug or id; may be repeated. Default: every tenant."
+    ),
 ]
 
 
@@ -35,7 +38,10 @@ def verify(
     tenant: Tenants = None,
     checkpoint: Annotated[Path | None, typer.Option(help="What `activity checkpoint` wrote earlier.")] = None,
     exported: Annotated[
-        Path | None, typer.Option("--export", help="Verify what `activity export` wrote, without a database; - is standard input.")
+        Path | None,
+        typer.Option(
+            "--export", help="Verify what `activity export` wrote, without a database; - is standard input."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -79,7 +85,9 @@ def _verify_export(path: Path, checkpoints: "Mapping[int, Checkpoint]", status: 
             if first is None:
                 raise ActivityError(f"{path} is empty")
             tenant = first.tenant_id
-            return check(tenant, chain([first], found), checkpoints.get(tenant), partial(_show, status, tenant))
+            return check(
+                tenant, chain([first], found), checkpoints.get(tenant), partial(_show, status, tenant)
+            )
     except OSError as error:
         raise ActivityError(f"{path}: {error.strerror}") from None
 
@@ -102,7 +110,9 @@ def checkpoint(tenant: Tenants = None) -> None:
 
     ids = _ids(tenant)
     with begin("auditor") as session:
-        places = [Checkpoint(one, seq, hash_.hex()) for one in ids for seq, hash_ in [audit.head(session, one)]]
+        places = [
+            Checkpoint(one, seq, hash_.hex()) for one in ids for seq, hash_ in [audit.head(session, one)]
+        ]
     typer.echo(msgspec.json.encode(places).decode())
 
 

@@ -19,11 +19,17 @@ _WAIT_S = 30.0
 _CHUNK = 500
 _LONGEST = 1_000_000  # characters of a line
 
-Fields = Annotated[list[str] | None, typer.Argument(metavar="KEY=TEXT | KEY:=JSON", help="The payload's fields.", show_default=False)]
+Fields = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=TEXT | KEY:=JSON", help="The payload's fields.", show_default=False),
+]
 
 
 def emit(
-    type: Annotated[str, typer.Argument(help="The event's type; - reads events from standard input, one JSON object a line.")],
+    type: Annotated[
+        str,
+        typer.Argument(help="The event's type; - reads events from standard input, one JSON object a line."),
+    ],
     payload: Fields = None,
     tenant: TenantOption = None,
     account: Annotated[str | None, typer.Option(help="The account it is about.")] = None,
@@ -31,11 +37,20 @@ def emit(
     record: Annotated[str | None, typer.Option(help="The record it links to, as TYPE:ID.")] = None,
     actor: Annotated[str, typer.Option(help="Who did it: an e-mail address, or 'system'.")] = "system",
     source: Annotated[str, typer.Option(help="Which producer says so.")] = "manual",
-    at: Annotated[str | None, typer.Option(help="When it happened, as 2026-01-31T09:30:00Z. Default: now.")] = None,
-    id_: Annotated[str | None, typer.Option("--id", help="Its event_id, a UUID: said twice it is stored once. Default: a new one.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="When it happened, as 2026-01-31T09:30:00Z. Default: now.")
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option("--id", help="Its event_id, a UUID: said twice it is stored once. Default: a new one."),
+    ] = None,
     cause: Annotated[str | None, typer.Option(help="The event_id of the event that made it happen.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, print what would be said, and say nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the log has it, and print its number.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, print what would be said, and say nothing.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the log has it, and print its number.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say an event; or, with TYPE -, every event of standard input, where a line that is none is told and passed over."""
@@ -54,7 +69,13 @@ def emit(
         "actor": actor,
         "source": source,
     }
-    said |= {"occurred_at": at, "event_id": id_, "cause_id": cause, "type": type, "payload": dict(map(_field, payload or []))}
+    said |= {
+        "occurred_at": at,
+        "event_id": id_,
+        "cause_id": cause,
+        "type": type,
+        "payload": dict(map(_field, payload or [])),
+    }
     event = _decode({name: value for name, value in said.items() if value is not None}, found)
     _say([event], dry_run, json)
     if wait and not dry_run:
@@ -82,7 +103,9 @@ def _decode(said: dict[str, Any], tenant: int) -> "Event":
 
     kind = said.get("type")
     known = CATALOGUE.get(kind) if isinstance(kind, str) else None
-    event = decode({"tenant_id": tenant, "source": "manual", "version": known.version if known else 1, **said})
+    event = decode(
+        {"tenant_id": tenant, "source": "manual", "version": known.version if known else 1, **said}
+    )
     encode(event)
     return event
 
@@ -139,7 +162,11 @@ def _of_line(text: str, tenant: int) -> "Event":
     except msgspec.DecodeError as error:
         raise ActivityError(f"no JSON object: {error}") from None
     if said.get("tenant_id", tenant) != tenant:
-        raise InvalidEvent("tenant_id", f"{said['tenant_id']!r} is another tenant", "leave it out, or give the one of --tenant")
+        raise InvalidEvent(
+            "tenant_id",
+            f"{said['tenant_id']!r} is another tenant",
+            "leave it out, or give the one of --tenant",
+        )
     return _decode(said, tenant)
 
 

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 Account = Annotated[str | None, typer.Option(help="Only events of this account.")]
 Contact = Annotated[str | None, typer.Option(help="Only events of this contact.")]
-Beneath = Annotated[str | None, typer.Option(help="Only events of the accounts beneath this one, and changes of its own place.")]
+Beneath = Annotated[
+    str | None,
+    typer.Option(help="Only events of the accounts beneath this one, and changes of its own place."),
+]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.")]
-Category = Annotated[list[str] | None, typer.Option("--category", help="Only events of this category, such as email; may be repeated.")]
+Category = Annotated[
+    list[str] | None,
+    typer.Option("--category", help="Only events of this category, such as email; may be repeated."),
+]
 Record = Annotated[str | None, typer.Option(help="Only events that link to this record, as TYPE:ID.")]
 Actor = Annotated[str | None, typer.Option(help="Only what this user did, by e-mail address, or 'system'.")]
 Source = Annotated[str | None, typer.Option(help="Only what this producer said.")]

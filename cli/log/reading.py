@@ -31,13 +31,20 @@ def feed(
     record: filters.Record = None,
     actor: filters.Actor = None,
     source: filters.Source = None,
-    since: Annotated[str | None, typer.Option(help="Only what happened at this time or after it, as 2026-01-31T09:30:00Z.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what happened at this time or after it, as 2026-01-31T09:30:00Z.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Only what happened before this time.")] = None,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="The feed as it stood: at the event with this number, or at this time.")
+        str | None,
+        typer.Option("--as-of", help="The feed as it stood: at the event with this number, or at this time."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many events a page has.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="The next page, by what the page before printed.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=500, help="How many events a page has.")
+    ] = 20,
+    cursor: Annotated[
+        str | None, typer.Option(help="The next page, by what the page before printed.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show a page of the feed: what happened last comes first."""
@@ -53,7 +60,11 @@ def feed(
         which = msgspec.structs.replace(which, **times, as_of=_as_of(session, found.id, as_of))
         page = read_page(session, found.id, which, cursor, limit)
     if json:
-        typer.echo(msgspec.json.encode({"events": page.events, "cursor": page.cursor, "looked_to": page.looked_to}).decode())
+        typer.echo(
+            msgspec.json.encode(
+                {"events": page.events, "cursor": page.cursor, "looked_to": page.looked_to}
+            ).decode()
+        )
         return
     for event in page.events:
         typer.echo(line(event))
@@ -75,7 +86,9 @@ def _as_of(session: "Session", tenant: int, text: str | None) -> int | None:
 def show(
     ref: Annotated[str, typer.Argument(metavar="ID", help="The event's number, or its event_id.")],
     tenant: TenantOption = None,
-    causes: Annotated[bool, typer.Option("--causes", help="Also what made it happen, and what it made happen.")] = False,
+    causes: Annotated[
+        bool, typer.Option("--causes", help="Also what made it happen, and what it made happen.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show one event, whole."""
@@ -93,7 +106,9 @@ def show(
         up = events.causes(session, found.id, event.event_id) if causes else []
         down = events.effects(session, found.id, event.event_id) if causes else []
     if json:
-        typer.echo(msgspec.json.encode({"event": event, "causes": up, "effects": down} if causes else event).decode())
+        typer.echo(
+            msgspec.json.encode({"event": event, "causes": up, "effects": down} if causes else event).decode()
+        )
         return
     for cause in reversed(up):
         typer.echo(f"because  {line(cause)}")
@@ -115,9 +130,16 @@ def _ref(text: str) -> int | UUID:
 
 def tail(
     tenant: TenantOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, max=500, help="How many events to begin with.")] = 10,
-    after: Annotated[int | None, typer.Option(min=0, help="Begin after the event with this number instead; 0 is the beginning.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, max=500, help="How many events to begin with.")
+    ] = 10,
+    after: Annotated[
+        int | None,
+        typer.Option(min=0, help="Begin after the event with this number instead; 0 is the beginning."),
+    ] = None,
     account: filters.Account = None,
     contact: filters.Contact = None,
     beneath: filters.Beneath = None,
@@ -139,13 +161,21 @@ def tail(
         raise typer.Exit(130) from None
 
 
-def _tail(tenant: int, which: "Filter", follow: bool, last: int, after: int | None) -> "Iterator[RecordedEvent]":
+def _tail(
+    tenant: int, which: "Filter", follow: bool, last: int, after: int | None
+) -> "Iterator[RecordedEvent]":
     from db.engine import begin
     from db.log import by_seq, heads
 
     with begin("reader", tenant) as session:
         at = heads.head(session, tenant).seq
-        recent = [] if after is not None else by_seq.before(session, tenant, which, at + 1, last).events if last else []
+        recent = (
+            []
+            if after is not None
+            else by_seq.before(session, tenant, which, at + 1, last).events
+            if last
+            else []
+        )
     yield from reversed(recent)
     if after is not None:
         yield from _passing(tenant, which, after, at)
@@ -188,8 +218,12 @@ def stats(tenant: TenantOption = None, json: Json = False) -> None:
     if json:
         typer.echo(msgspec.json.encode(figures).decode())
         return
-    typer.echo(f"{found.slug}: {figures['events']:,} events, the last recorded {figures['last_recorded_at'] or 'never'}")
-    typer.echo(f"recorded in the last minute {figures['last_minute']:,}, hour {figures['last_hour']:,}, day {figures['last_day']:,}")
+    typer.echo(
+        f"{found.slug}: {figures['events']:,} events, the last recorded {figures['last_recorded_at'] or 'never'}"
+    )
+    typer.echo(
+        f"recorded in the last minute {figures['last_minute']:,}, hour {figures['last_hour']:,}, day {figures['last_day']:,}"
+    )
     typer.echo(f"waiting in the outbox {figures['waiting']:,}")
     for name, number in figures["types"].items():
         typer.echo(f"  {name:<30} {number:>8,}{' or more' if number == figures['types_counted_to'] else ''}")
@@ -200,12 +234,19 @@ def _figures(tenant: "Tenant", cap: int = 10_000) -> dict[str, Any]:
     from db.log import backlog, events, heads
 
     now = datetime.now(UTC)
-    spans = {"last_minute": timedelta(minutes=1), "last_hour": timedelta(hours=1), "last_day": timedelta(days=1)}
+    spans = {
+        "last_minute": timedelta(minutes=1),
+        "last_hour": timedelta(hours=1),
+        "last_day": timedelta(days=1),
+    }
     with begin("reader", tenant.id) as session:
         head = heads.head(session, tenant.id)
         last = events.get(session, tenant.id, head.seq)
         types = events.counts(session, tenant.id, cap)
-        rates = {name: head.seq - min(head.seq, events.seq_at(session, tenant.id, now - span)) for name, span in spans.items()}
+        rates = {
+            name: head.seq - min(head.seq, events.seq_at(session, tenant.id, now - span))
+            for name, span in spans.items()
+        }
         waiting = backlog.waiting(session, [tenant.id], 1_000_000)
     return {
         "tenant": tenant.slug,
@@ -225,7 +266,11 @@ def line(event: "RecordedEvent") -> str:
     from activity.catalogue import CATALOGUE, summarise
 
     known = CATALOGUE.get(event.type)
-    who = event.contact_id if known and known.by_contact and event.actor == "system" and event.contact_id else event.actor
+    who = (
+        event.contact_id
+        if known and known.by_contact and event.actor == "system" and event.contact_id
+        else event.actor
+    )
     about = event.account_id or event.contact_id or f"{event.record_type}:{event.record_id}"
     return f"{event.seq:>7}  {_time(event.occurred_at)}  {who} {summarise(event.type, event.version, event.payload)}  [{about}]"
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def rejected(
     tenant: TenantOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many, the newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many, the newest first.")
+    ] = 20,
     json: Json = False,
 ) -> None:
     """Show what the log refused, with the reasons: of a tenant, or of all, those included that name none."""
@@ -31,16 +33,23 @@ def rejected(
 
 
 def replay(
-    ids: Annotated[list[int] | None, typer.Argument(help="Numbers that `activity rejected` shows. Default: all of the tenant.")] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(help="Numbers that `activity rejected` shows. Default: all of the tenant."),
+    ] = None,
     tenant: TenantOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be said, and say nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be said, and say nothing.")
+    ] = False,
 ) -> None:
     """Say refused events again, the oldest first. One whose event_id the log has is passed over, so it is safe to run again.
 
     To say one otherwise than it was: `activity rejected --json`, change its doc, and pipe that to `activity emit -`.
     """
     if not ids and tenant is None:
-        raise ActivityError("name the numbers that `activity rejected` shows, or give --tenant to take all of it")
+        raise ActivityError(
+            "name the numbers that `activity rejected` shows, or give --tenant to take all of it"
+        )
     left = 0
     for one in reversed(_read(tenant, ids, 10_000)):
         outcome, said = _replay(one, dry_run)
@@ -58,7 +67,9 @@ def _read(tenant: str | None, ids: list[int] | None, limit: int) -> "list[Reject
     with begin("auditor") as session:
         found = parked.rejected(session, number, ids or None, limit)
     if missing := sorted(set(ids or []) - {one.id for one in found}):
-        raise ActivityError(f"nothing refused has the number {', '.join(map(str, missing))}: `activity rejected` shows what there is")
+        raise ActivityError(
+            f"nothing refused has the number {', '.join(map(str, missing))}: `activity rejected` shows what there is"
+        )
     return found
 
 
@@ -76,7 +87,10 @@ def _replay(one: "Rejected", dry_run: bool) -> tuple[str, bool]:
         stored = by_seq.stored(session, event.tenant_id, [event.event_id]).get(event.event_id)
     if stored is not None:
         conflict = one.reason.startswith("conflict")
-        return f"the log has {event.event_id} as seq {stored.seq}{', with another body' if conflict else ''}", not conflict
+        return (
+            f"the log has {event.event_id} as seq {stored.seq}{', with another body' if conflict else ''}",
+            not conflict,
+        )
     if not dry_run:
         with begin("producer", event.tenant_id) as session:
             emit(session, event)

@@ -16,7 +16,10 @@ def erase(
     contact: Annotated[str, typer.Argument(help="The contact's id.")],
     actor: Annotated[str, typer.Option(help="Who erases: an e-mail address.")],
     tenant: TenantOption = None,
-    reason: Annotated[str | None, typer.Option(help="Why, such as 'request of the person'. It stays in the log: no personal data.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, such as 'request of the person'. It stays in the log: no personal data."),
+    ] = None,
     request_id: Annotated[str | None, typer.Option(help="The request in your privacy register.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
@@ -34,13 +37,20 @@ def erase(
     event = _event(found.id, contact, actor, reason, request_id)
     _check_known(found.id, contact)
     if not yes:
-        typer.confirm(f"Erase the contact {contact} of {found.slug} and the content of their events? It cannot be undone", abort=True)
+        typer.confirm(
+            f"Erase the contact {contact} of {found.slug} and the content of their events? It cannot be undone",
+            abort=True,
+        )
     _forget(event)
-    wait_for(event)  # what was said of them before is in the log now, so nothing is stored after its payloads were emptied
+    wait_for(
+        event
+    )  # what was said of them before is in the log now, so nothing is stored after its payloads were emptied
     with begin("eraser") as session:
         events = erasure.erase(session, found.id, contact, uuid7(), actor, reason, request_id)
     typer.echo(
-        msgspec.json.encode({"contact": contact, "events": events}).decode() if json else f"erased; {events} events lost their content"
+        msgspec.json.encode({"contact": contact, "events": events}).decode()
+        if json
+        else f"erased; {events} events lost their content"
     )
 
 
@@ -48,8 +58,17 @@ def _event(tenant: int, contact: str, actor: str, reason: str | None, request_id
     from activity.event import Event
     from activity.validation import encode
 
-    payload = {name: value for name, value in (("reason", reason), ("request_id", request_id)) if value is not None}
-    event = Event(tenant_id=tenant, type="contact.erased", payload=payload, source="erasure", actor=actor, contact_id=contact)
+    payload = {
+        name: value for name, value in (("reason", reason), ("request_id", request_id)) if value is not None
+    }
+    event = Event(
+        tenant_id=tenant,
+        type="contact.erased",
+        payload=payload,
+        source="erasure",
+        actor=actor,
+        contact_id=contact,
+    )
     encode(event)  # refused before anything is erased
     return event
 
@@ -65,7 +84,9 @@ def _check_known(tenant: int, contact: str) -> None:
             or events.look(session, tenant, events.Filter(contact=contact), None, 1).events
         )
     if not known:
-        raise ActivityError(f"nothing is known of a contact {contact!r}: give the id, as `activity feed --contact` takes it")
+        raise ActivityError(
+            f"nothing is known of a contact {contact!r}: give the id, as `activity feed --contact` takes it"
+        )
 
 
 def _forget(event: "Event") -> None:

@@ -27,12 +27,21 @@ def look_up(url: str, query: str, values: Mapping[str, Any], timeout_s: float) -
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"set local statement_timeout = {int(timeout_s * 1000)}"))
                 connection.execute(text("set transaction read only"))
-            row = connection.execute(text(query), {name: value for name, value in values.items() if f":{name}" in query}).mappings().first()
+            row = (
+                connection.execute(
+                    text(query), {name: value for name, value in values.items() if f":{name}" in query}
+                )
+                .mappings()
+                .first()
+            )
             connection.rollback()
         return (
             None
             if row is None
-            else {name: value if isinstance(value, bool | int | float | str | None) else str(value) for name, value in row.items()}
+            else {
+                name: value if isinstance(value, bool | int | float | str | None) else str(value)
+                for name, value in row.items()
+            }
         )
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise QueryFailed(f"the database gave no row: {type(error).__name__}") from None

@@ -23,7 +23,8 @@ def take_over(session: Session, passes: Sequence[int]) -> Sequence[Row[Any]]:
     lost = session.execute(_LOSE, {"passes": list(passes)}).all()
     add_spend(session, (Spend(row.tenant_id, row.month, reserved=-row.reserved) for row in lost))
     return session.execute(
-        text("select * from crm.enrichment_call where pass_id = any(:passes) order by started_at"), {"passes": list(passes)}
+        text("select * from crm.enrichment_call where pass_id = any(:passes) order by started_at"),
+        {"passes": list(passes)},
     ).all()
 
 
@@ -55,7 +56,9 @@ def end(session: Session, calls: Sequence[Mapping[str, Any]]) -> None:
 def forget(session: Session, pass_id: int, provider: str, attempt: int) -> None:
     """Strike out a call that was written down and then not made."""
     session.execute(
-        text("delete from crm.enrichment_call where pass_id = :pass and provider = :provider and attempt = :attempt"),
+        text(
+            "delete from crm.enrichment_call where pass_id = :pass and provider = :provider and attempt = :attempt"
+        ),
         {"pass": pass_id, "provider": provider, "attempt": attempt},
     )
 
@@ -90,10 +93,14 @@ def add_spend(session: Session, changes: Iterable[Spend]) -> None:
 
 def committed(session: Session, tenants: Sequence[int], month: date) -> dict[int, Decimal]:
     """Return what each tenant has spent and reserved this month, and let nobody else change it until the transaction ends."""
-    add_spend(session, (Spend(tenant, month) for tenant in sorted(tenants)))  # the row must be there to be locked
+    add_spend(
+        session, (Spend(tenant, month) for tenant in sorted(tenants))
+    )  # the row must be there to be locked
     query = text("""select tenant_id, spent + reserved as total from crm.enrichment_spend
                      where tenant_id = any(:tenants) and month = :month order by tenant_id for update""")
-    return {row.tenant_id: row.total for row in session.execute(query, {"tenants": list(tenants), "month": month})}
+    return {
+        row.tenant_id: row.total for row in session.execute(query, {"tenants": list(tenants), "month": month})
+    }
 
 
 class Month(NamedTuple):
@@ -107,7 +114,9 @@ class Month(NamedTuple):
 
 def spend(session: Session, tenant: int, month: date) -> Month:
     """Return a tenant's month."""
-    query = text("select spent, reserved, calls, repeats from crm.enrichment_spend where tenant_id = :tenant and month = :month")
+    query = text(
+        "select spent, reserved, calls, repeats from crm.enrichment_spend where tenant_id = :tenant and month = :month"
+    )
     row = session.execute(query, {"tenant": tenant, "month": month}).one_or_none()
     return Month(*row) if row else Month()
 
@@ -146,13 +155,19 @@ def keep(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
 
 def providers(session: Session) -> Sequence[Row[Any]]:
     """Return how every provider is doing, by name: failures in a row, open_until while its breaker is open, reason, failed_at."""
-    return session.execute(text("select name, failures, open_until, reason, failed_at from crm.enrichment_provider order by name")).all()
+    return session.execute(
+        text(
+            "select name, failures, open_until, reason, failed_at from crm.enrichment_provider order by name"
+        )
+    ).all()
 
 
 def register(session: Session, names: Sequence[str]) -> None:
     """Make the rows of providers that were never seen."""
     session.execute(
-        text("insert into crm.enrichment_provider (name) select unnest(cast(:names as text[])) on conflict (name) do nothing"),
+        text(
+            "insert into crm.enrichment_provider (name) select unnest(cast(:names as text[])) on conflict (name) do nothing"
+        ),
         {"names": sorted(names)},
     )
 
@@ -172,7 +187,9 @@ def report_failures(session: Session, reports: Sequence[Mapping[str, Any]]) -> N
 def report_success(session: Session, names: Sequence[str]) -> None:
     """Close the breakers of providers that answered."""
     session.execute(
-        text("update crm.enrichment_provider set failures = 0, open_until = null where name = any(:names) and failures > 0"),
+        text(
+            "update crm.enrichment_provider set failures = 0, open_until = null where name = any(:names) and failures > 0"
+        ),
         {"names": list(names)},
     )
 

@@ -23,7 +23,15 @@ returning record_id, id""")
 
 
 def ask(
-    session: Session, tenant: int, kind: str, records: Sequence[str], fields: Sequence[str], *, priority: int, by: str, cause: UUID | None
+    session: Session,
+    tenant: int,
+    kind: str,
+    records: Sequence[str],
+    fields: Sequence[str],
+    *,
+    priority: int,
+    by: str,
+    cause: UUID | None,
 ) -> dict[str, int]:
     """Queue one pass a record, or join the one in flight over the same fields, at the more urgent priority; return their ids."""
     values = {"tenant": tenant, "kind": kind, "records": sorted(set(records)), "fields": sorted(set(fields))}
@@ -31,7 +39,10 @@ def ask(
     return {row.record_id: row.id for row in rows}
 
 
-_EXISTING = {kind: text(f"select id from crm.{kind} where tenant_id = :tenant and id = any(:ids)") for kind in ("account", "contact")}
+_EXISTING = {
+    kind: text(f"select id from crm.{kind} where tenant_id = :tenant and id = any(:ids)")
+    for kind in ("account", "contact")
+}
 
 
 def existing(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> set[str]:
@@ -79,7 +90,9 @@ def end(session: Session, states: Mapping[int, str]) -> None:
 def put_off(session: Session, ids: Sequence[int], seconds: float) -> None:
     """Make passes that this transaction holds due again in so many seconds."""
     session.execute(
-        text("update crm.enrichment_pass set due_at = clock_timestamp() + make_interval(secs => :s) where id = any(:ids)"),
+        text(
+            "update crm.enrichment_pass set due_at = clock_timestamp() + make_interval(secs => :s) where id = any(:ids)"
+        ),
         {"s": seconds, "ids": list(ids)},
     )
 
@@ -101,15 +114,22 @@ def records(session: Session, passes: Iterable[Row[Any]]) -> dict[int, tuple[str
     found: dict[int, tuple[str, dict[str, Any]]] = {}
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for row in passes:
-        by_kind.setdefault(row.kind, []).append({"id": row.id, "tenant_id": row.tenant_id, "record_id": row.record_id})
+        by_kind.setdefault(row.kind, []).append(
+            {"id": row.id, "tenant_id": row.tenant_id, "record_id": row.record_id}
+        )
     for kind, wanted in by_kind.items():
-        found |= {row.pass_id: (row.slug, row.said) for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)})}
+        found |= {
+            row.pass_id: (row.slug, row.said)
+            for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)})
+        }
     return found
 
 
 def account_of_domain(session: Session, tenant: int, domain: str) -> str | None:
     """Return the oldest account with this domain, or None."""
-    query = text("select id from crm.account where tenant_id = :tenant and domain = :domain order by created_at, id limit 1")
+    query = text(
+        "select id from crm.account where tenant_id = :tenant and domain = :domain order by created_at, id limit 1"
+    )
     return session.scalars(query, {"tenant": tenant, "domain": domain}).first()
 
 
@@ -123,12 +143,16 @@ select l.tenant_id, l.record_id from crm.enrichment_latest l
 
 def stale(session: Session, kind: str, older_than: timedelta, limit: int) -> Sequence[Row[Any]]:
     """Return (tenant_id, record_id) of records whose last pass is older than that and that none is in flight for, the oldest first."""
-    return session.execute(_STALE, {"kind": kind, "seconds": older_than.total_seconds(), "limit": limit}).all()
+    return session.execute(
+        _STALE, {"kind": kind, "seconds": older_than.total_seconds(), "limit": limit}
+    ).all()
 
 
 def forget(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> None:
     """Forget when records that are gone were last enriched."""
-    query = text("delete from crm.enrichment_latest where tenant_id = :tenant and kind = :kind and record_id = any(:ids)")
+    query = text(
+        "delete from crm.enrichment_latest where tenant_id = :tenant and kind = :kind and record_id = any(:ids)"
+    )
     session.execute(query, {"tenant": tenant, "kind": kind, "ids": list(ids)})
 
 

@@ -10,7 +10,10 @@ from db.enrichment.passes import as_rows
 
 Key = tuple[int, str]  # (tenant, record id) of one kind
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {"account": ("name", "domain"), "contact": ("name", "email", "account_id")}
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "account": ("name", "domain"),
+    "contact": ("name", "email", "account_id"),
+}
 """Fields that are columns of their own; all others are in the column `fields`."""
 
 
@@ -100,5 +103,7 @@ select a.fields || jsonb_strip_nulls(jsonb_build_object({_object(kind)})) from c
 
 def read(session: Session, kind: str, tenant: int, record_id: str) -> dict[str, Any] | None:
     """Return a record's values by field, None where there is no such record."""
-    found: dict[str, Any] | None = session.execute(_READ[kind], {"tenant": tenant, "record": record_id}).scalar_one_or_none()
+    found: dict[str, Any] | None = session.execute(
+        _READ[kind], {"tenant": tenant, "record": record_id}
+    ).scalar_one_or_none()
     return found

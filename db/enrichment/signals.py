@@ -16,9 +16,18 @@ insert into crm.signal_fired as f (tenant_id, rule, kind, record_id, fired_at) v
  where excluded.fired_at >= f.fired_at + make_interval(secs => :seconds)""")
 
 
-def fire(session: Session, tenant: int, rule: str, kind: str, record: str, at: datetime, window: timedelta) -> bool:
+def fire(
+    session: Session, tenant: int, rule: str, kind: str, record: str, at: datetime, window: timedelta
+) -> bool:
     """Say whether a rule may fire for a record at this moment, and remember that it did: once in a window, whoever asks."""
-    values = {"tenant": tenant, "rule": rule, "kind": kind, "record": record, "at": at, "seconds": window.total_seconds()}
+    values = {
+        "tenant": tenant,
+        "rule": rule,
+        "kind": kind,
+        "record": record,
+        "at": at,
+        "seconds": window.total_seconds(),
+    }
     done: Any = session.execute(_FIRE, values)
     return bool(done.rowcount)
 
@@ -34,9 +43,28 @@ select count(*) from activity.event
 
 
 def count_events(
-    tenant: int, kind: str, record: str, types: Sequence[str], since: datetime, until: datetime, *, human: bool, payload: Mapping[str, str]
+    tenant: int,
+    kind: str,
+    record: str,
+    types: Sequence[str],
+    since: datetime,
+    until: datetime,
+    *,
+    human: bool,
+    payload: Mapping[str, str],
 ) -> int:
     """Count a record's events of these types after `since` and up to `until`, without those that a machine made, where `human`."""
-    wanted = {"tenant": tenant, "record": record, "since": since, "until": until, "types": list(types), "human": human}
+    wanted = {
+        "tenant": tenant,
+        "record": record,
+        "since": since,
+        "until": until,
+        "types": list(types),
+        "human": human,
+    }
     with begin("reader", tenant) as session:
-        return int(session.execute(_COUNT[kind], {**wanted, "payload": msgspec.json.encode(dict(payload)).decode()}).scalar_one())
+        return int(
+            session.execute(
+                _COUNT[kind], {**wanted, "payload": msgspec.json.encode(dict(payload)).decode()}
+            ).scalar_one()
+        )

@@ -12,7 +12,9 @@ from db.engine import engine
 from db.log.outbox import TAKE, Waiting
 
 _RECEIPT = "current_setting('activity.receipt')"
-_APPEND = text(f"insert into activity.inbox (doc) values (cast(cast(:docs as text[]) as json[])) returning {_RECEIPT}")
+_APPEND = text(
+    f"insert into activity.inbox (doc) values (cast(cast(:docs as text[]) as json[])) returning {_RECEIPT}"
+)
 _SEPARATOR = chr(30)  # no JSON text holds this character, and a text passes in half the time of an array
 _MOVE = f"""
 with taken as ({TAKE}),

@@ -16,14 +16,18 @@ select tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor,
 
 def chain(session: Session, tenant_id: int, after: int = 0) -> Iterator[Link]:
     """Yield a tenant's events in order, read as a stream: memory does not grow with the log."""
-    rows = session.execute(_CHAIN, {"tenant": tenant_id, "after": after}, execution_options={"yield_per": 2000})
+    rows = session.execute(
+        _CHAIN, {"tenant": tenant_id, "after": after}, execution_options={"yield_per": 2000}
+    )
     for partition in rows.partitions():
         yield from (Link(*row) for row in partition)
 
 
 def head(session: Session, tenant_id: int) -> tuple[int, bytes]:
     """Return the number and the hash that a tenant's head claims. Raises NoResultFound for an unknown tenant."""
-    row = session.execute(text("select seq, hash from activity.head where tenant_id = :tenant"), {"tenant": tenant_id}).one()
+    row = session.execute(
+        text("select seq, hash from activity.head where tenant_id = :tenant"), {"tenant": tenant_id}
+    ).one()
     return row.seq, row.hash
 
 

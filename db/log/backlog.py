@@ -6,8 +6,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _WAITING = text("select activity.waiting(:tenants, :cap)")
-_APPENDED = text("select count(*) from activity.event where tenant_id = :tenant and seq > :seq and source = :source")
-_REJECTED = text("select count(*) from activity.rejected where tenant_id = :tenant and id > :id and doc::json ->> 'source' = :source")
+_APPENDED = text(
+    "select count(*) from activity.event where tenant_id = :tenant and seq > :seq and source = :source"
+)
+_REJECTED = text(
+    "select count(*) from activity.rejected where tenant_id = :tenant and id > :id and doc::json ->> 'source' = :source"
+)
 _LAST_REJECTED = text("select coalesce(max(id), 0) from activity.rejected where tenant_id = :tenant")
 
 
@@ -21,7 +25,11 @@ def last_rejected(session: Session, tenant: int) -> int:
     return int(session.execute(_LAST_REJECTED, {"tenant": tenant}).scalar_one())
 
 
-def outcome(session: Session, tenant: int, source: str, after_seq: int, after_rejected: int) -> tuple[int, int]:
+def outcome(
+    session: Session, tenant: int, source: str, after_seq: int, after_rejected: int
+) -> tuple[int, int]:
     """Return how many events of a source were appended, and how many refused, since the log and the refusals stood at these numbers."""
     appended = session.execute(_APPENDED, {"tenant": tenant, "seq": after_seq, "source": source}).scalar_one()
-    return int(appended), int(session.execute(_REJECTED, {"tenant": tenant, "id": after_rejected, "source": source}).scalar_one())
+    return int(appended), int(
+        session.execute(_REJECTED, {"tenant": tenant, "id": after_rejected, "source": source}).scalar_one()
+    )

@@ -39,21 +39,25 @@ def after(session: Session, tenant: int, which: Filter, seq: int, limit: int) ->
     return _read(session, tenant, which, "seq > %(seq)s", "asc", seq, limit)
 
 
-def _read(session: Session, tenant: int, which: Filter, within: str, direction: str, seq: int | None, limit: int) -> Read:
+def _read(
+    session: Session, tenant: int, which: Filter, within: str, direction: str, seq: int | None, limit: int
+) -> Read:
     passing, values = conditions(session, tenant, which)
     look = LOOK if passing != "true" else limit
     values |= {"tenant": tenant, "seq": seq, "look": look, "limit": limit}
     log = f"from activity.event where tenant_id = %(tenant)s and {within} order by seq {direction}"
-    query = (
-        f"select {BARE}::text from (select {BARE} {log} limit %(look)s) looked_at where {passing} order by seq {direction} limit %(limit)s"
-    )
+    query = f"select {BARE}::text from (select {BARE} {log} limit %(look)s) looked_at where {passing} order by seq {direction} limit %(limit)s"
     found = fetch(session, query, values)
     if len(found) == limit:
         return Read(found, found[-1].seq)
     if passing == "true":
         return Read(found, None)
     with driver_errors():
-        end = driver(session).execute(f"select seq {log} offset %(look)s - 1 limit 1".encode(), values).fetchone()
+        end = (
+            driver(session)
+            .execute(f"select seq {log} offset %(look)s - 1 limit 1".encode(), values)
+            .fetchone()
+        )
     return Read(found, end[0] if end else None)
 
 
@@ -61,7 +65,9 @@ def newer(session: Session, tenant: int, which: Filter, key: Key, limit: int) ->
     """Return the events just above a place in the feed that pass, the newest first; of LOOK events at the most."""
     passing, values = conditions(session, tenant, which)
     lead = "".join(
-        f" and {column} = %({name})s" for name, column in (("account", "account_id"), ("contact", "contact_id")) if getattr(which, name)
+        f" and {column} = %({name})s"
+        for name, column in (("account", "account_id"), ("contact", "contact_id"))
+        if getattr(which, name)
     )
     query = f"""
         select {BARE}::text from (
@@ -83,31 +89,45 @@ def conditions(session: Session, tenant: int, which: Filter) -> tuple[str, dict[
     if which.types:
         said.append("type = any(%(types)s)")
         values["types"] = list(which.types)
-    for name, condition in (("since", "occurred_at >= %(since)s"), ("until", "occurred_at < %(until)s"), ("as_of", "seq <= %(as_of)s")):
+    for name, condition in (
+        ("since", "occurred_at >= %(since)s"),
+        ("until", "occurred_at < %(until)s"),
+        ("as_of", "seq <= %(as_of)s"),
+    ):
         if (value := getattr(which, name)) is not None:
             said.append(condition)
             values[name] = value
     if which.beneath is not None:
-        said.append("(account_id = any(%(accounts)s) or (account_id = %(beneath)s and type = any(%(hierarchy)s)))")
-        values |= {"beneath": which.beneath, "accounts": records.beneath(session, tenant, which.beneath), "hierarchy": HIERARCHY}
+        said.append(
+            "(account_id = any(%(accounts)s) or (account_id = %(beneath)s and type = any(%(hierarchy)s)))"
+        )
+        values |= {
+            "beneath": which.beneath,
+            "accounts": records.beneath(session, tenant, which.beneath),
+            "hierarchy": HIERARCHY,
+        }
     return " and ".join(said) or "true", values
 
 
 def chain_hash(session: Session, tenant: int, seq: int) -> bytes:
     """Return the hash of an event in its chain."""
     found = session.execute(
-        text("select hash from activity.event where tenant_id = :tenant and seq = :seq"), {"tenant": tenant, "seq": seq}
+        text("select hash from activity.event where tenant_id = :tenant and seq = :seq"),
+        {"tenant": tenant, "seq": seq},
     )
     return bytes(found.scalar_one())
 
 
-def names(session: Session, tenant: int, kind: type[records.Record], ids: Collection[str]) -> Mapping[str, str]:
+def names(
+    session: Session, tenant: int, kind: type[records.Record], ids: Collection[str]
+) -> Mapping[str, str]:
     """Return the names that accounts or contacts have now, by id."""
     if not ids:
         return {}
     table = "crm.account" if kind is records.Account else "crm.contact"
     rows = session.execute(
-        text(f"select id, name from {table} where tenant_id = :tenant and id = any(:ids)"), {"tenant": tenant, "ids": list(ids)}
+        text(f"select id, name from {table} where tenant_id = :tenant and id = any(:ids)"),
+        {"tenant": tenant, "ids": list(ids)},
     )
     return {row.id: row.name for row in rows}
 
@@ -150,7 +170,14 @@ select count(*) from (
 def count_beneath(session: Session, tenant: int, account: str, cap: int, look: int = LOOK) -> int:
     """Return how many events the accounts beneath one have, and changes of its own place among them; counting ends at `cap`."""
     accounts = [account, *records.beneath(session, tenant, account)]
-    values = {"tenant": tenant, "account": account, "accounts": accounts, "hierarchy": HIERARCHY, "look": look, "cap": cap}
+    values = {
+        "tenant": tenant,
+        "account": account,
+        "accounts": accounts,
+        "hierarchy": HIERARCHY,
+        "look": look,
+        "cap": cap,
+    }
     return int(session.execute(_COUNT_BENEATH, values).scalar_one())
 
 
@@ -170,4 +197,7 @@ select e.event_id, e.seq, e.type, e.payload::text as payload from unnest(cast(:i
 def stored(session: Session, tenant: int, ids: Collection[UUID]) -> dict[UUID, Stored]:
     """Return what the log holds under these ids, one probe each."""
     rows = session.execute(_STORED, {"tenant": tenant, "ids": list(ids)})
-    return {row.event_id: Stored(row.seq, row.type, None if row.payload is None else row.payload.encode()) for row in rows}
+    return {
+        row.event_id: Stored(row.seq, row.type, None if row.payload is None else row.payload.encode())
+        for row in rows
+    }

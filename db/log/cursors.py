@@ -26,11 +26,16 @@ def hold(session: Session, name: str, tenant_id: int, *, start: Cursor) -> Curso
     """Lock the follower's cursor until the transaction ends and return it, made at `start` if new; None while another process holds it."""
     names = {"name": name, "tenant": tenant_id}
     session.execute(
-        text("insert into activity.cursor (name, tenant_id, epoch, seq) values (:name, :tenant, :epoch, :seq) on conflict do nothing"),
+        text(
+            "insert into activity.cursor (name, tenant_id, epoch, seq) values (:name, :tenant, :epoch, :seq) on conflict do nothing"
+        ),
         names | start._asdict(),
     )
     row = session.execute(
-        text("select epoch, seq from activity.cursor where name = :name and tenant_id = :tenant for update skip locked"), names
+        text(
+            "select epoch, seq from activity.cursor where name = :name and tenant_id = :tenant for update skip locked"
+        ),
+        names,
     ).one_or_none()
     return None if row is None else Cursor(*row)
 

@@ -71,7 +71,13 @@ _NEWEST = "order by occurred_at desc, seq desc"
 
 def after(session: Session, tenant: int, seq: int, limit: int) -> list[RecordedEvent]:
     """Return the events that follow number `seq`, in the order of their numbers."""
-    return _read(session, "tenant_id = %(tenant)s and seq > %(seq)s order by seq limit %(limit)s", tenant=tenant, seq=seq, limit=limit)
+    return _read(
+        session,
+        "tenant_id = %(tenant)s and seq > %(seq)s order by seq limit %(limit)s",
+        tenant=tenant,
+        seq=seq,
+        limit=limit,
+    )
 
 
 def get(session: Session, tenant: int, ref: int | UUID) -> RecordedEvent | None:
@@ -95,7 +101,11 @@ def look(session: Session, tenant: int, which: Filter, before: Key | None, limit
     with driver_errors():
         end = driver(session).execute(query.end(), query.values).fetchone()
     # The two statements see two moments: never go on from a newer key than that of an event already found.
-    keys = [Key(_utc(end[0]), end[1]), *(Key(event.occurred_at, event.seq) for event in found[-1:])] if end else []
+    keys = (
+        [Key(_utc(end[0]), end[1]), *(Key(event.occurred_at, event.seq) for event in found[-1:])]
+        if end
+        else []
+    )
     return Looked(found, min(keys, default=None))
 
 
@@ -125,7 +135,9 @@ class Query:
 
     def _lead(self, session: Session, tenant: int, which: Filter) -> None:
         """Choose the index: the one that leads to the fewest rows of those the filter names."""
-        lead = next((name for name in ("contact", "account", "beneath", "types") if getattr(which, name)), None)
+        lead = next(
+            (name for name in ("contact", "account", "beneath", "types") if getattr(which, name)), None
+        )
         for name, column in _COLUMN_OF.items():
             if (value := getattr(which, name)) is not None:
                 (self.within if name == lead else self.rest).append(f"{column} = %({name})s")
@@ -133,12 +145,16 @@ class Query:
         if which.beneath is not None:
             accounts = [*records.beneath(session, tenant, which.beneath), which.beneath]
             self.values |= {"beneath": which.beneath, "accounts": accounts, "hierarchy": HIERARCHY}
-            self.rest.append("account_id = any(%(accounts)s) and (account_id <> %(beneath)s or type = any(%(hierarchy)s))")
+            self.rest.append(
+                "account_id = any(%(accounts)s) and (account_id <> %(beneath)s or type = any(%(hierarchy)s))"
+            )
         if which.types:
             self.values["types"] = sorted(set(which.types))
             if lead != "types":
                 self.rest.append("type = any(%(types)s)")
-        self.keys, many = {"beneath": (_BENEATH_KEYS, "accounts"), "types": (_TYPE_KEYS, "types")}.get(lead or "", (_KEYS, None))
+        self.keys, many = {"beneath": (_BENEATH_KEYS, "accounts"), "types": (_TYPE_KEYS, "types")}.get(
+            lead or "", (_KEYS, None)
+        )
         self.merged = many is not None
         if lead == "beneath":
             self.look = max(200, min(LOOK, _BENEATH_LOOK // len(self.values["accounts"])))
@@ -155,7 +171,9 @@ class Query:
 
     def end(self) -> str:
         """The statement that finds the last key of those that were looked at, or nothing when there were fewer."""
-        return f"select occurred_at, seq from ({self._keys} offset %(look)s - 1 limit 1) key (occurred_at, seq)"
+        return (
+            f"select occurred_at, seq from ({self._keys} offset %(look)s - 1 limit 1) key (occurred_at, seq)"
+        )
 
     @property
     def _within(self) -> str:
@@ -204,14 +222,20 @@ def causes(session: Session, tenant: int, event_id: UUID, depth: int = 20) -> li
     return _chained(session, _UP, tenant=tenant, event_id=event_id, depth=depth)
 
 
-def effects(session: Session, tenant: int, event_id: UUID, depth: int = 20, limit: int = 200) -> list[RecordedEvent]:
+def effects(
+    session: Session, tenant: int, event_id: UUID, depth: int = 20, limit: int = 200
+) -> list[RecordedEvent]:
     """Return what this event made happen, and what that made happen, the nearest first; `limit` events at the most."""
     return _chained(session, _DOWN, tenant=tenant, event_id=event_id, depth=depth, limit=limit)
 
 
 def _chained(session: Session, keys: str, **values: Any) -> list[RecordedEvent]:
     row = f"select {BARE} from activity.event where tenant_id = %(tenant)s and seq = k.key"
-    return fetch(session, f"select {_COLUMNS} from ({keys}) k (key, depth) cross join lateral ({row}) e order by k.depth, seq", values)
+    return fetch(
+        session,
+        f"select {_COLUMNS} from ({keys}) k (key, depth) cross join lateral ({row}) e order by k.depth, seq",
+        values,
+    )
 
 
 _COUNTS = text("""

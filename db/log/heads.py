@@ -24,14 +24,20 @@ class Head(NamedTuple):
 
 def moved_since(session: Session, moment: datetime) -> list[Head]:
     """Return the heads of every tenant whose log grew since `moment`: for the roles producer and writer."""
-    rows = session.execute(text("select tenant_id, epoch, seq from activity.heads(:since)"), {"since": moment})
+    rows = session.execute(
+        text("select tenant_id, epoch, seq from activity.heads(:since)"), {"since": moment}
+    )
     return [Head(*row) for row in rows]
 
 
 def head(session: Session, tenant_id: int) -> Head:
     """Return where one tenant's log stands: for the role reader, in a transaction that names the tenant. Raises NoResultFound."""
     with driver_errors():
-        row = driver(session).execute("select epoch, seq from activity.head where tenant_id = %s", (tenant_id,)).fetchone()
+        row = (
+            driver(session)
+            .execute("select epoch, seq from activity.head where tenant_id = %s", (tenant_id,))
+            .fetchone()
+        )
     if row is None:
         raise NoResultFound(f"workspace {tenant_id} has no log")
     return Head(tenant_id, *row)

@@ -17,7 +17,11 @@ class Waiting(NamedTuple):
 
 def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
     """Add (tenant, document) rows in the session's transaction: committed with it, or never said."""
-    with driver_errors(), driver(session).cursor() as cursor, cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy:
+    with (
+        driver_errors(),
+        driver(session).cursor() as cursor,
+        cursor.copy("copy activity.outbox (tenant_id, doc) from stdin") as copy,
+    ):
         for row in rows:
             copy.write_row(row)
 
@@ -47,6 +51,7 @@ def claim(session: Session, limit: int) -> list[Waiting]:
     """Take up to `limit` waiting events, fairly, in the session's transaction: rolled back, they are where they were."""
     with driver_errors():
         rows = driver(session).execute(
-            f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n", {"limit": limit}
+            f"with taken as ({TAKE}) select tenant_id, doc::text from taken order by tenant_id, n",
+            {"limit": limit},
         )
         return [Waiting(*row) for row in rows]

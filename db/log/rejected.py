@@ -19,7 +19,9 @@ class Rejected(msgspec.Struct, frozen=True):
     rejected_at: datetime
 
 
-def rejected(session: Session, tenant: int | None = None, ids: Collection[int] | None = None, limit: int = 1000) -> list[Rejected]:
+def rejected(
+    session: Session, tenant: int | None = None, ids: Collection[int] | None = None, limit: int = 1000
+) -> list[Rejected]:
     """Return refused documents, the newest first: of a tenant where one is given, and of these numbers where some are."""
     asked: dict[str, Any] = {"tenant": tenant, "ids": None if ids is None else list(ids), "limit": limit}
     rows = session.execute(
@@ -35,5 +37,7 @@ def rejected(session: Session, tenant: int | None = None, ids: Collection[int] |
 def refused_since(session: Session, moment: datetime) -> int:
     """Return how many documents were refused since a moment."""
     return int(
-        session.execute(text("select count(*) from activity.rejected where rejected_at >= :moment"), {"moment": moment}).scalar_one()
+        session.execute(
+            text("select count(*) from activity.rejected where rejected_at >= :moment"), {"moment": moment}
+        ).scalar_one()
     )

@@ -46,4 +46,6 @@ select e.seq, e.event_id, e.type, e.account_id, e.contact_id, e.record_id, e.occ
 
 def page(session: Session, tenant: int, after: int, limit: int) -> list[Engagement]:
     """Return the opens and clicks that follow number `after`; those whose content was erased are left out."""
-    return [Engagement(*row) for row in session.execute(_PAGE, {"tenant": tenant, "after": after, "limit": limit})]
+    return [
+        Engagement(*row) for row in session.execute(_PAGE, {"tenant": tenant, "after": after, "limit": limit})
+    ]

@@ -50,13 +50,20 @@ select s.id, s.tenant_id, s.provider, s.public_id, s.name, s.unsigned, s.toleran
 
 def source(session: Session, public_id: str) -> Source | None:
     """Return the source with this id, in a transaction that sees every tenant; or None."""
-    row = session.execute(text(f"{_SOURCE} where s.public_id = :public_id"), {"public_id": public_id}).one_or_none()
+    row = session.execute(
+        text(f"{_SOURCE} where s.public_id = :public_id"), {"public_id": public_id}
+    ).one_or_none()
     return None if row is None else Source(*row)
 
 
 def sources(session: Session, tenant: int) -> list[Source]:
     """Return the workspace's sources, the oldest first."""
-    return [Source(*row) for row in session.execute(text(f"{_SOURCE} where s.tenant_id = :tenant order by s.id"), {"tenant": tenant})]
+    return [
+        Source(*row)
+        for row in session.execute(
+            text(f"{_SOURCE} where s.tenant_id = :tenant order by s.id"), {"tenant": tenant}
+        )
+    ]
 
 
 def add_source(
@@ -76,7 +83,14 @@ def add_source(
       values (:tenant, :provider, :public_id, :name, :unsigned, :tolerance_s, :url, cast(:mailbox as jsonb),
               case when cast(:mailbox as jsonb) is not null then clock_timestamp() end)
       on conflict (public_id) do nothing returning id""")
-    values = {"tenant": tenant, "provider": provider, "public_id": public_id, "name": name, "tolerance_s": tolerance_s, "url": url}
+    values = {
+        "tenant": tenant,
+        "provider": provider,
+        "public_id": public_id,
+        "name": name,
+        "tolerance_s": tolerance_s,
+        "url": url,
+    }
     kept = msgspec.json.encode(mailbox).decode() if mailbox else None
     row = session.execute(statement, values | {"unsigned": secret is None, "mailbox": kept}).first()
     if row is None:
@@ -97,7 +111,10 @@ def rotate(session: Session, tenant: int, public_id: str, secret: str, keep_old_
 
 def remove(session: Session, tenant: int, public_id: str) -> None:
     """Remove a source with its secrets and counts; what it reported stays. Raises SourceUnknown."""
-    session.execute(text("delete from crm.mail_source where id = :source"), {"source": _of_tenant(session, tenant, public_id)})
+    session.execute(
+        text("delete from crm.mail_source where id = :source"),
+        {"source": _of_tenant(session, tenant, public_id)},
+    )
 
 
 def _of_tenant(session: Session, tenant: int, public_id: str) -> int:
@@ -109,7 +126,9 @@ def _of_tenant(session: Session, tenant: int, public_id: str) -> int:
 
 
 def _add_secret(session: Session, tenant: int, source_id: int, secret: str) -> None:
-    statement = text("insert into crm.mail_secret (tenant_id, source_id, secret) values (:tenant, :source, :secret)")
+    statement = text(
+        "insert into crm.mail_secret (tenant_id, source_id, secret) values (:tenant, :source, :secret)"
+    )
     session.execute(statement, {"tenant": tenant, "source": source_id, "secret": secret})
 
 
@@ -131,7 +150,10 @@ def confirm_later(session: Session, source_id: int, url: str) -> None:
 
 def confirmed(session: Session, source_id: int) -> None:
     """Forget the address: it was visited."""
-    session.execute(text("update crm.mail_source set confirm_url = null, failure = null where id = :source"), {"source": source_id})
+    session.execute(
+        text("update crm.mail_source set confirm_url = null, failure = null where id = :source"),
+        {"source": source_id},
+    )
 
 
 def unseen(session: Session, tenant: int, ids: Collection[UUID]) -> set[UUID]:
@@ -145,7 +167,10 @@ def count_unknown(session: Session, tenant: int, source_id: int, kind: str, numb
     """Count reports of a kind that we do not know."""
     statement = text("""insert into crm.mail_unknown as u (tenant_id, source_id, kind, count) values (:tenant, :source, :kind, :number)
                         on conflict (source_id, kind) do update set count = u.count + excluded.count, last_at = clock_timestamp()""")
-    session.execute(statement, {"tenant": tenant, "source": source_id, "kind": kind[:200].replace("\x00", ""), "number": number})
+    session.execute(
+        statement,
+        {"tenant": tenant, "source": source_id, "kind": kind[:200].replace("\x00", ""), "number": number},
+    )
 
 
 def unknown_kinds(session: Session, tenant: int) -> list[tuple[str, str, int]]:
@@ -185,7 +210,9 @@ select m.message_id, lower(m.recipient), m.contact_id, m.account_id, m.thread_id
 
 def sent_by_id(session: Session, tenant: int, ids: Iterable[str]) -> dict[str, Sent]:
     """Return our mails by their Message-ID headers, given and returned without < and >."""
-    found = session.execute(text(f"{_SENT} and m.message_id = any(:ids)"), {"tenant": tenant, "ids": sorted(set(ids))})
+    found = session.execute(
+        text(f"{_SENT} and m.message_id = any(:ids)"), {"tenant": tenant, "ids": sorted(set(ids))}
+    )
     return {row[0]: Sent(*row) for row in found}
 
 
@@ -193,7 +220,10 @@ def sent_to(session: Session, tenant: int, addresses: Iterable[str]) -> dict[str
     """Return the last mail of ours to each of some addresses, in small letters."""
     each = text(f"""select l.* from unnest(cast(:addresses as text[])) a cross join lateral
       ({_SENT} and lower(m.recipient) = a and m.state in ('sent', 'unknown', 'bounced') order by m.id desc limit 1) l""")
-    return {row[1]: Sent(*row) for row in session.execute(each, {"tenant": tenant, "addresses": sorted(set(addresses))})}
+    return {
+        row[1]: Sent(*row)
+        for row in session.execute(each, {"tenant": tenant, "addresses": sorted(set(addresses))})
+    }
 
 
 def contacts_by_address(session: Session, tenant: int, addresses: Iterable[str]) -> dict[str, Contact]:
@@ -213,7 +243,11 @@ def delivered(session: Session, tenant: int, arrivals: Mapping[tuple[str, str], 
       on conflict (tenant_id, message_id, recipient) do update set delivered_at = excluded.delivered_at
         where excluded.delivered_at < d.delivered_at""")
     keys = sorted(arrivals)
-    columns = {"ids": [key[0] for key in keys], "addresses": [key[1] for key in keys], "moments": [arrivals[key] for key in keys]}
+    columns = {
+        "ids": [key[0] for key in keys],
+        "addresses": [key[1] for key in keys],
+        "moments": [arrivals[key] for key in keys],
+    }
     session.execute(statement, {"tenant": tenant} | columns)
 
 
@@ -237,20 +271,24 @@ def read_to(session: Session, source_id: int, uid_validity: int, uid: int) -> No
 def failed(session: Session, source_id: int, why: str) -> None:
     """Keep why a mailbox could not be read, or a subscription not be confirmed."""
     session.execute(
-        text("update crm.mail_source set failures = failures + 1, failure = :why where id = :source"), {"source": source_id, "why": why}
+        text("update crm.mail_source set failures = failures + 1, failure = :why where id = :source"),
+        {"source": source_id, "why": why},
     )
 
 
 def recovered(session: Session, source_id: int) -> None:
     """Forget earlier failures."""
     session.execute(
-        text("update crm.mail_source set failures = 0, failure = null where id = :source and failures > 0"), {"source": source_id}
+        text("update crm.mail_source set failures = 0, failure = null where id = :source and failures > 0"),
+        {"source": source_id},
     )
 
 
 def soft_bounced(session: Session, tenant: int, addresses: Iterable[str]) -> set[str]:
     """Return which of some addresses, in small letters, have soft bounces that count."""
-    statement = text("select address from crm.soft_bounce where tenant_id = :tenant and address = any(:addresses)")
+    statement = text(
+        "select address from crm.soft_bounce where tenant_id = :tenant and address = any(:addresses)"
+    )
     return set(session.scalars(statement, {"tenant": tenant, "addresses": sorted(set(addresses))}))
 
 

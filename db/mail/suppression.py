@@ -25,7 +25,9 @@ def add(session: Session, tenant: int, target: str, reason: str, *, cause_id: UU
 def remove(session: Session, tenant: int, target: str) -> bool:
     """Take a suppression back; return whether there was one."""
     statement = text("delete from crm.suppression where tenant_id = :tenant and target = :target returning 1")
-    return session.execute(statement, {"tenant": tenant, "target": target.strip().lower()}).first() is not None
+    return (
+        session.execute(statement, {"tenant": tenant, "target": target.strip().lower()}).first() is not None
+    )
 
 
 def check(session: Session, tenant: int, address: str) -> str | None:
@@ -53,7 +55,9 @@ def count_soft_bounce(session: Session, tenant: int, address: str) -> int:
     """Count one more soft bounce of an address and return how many there are since its last delivery."""
     statement = text("""insert into crm.soft_bounce as b (tenant_id, address, count) values (:tenant, :address, 1)
                         on conflict (tenant_id, address) do update set count = b.count + 1, last_at = clock_timestamp() returning count""")
-    return int(session.execute(statement, {"tenant": tenant, "address": address.strip().lower()}).scalar_one())
+    return int(
+        session.execute(statement, {"tenant": tenant, "address": address.strip().lower()}).scalar_one()
+    )
 
 
 def forget_soft_bounces(session: Session, tenant: int, address: str) -> None:
@@ -67,7 +71,10 @@ def set_consent(session: Session, tenant: int, address: str, granted: bool, sour
     statement = text("""insert into crm.consent (tenant_id, address, granted, source) values (:tenant, :address, :granted, :source)
                         on conflict (tenant_id, address) do update
                           set granted = excluded.granted, source = excluded.source, changed_at = clock_timestamp()""")
-    session.execute(statement, {"tenant": tenant, "address": address.strip().lower(), "granted": granted, "source": source})
+    session.execute(
+        statement,
+        {"tenant": tenant, "address": address.strip().lower(), "granted": granted, "source": source},
+    )
 
 
 def consent(session: Session, tenant: int, address: str) -> bool | None:

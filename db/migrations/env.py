@@ -2,6 +2,10 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], version_table="activity_version", transaction_per_migration=False)
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table="activity_version",
+    transaction_per_migration=False,
+)
 with context.begin_transaction():
     context.run_migrations()

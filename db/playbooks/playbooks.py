@@ -52,7 +52,10 @@ def save(session: Session, tenant: int, name: str, source: str, by: str) -> Save
     kept = text("""
         insert into playbook.version (playbook_id, tenant_id, version, source, saved_by) values (:id, :tenant, :version, :source, :by)""")
     session.execute(kept, {"id": id, "tenant": tenant, "version": version + 1, "source": source, "by": by})
-    session.execute(text("update playbook.playbook set version = :version where id = :id"), {"id": id, "version": version + 1})
+    session.execute(
+        text("update playbook.playbook set version = :version where id = :id"),
+        {"id": id, "version": version + 1},
+    )
     return Saved(id, version + 1, True)
 
 
@@ -75,7 +78,10 @@ def find(session: Session, tenant: int, ref: str) -> Row[Any]:
 
 def named(session: Session, tenant: int, id: int) -> str:
     """Return the name of the playbook with this id. Raises PlaybookUnknown."""
-    found = session.scalar(text("select name from playbook.playbook where tenant_id = :tenant and id = :id"), {"tenant": tenant, "id": id})
+    found = session.scalar(
+        text("select name from playbook.playbook where tenant_id = :tenant and id = :id"),
+        {"tenant": tenant, "id": id},
+    )
     if found is None:
         raise PlaybookUnknown(f"no playbook {id}: `activity playbook list` shows those there are")
     return str(found)
@@ -113,7 +119,9 @@ def pause(session: Session, tenant: int, id: int, reason: str) -> bool:
 
 def enabled(session: Session, tenant: int) -> list[Enabled]:
     """Return the playbooks that may start."""
-    statement = text("select id, version, after_seq from playbook.playbook where tenant_id = :tenant and state = 'enabled' order by id")
+    statement = text(
+        "select id, version, after_seq from playbook.playbook where tenant_id = :tenant and state = 'enabled' order by id"
+    )
     return [Enabled(*row) for row in session.execute(statement, {"tenant": tenant})]
 
 
@@ -136,15 +144,24 @@ _FACTS = {
 def facts(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return what conditions may ask of these accounts, contacts or opportunities, by id."""
     table, columns = _FACTS[kind]
-    statement = text(f"select {columns} from {table} where tenant_id = :tenant and id = any(:ids)")  # constants of ours
-    return {row.id: dict(row._mapping) for row in session.execute(statement, {"tenant": tenant, "ids": list(ids)})}
+    statement = text(
+        f"select {columns} from {table} where tenant_id = :tenant and id = any(:ids)"
+    )  # constants of ours
+    return {
+        row.id: dict(row._mapping) for row in session.execute(statement, {"tenant": tenant, "ids": list(ids)})
+    }
 
 
 def facts_after(session: Session, tenant: int, kind: str, after: str, limit: int) -> list[dict[str, Any]]:
     """Return the next records of a kind in the order of their ids."""
     table, columns = _FACTS[kind]
-    statement = text(f"select {columns} from {table} where tenant_id = :tenant and id > :after order by id limit :limit")  # as above
-    return [dict(row._mapping) for row in session.execute(statement, {"tenant": tenant, "after": after, "limit": limit})]
+    statement = text(
+        f"select {columns} from {table} where tenant_id = :tenant and id > :after order by id limit :limit"
+    )  # as above
+    return [
+        dict(row._mapping)
+        for row in session.execute(statement, {"tenant": tenant, "after": after, "limit": limit})
+    ]
 
 
 def manager_of(session: Session, tenant: int, email: str) -> str | None:
@@ -158,24 +175,41 @@ def take_turn(session: Session, tenant: int, playbook: int, step: str) -> int:
     statement = text("""
         insert into playbook.turn as t (playbook_id, tenant_id, step, taken) values (:playbook, :tenant, :step, 1)
         on conflict (playbook_id, step) do update set taken = t.taken + 1 returning taken - 1""")
-    return int(session.execute(statement, {"playbook": playbook, "tenant": tenant, "step": step}).scalar_one())
+    return int(
+        session.execute(statement, {"playbook": playbook, "tenant": tenant, "step": step}).scalar_one()
+    )
 
 
 def add_task(
-    session: Session, tenant: int, run: Row[Any], title: str, note: str | None, assignee: str | None, due_at: datetime | None
+    session: Session,
+    tenant: int,
+    run: Row[Any],
+    title: str,
+    note: str | None,
+    assignee: str | None,
+    due_at: datetime | None,
 ) -> int:
     """Keep a task that a run hands out and return its id."""
     statement = text("""
         insert into playbook.task (tenant_id, run_id, title, note, assignee, due_at, account_id, contact_id, opportunity_id)
         values (:tenant, :run, :title, :note, :assignee, :due_at, :account_id, :contact_id, :opportunity_id) returning id""")
     about = {name: getattr(run, name) for name in ("account_id", "contact_id", "opportunity_id")}
-    said = {"tenant": tenant, "run": run.id, "title": title, "note": note, "assignee": assignee, "due_at": due_at}
+    said = {
+        "tenant": tenant,
+        "run": run.id,
+        "title": title,
+        "note": note,
+        "assignee": assignee,
+        "due_at": due_at,
+    }
     return int(session.execute(statement, said | about).scalar_one())
 
 
 def add_notice(session: Session, tenant: int, run: int, recipient: str, message: str) -> None:
     """Tell a person in the app."""
-    statement = text("insert into playbook.notice (tenant_id, run_id, recipient, message) values (:tenant, :run, :recipient, :message)")
+    statement = text(
+        "insert into playbook.notice (tenant_id, run_id, recipient, message) values (:tenant, :run, :recipient, :message)"
+    )
     session.execute(statement, {"tenant": tenant, "run": run, "recipient": recipient, "message": message})
 
 
@@ -188,15 +222,24 @@ def tasks(session: Session, tenant: int, limit: int = 100) -> Sequence[Row[Any]]
 def set_field(session: Session, tenant: int, kind: str, id: str, field: str, value: Any) -> Any:
     """Set a column or field of a record and return what it was before. Raises RecordGone."""
     table, columns = _FACTS[kind]
-    is_column = field in {"name", "domain", "email", "owner_email", "stage", "amount", "currency"} and field in columns
+    is_column = (
+        field in {"name", "domain", "email", "owner_email", "stage", "amount", "currency"}
+        and field in columns
+    )
     before = text(
         f"select {field if is_column else 'fields -> :field'} from {table} where tenant_id = :tenant and id = :id for update"
     )  # constants
     found = session.execute(before, {"tenant": tenant, "id": id, "field": field}).one_or_none()
     if found is None:
         raise RecordGone(f"there is no {kind} {id!r}")
-    target = f"{field} = :value" if is_column else "fields = fields || jsonb_build_object(cast(:field as text), cast(:value as jsonb))"
+    target = (
+        f"{field} = :value"
+        if is_column
+        else "fields = fields || jsonb_build_object(cast(:field as text), cast(:value as jsonb))"
+    )
     said = value if is_column else msgspec.json.encode(value).decode()
-    statement = text(f"update {table} set {target}, updated_at = clock_timestamp() where tenant_id = :tenant and id = :id")  # constants
+    statement = text(
+        f"update {table} set {target}, updated_at = clock_timestamp() where tenant_id = :tenant and id = :id"
+    )  # constants
     session.execute(statement, {"tenant": tenant, "id": id, "field": field, "value": said})
     return found[0]

@@ -55,13 +55,18 @@ def alone(session: Session, tenant: int) -> None:
 
 def beside(session: Session, tenant: int) -> None:
     """Keep out whoever starts or wakes runs of this workspace until the transaction ends: so no event passes while a run begins to wait."""
-    session.execute(text("select pg_advisory_xact_lock_shared(:lock, :tenant)"), {"lock": _LOCK, "tenant": tenant})
+    session.execute(
+        text("select pg_advisory_xact_lock_shared(:lock, :tenant)"), {"lock": _LOCK, "tenant": tenant}
+    )
 
 
 def ancestry(session: Session, events: Iterable[UUID], most: int) -> dict[UUID, Ancestry]:
     """Return the causes above each event, `most` at the most, in the log of the session's workspace."""
     statement = text("select event_id, causes, playbooks from playbook.ancestry(:ids, :most)")
-    return {row.event_id: Ancestry(row.causes, row.playbooks) for row in session.execute(statement, {"ids": list(events), "most": most})}
+    return {
+        row.event_id: Ancestry(row.causes, row.playbooks)
+        for row in session.execute(statement, {"ids": list(events), "most": most})
+    }
 
 
 def last_starts(session: Session, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
@@ -70,7 +75,10 @@ def last_starts(session: Session, keys: Iterable[tuple[int, str]]) -> dict[tuple
     statement = text("""
         select o.playbook_id, o.subject, o.last_at from unnest(cast(:ids as bigint[]), cast(:subjects as text[])) k (playbook_id, subject)
           join playbook.once o using (playbook_id, subject)""")
-    return {(row.playbook_id, row.subject): row.last_at for row in session.execute(statement, {"ids": ids, "subjects": subjects})}
+    return {
+        (row.playbook_id, row.subject): row.last_at
+        for row in session.execute(statement, {"ids": ids, "subjects": subjects})
+    }
 
 
 def keep_starts(session: Session, tenant: int, starts: Mapping[tuple[int, str], datetime]) -> None:
@@ -169,10 +177,16 @@ def stop_waiting(session: Session, run: int) -> None:
     session.execute(text("delete from playbook.wait where run_id = :run"), {"run": run})
 
 
-def heard(session: Session, kind: str, id: str, account: str | None, after: int, most: int) -> list[RecordedEvent]:
+def heard(
+    session: Session, kind: str, id: str, account: str | None, after: int, most: int
+) -> list[RecordedEvent]:
     """Return the events about a subject that were recorded after number `after`, the oldest first."""
-    statement = text("select h.*, h.payload::text as body from playbook.heard(:kind, :id, :account, :after, :most) h")
-    rows = session.execute(statement, {"kind": kind, "id": id, "account": account, "after": after, "most": most}).mappings()
+    statement = text(
+        "select h.*, h.payload::text as body from playbook.heard(:kind, :id, :account, :after, :most) h"
+    )
+    rows = session.execute(
+        statement, {"kind": kind, "id": id, "account": account, "after": after, "most": most}
+    ).mappings()
     return [_event(row) for row in rows]
 
 
@@ -198,7 +212,10 @@ def erase(session: Session, tenant: int, contact: str) -> None:
         said,
     )
     session.execute(
-        text("update playbook.task set title = '(erased)', note = null where tenant_id = :tenant and contact_id = :contact"), said
+        text(
+            "update playbook.task set title = '(erased)', note = null where tenant_id = :tenant and contact_id = :contact"
+        ),
+        said,
     )
     session.execute(
         text("""
@@ -211,8 +228,12 @@ def erase(session: Session, tenant: int, contact: str) -> None:
 def moved(session: Session, run: int, **columns: Any) -> None:
     """Change columns of a run; the claim is ended apart, by db.claim.finish."""
     # The names are ours, never input.
-    changes = ", ".join(f"{name} = {'cast(:heard as json)' if name == 'heard' else f':{name}'}" for name in columns)
-    session.execute(text(f"update playbook.run set {changes} where id = :id"), columns | {"id": run})  # as said
+    changes = ", ".join(
+        f"{name} = {'cast(:heard as json)' if name == 'heard' else f':{name}'}" for name in columns
+    )
+    session.execute(
+        text(f"update playbook.run set {changes} where id = :id"), columns | {"id": run}
+    )  # as said
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> tuple[list[Any], ...]:
@@ -225,18 +246,28 @@ _SHOWN = """r.id, p.name as playbook, r.version, r.state, r.at, r.done, r.attemp
   r.due_at, r.started_at, r.ended_at, r.trigger_id, r.started_id"""
 
 
-def listed(session: Session, tenant: int, *, playbook: int | None = None, state: str | None = None, limit: int = 50) -> Sequence[Row[Any]]:
+def listed(
+    session: Session, tenant: int, *, playbook: int | None = None, state: str | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
     """Return the newest runs of a workspace, of one playbook or in one state."""
-    where = "".join(f" and r.{name} = :{name}" for name, value in (("playbook_id", playbook), ("state", state)) if value is not None)
+    where = "".join(
+        f" and r.{name} = :{name}"
+        for name, value in (("playbook_id", playbook), ("state", state))
+        if value is not None
+    )
     statement = text(f"""
         select {_SHOWN} from playbook.run r join playbook.playbook p on p.id = r.playbook_id
          where r.tenant_id = :tenant{where} order by r.id desc limit :limit""")  # names of ours
-    return session.execute(statement, {"tenant": tenant, "playbook_id": playbook, "state": state, "limit": limit}).all()
+    return session.execute(
+        statement, {"tenant": tenant, "playbook_id": playbook, "state": state, "limit": limit}
+    ).all()
 
 
 def take(session: Session, tenant: int, run: int) -> Row[Any]:
     """Return a run and take it from whoever holds it: what they do comes to nothing. Raises RunUnknown."""
-    statement = text("update playbook.run set fence = fence + 1 where tenant_id = :tenant and id = :run returning *")
+    statement = text(
+        "update playbook.run set fence = fence + 1 where tenant_id = :tenant and id = :run returning *"
+    )
     row = session.execute(statement, {"tenant": tenant, "run": run}).one_or_none()
     if row is None:
         raise RunUnknown(f"no run {run}: `activity playbook runs` shows those there are")
@@ -245,5 +276,7 @@ def take(session: Session, tenant: int, run: int) -> Row[Any]:
 
 def acted(session: Session, tenant: int, run: int, act: str, actor: str, reason: str | None) -> None:
     """Record what an operator did to a run."""
-    statement = text("insert into playbook.act (tenant_id, run_id, act, actor, reason) values (:tenant, :run, :act, :actor, :reason)")
+    statement = text(
+        "insert into playbook.act (tenant_id, run_id, act, actor, reason) values (:tenant, :run, :act, :actor, :reason)"
+    )
     session.execute(statement, {"tenant": tenant, "run": run, "act": act, "actor": actor, "reason": reason})

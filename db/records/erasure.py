@@ -28,7 +28,22 @@ def forget(session: Session, tenant: int, contact: str) -> None:
     session.execute(_FORGET, {"tenant": tenant, "contact": contact})
 
 
-def erase(session: Session, tenant: int, contact: str, event_id: UUID, actor: str, reason: str | None, request_id: str | None) -> int:
+def erase(
+    session: Session,
+    tenant: int,
+    contact: str,
+    event_id: UUID,
+    actor: str,
+    reason: str | None,
+    request_id: str | None,
+) -> int:
     """Empty the payloads of the events about a contact, and append `privacy.bodies_erased`; return how many. For the role eraser."""
-    said = {"tenant": tenant, "contact": contact, "event_id": event_id, "actor": actor, "reason": reason, "request_id": request_id}
+    said = {
+        "tenant": tenant,
+        "contact": contact,
+        "event_id": event_id,
+        "actor": actor,
+        "reason": reason,
+        "request_id": request_id,
+    }
     return int(session.execute(_ERASE, said).scalar_one())

@@ -109,7 +109,8 @@ _TENANT = "select id, slug, name, created_at from crm.tenant"
 def make_tenant(session: Session, slug: str, name: str) -> Tenant:
     """Make the workspace, with an empty log; return the one that is there where the slug is taken. `slug` is 1 to 63 of a-z, 0-9 and -."""
     session.execute(
-        text("insert into crm.tenant (slug, name) values (:slug, :name) on conflict (slug) do nothing"), {"slug": slug, "name": name}
+        text("insert into crm.tenant (slug, name) values (:slug, :name) on conflict (slug) do nothing"),
+        {"slug": slug, "name": name},
     )
     return get_tenant(session, slug)
 
@@ -118,16 +119,21 @@ def get_tenant(session: Session, ref: str | int) -> Tenant:
     """Return the workspace with this slug or id. Raises TenantUnknown."""
     number = int(ref) if isinstance(ref, int) or (ref.isascii() and ref.isdigit() and len(ref) < 10) else None
     found = session.execute(
-        text(f"{_TENANT} where slug = :slug or id = :id order by slug = :slug desc limit 1"), {"slug": str(ref), "id": number}
+        text(f"{_TENANT} where slug = :slug or id = :id order by slug = :slug desc limit 1"),
+        {"slug": str(ref), "id": number},
     ).one_or_none()
     if found is None:
-        raise TenantUnknown(f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes one")
+        raise TenantUnknown(
+            f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes one"
+        )
     return Tenant(*found)
 
 
 def list_tenants(session: Session, limit: int = 1000) -> list[Tenant]:
     """Return the workspaces, the oldest first."""
-    return [Tenant(*row) for row in session.execute(text(f"{_TENANT} order by id limit :limit"), {"limit": limit})]
+    return [
+        Tenant(*row) for row in session.execute(text(f"{_TENANT} order by id limit :limit"), {"limit": limit})
+    ]
 
 
 def upsert(session: Session, tenant: int, records: Iterable[R]) -> int:
@@ -158,7 +164,10 @@ def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
     said = f"json_to_recordset(cast(:rows as json)) as r({typed})"
     new = ", ".join(f"coalesce(r.{column}, {table.unsaid.get(column, 'null')})" for column in columns)
     changing = [column for column in columns if column != table.key]
-    after = [f"t.{column} || r.{column}" if column == "fields" else f"coalesce(r.{column}, t.{column})" for column in changing]
+    after = [
+        f"t.{column} || r.{column}" if column == "fields" else f"coalesce(r.{column}, t.{column})"
+        for column in changing
+    ]
     sets = ", ".join(f"{column} = {value}" for column, value in zip(changing, after, strict=True))
     return (  # in the order of the key, so that two of these wait for each other and never lock each other out
         text(f"""insert into {table.name} (tenant_id, {", ".join(columns)}) select :tenant, {new} from {said}
@@ -182,18 +191,33 @@ def hold(session: Session, tenant: int, kind: type[Record], key: str) -> None:
 
 def find_contact(session: Session, tenant: int, email: str) -> Contact | None:
     """Return the contact with this e-mail address in any case, the oldest if there are several, or None."""
-    found = _select(session, Contact, "lower(email) = lower(:email) order by created_at, id limit 1", tenant=tenant, email=email)
+    found = _select(
+        session,
+        Contact,
+        "lower(email) = lower(:email) order by created_at, id limit 1",
+        tenant=tenant,
+        email=email,
+    )
     return next(iter(found), None)
 
 
 def contacts_of(session: Session, tenant: int, account_id: str, limit: int = 100) -> Sequence[Contact]:
     """Return the contacts of an account, by name."""
-    return _select(session, Contact, "account_id = :account order by name, id limit :limit", tenant=tenant, account=account_id, limit=limit)
+    return _select(
+        session,
+        Contact,
+        "account_id = :account order by name, id limit :limit",
+        tenant=tenant,
+        account=account_id,
+        limit=limit,
+    )
 
 
 def children(session: Session, tenant: int, account_id: str) -> Sequence[Account]:
     """Return the accounts directly beneath this one, by name; the first 1,000."""
-    return _select(session, Account, "parent_id = :parent order by name, id limit 1000", tenant=tenant, parent=account_id)
+    return _select(
+        session, Account, "parent_id = :parent order by name, id limit 1000", tenant=tenant, parent=account_id
+    )
 
 
 # 'union' drops what is there already, and the depth ends what a loop of parents would repeat.

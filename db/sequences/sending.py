@@ -134,13 +134,17 @@ _LIMIT = ", ".join(Limit._fields)
 
 def lock_mailboxes(session: Session, ids: Iterable[int]) -> dict[int, Mailbox]:
     """Return mailboxes by id; no other transaction counts against their limits until this one ends."""
-    query = text(f"select {_MAILBOX} from crm.mailbox where id = any(:ids) order by id for update")  # columns of ours
+    query = text(
+        f"select {_MAILBOX} from crm.mailbox where id = any(:ids) order by id for update"
+    )  # columns of ours
     return {row.id: Mailbox._make(row) for row in session.execute(query, {"ids": sorted(set(ids))})}
 
 
 def lock_limits(session: Session, tenants: Iterable[int]) -> dict[int, Limit]:
     """Return the limits of workspaces that have some, locked like mailboxes."""
-    query = text(f"select {_LIMIT} from crm.sending_limit where tenant_id = any(:ids) order by tenant_id for update")  # columns of ours
+    query = text(
+        f"select {_LIMIT} from crm.sending_limit where tenant_id = any(:ids) order by tenant_id for update"
+    )  # columns of ours
     return {row.tenant_id: Limit._make(row) for row in session.execute(query, {"ids": sorted(set(tenants))})}
 
 
@@ -172,7 +176,11 @@ def move(session: Session, moves: Sequence[Move]) -> set[int]:
     if not moves:
         return set()
     columns = zip(*moves, strict=True)
-    return set(session.scalars(_MOVE, {name: list(column) for name, column in zip(Move._fields, columns, strict=True)}))
+    return set(
+        session.scalars(
+            _MOVE, {name: list(column) for name, column in zip(Move._fields, columns, strict=True)}
+        )
+    )
 
 
 class NewMessage(NamedTuple):
@@ -192,7 +200,14 @@ class NewMessage(NamedTuple):
     fence: int
 
 
-_TYPES = {"tenant_id": "int", "enrolment_id": "bigint", "sequence_id": "bigint", "step": "int", "mailbox_id": "bigint", "fence": "int"}
+_TYPES = {
+    "tenant_id": "int",
+    "enrolment_id": "bigint",
+    "sequence_id": "bigint",
+    "step": "int",
+    "mailbox_id": "bigint",
+    "fence": "int",
+}
 _COLUMNS = ", ".join(NewMessage._fields)
 _TYPED = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in NewMessage._fields)
 _CLAIM_MESSAGES = text(f"""
@@ -274,7 +289,9 @@ select array(select id from taken), array(select id from moved)"""
 def keep_sent(session: Session, sent: Sequence[Taken]) -> tuple[set[int], set[int]]:
     """Keep messages as sent and move their enrolments on; return the row ids of both, without what another worker holds by now."""
     values = {
-        "taken": _json({"id": one.id, "fence": one.fence, "answer": one.answer, "subject": one.subject} for one in sent),
+        "taken": _json(
+            {"id": one.id, "fence": one.fence, "answer": one.answer, "subject": one.subject} for one in sent
+        ),
         "ids": [one.id for one in sent],
         "moves": _json({"message": one.id, **one.move._asdict()} for one in sent),
         "enrolments": [one.move.id for one in sent],
@@ -293,7 +310,9 @@ update crm.message set state = :state, reason = :reason, subject = coalesce(:sub
  where id = :id and fence = :fence and state in ('claimed', 'sending', 'unknown') returning 1""")
 
 
-def conclude(session: Session, message: int, fence: int, state: str, reason: str, subject: str | None = None) -> bool:
+def conclude(
+    session: Session, message: int, fence: int, state: str, reason: str, subject: str | None = None
+) -> bool:
     """Keep how a message ended or that it was put off; False where another worker holds it by now."""
     values = {"id": message, "fence": fence, "state": state, "reason": reason[:1000], "subject": subject}
     return session.execute(_CONCLUDE, values).first() is not None
@@ -324,7 +343,9 @@ def give_back(session: Session, box: Mailbox, count: int) -> None:
     values = {"id": box.id, "tenant": box.tenant_id, "count": count}
     undone = "day_count = greatest(0, day_count - :count), recent = trim_array(recent, least(:count, cardinality(recent)))"
     session.execute(text(f"update crm.mailbox set {undone} where id = :id"), values)  # a constant
-    session.execute(text(f"update crm.sending_limit set {undone} where tenant_id = :tenant"), values)  # as above
+    session.execute(
+        text(f"update crm.sending_limit set {undone} where tenant_id = :tenant"), values
+    )  # as above
 
 
 def forget_failures(session: Session, box: int) -> None:

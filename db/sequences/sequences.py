@@ -92,19 +92,25 @@ def find(session: Session, tenant: int, ref: str | int) -> SequenceRow:
 
 def all_of(session: Session, tenant: int) -> list[SequenceRow]:
     """Return the workspace's sequences by name."""
-    return [SequenceRow(*row) for row in session.execute(text(f"{_SEQUENCE} order by name"), {"tenant": tenant})]
+    return [
+        SequenceRow(*row) for row in session.execute(text(f"{_SEQUENCE} order by name"), {"tenant": tenant})
+    ]
 
 
 def definition(session: Session, sequence_id: int, version: int) -> str:
     """Return the definition of one version, as JSON text."""
-    query = text("select definition::text from crm.sequence_version where sequence_id = :id and version = :version")
+    query = text(
+        "select definition::text from crm.sequence_version where sequence_id = :id and version = :version"
+    )
     return str(session.scalar(query, {"id": sequence_id, "version": version}))
 
 
 def set_paused(session: Session, tenant: int, sequence_id: int, paused: bool) -> None:
     """Pause a sequence, or let it go on: those that waited for that are due now."""
     values = {"tenant": tenant, "id": sequence_id, "paused": paused}
-    session.execute(text("update crm.sequence set paused = :paused where tenant_id = :tenant and id = :id"), values)
+    session.execute(
+        text("update crm.sequence set paused = :paused where tenant_id = :tenant and id = :id"), values
+    )
     if not paused:
         session.execute(
             text("""update crm.enrolment set due_at = clock_timestamp(), reason = null
@@ -126,9 +132,13 @@ select m.id, m.sequence_id, s.name, m.contact_id, c.account_id, c.name, m.step, 
  order by m.id""")
 
 
-def enrol(session: Session, tenant: int, sequence_id: int, contacts: Sequence[str], by: str) -> list[Enrolment]:
+def enrol(
+    session: Session, tenant: int, sequence_id: int, contacts: Sequence[str], by: str
+) -> list[Enrolment]:
     """Enrol contacts, due now; return those that are new: not those already enrolled, ever, nor those that do not exist."""
-    rows = session.execute(_ENROL, {"tenant": tenant, "sequence": sequence_id, "contacts": list(contacts), "by": by})
+    rows = session.execute(
+        _ENROL, {"tenant": tenant, "sequence": sequence_id, "contacts": list(contacts), "by": by}
+    )
     return [Enrolment(*row) for row in rows]
 
 
@@ -145,7 +155,9 @@ select d.id, d.sequence_id, s.name, d.contact_id, c.account_id, coalesce(c.name,
   left join crm.contact c on c.tenant_id = :tenant and c.id = d.contact_id order by d.id""")
 
 
-def stop(session: Session, tenant: int, contact_id: str, reason: str, sequence_id: int | None = None) -> list[Enrolment]:
+def stop(
+    session: Session, tenant: int, contact_id: str, reason: str, sequence_id: int | None = None
+) -> list[Enrolment]:
     """Finish the contact's enrolments, or the one in `sequence_id`, and return those that were not finished before."""
     values = {"tenant": tenant, "contact": contact_id, "reason": reason, "sequence": sequence_id}
     return [Enrolment(*row) for row in session.execute(_STOP, values)]
@@ -158,7 +170,9 @@ _MESSAGE = """select m.id, m.tenant_id, m.enrolment_id, m.sequence_id, s.name, m
 def message_by_id(session: Session, message_id: str) -> Message | None:
     """Return the e-mail with this Message-ID header, given with or without < and >, in the workspace of the transaction; or None."""
     bare = message_id.strip().removeprefix("<").removesuffix(">")
-    return _message(session.execute(text(f"{_MESSAGE} where m.message_id = :bare"), {"bare": bare}).one_or_none())
+    return _message(
+        session.execute(text(f"{_MESSAGE} where m.message_id = :bare"), {"bare": bare}).one_or_none()
+    )
 
 
 def message_by_row(session: Session, row_id: int) -> Message | None:
@@ -205,7 +219,9 @@ def unknown_messages(session: Session, tenant: int, limit: int = 100) -> list[Me
 def settle(session: Session, tenant: int, message_id: str, state: str, reason: str) -> Message | None:
     """Say how an e-mail ended that nobody could know of, by its Message-ID; return it, or None where there is none that is unknown."""
     bare = message_id.strip().removeprefix("<").removesuffix(">")
-    row = session.execute(_SETTLE, {"tenant": tenant, "bare": bare, "state": state, "reason": reason}).one_or_none()
+    row = session.execute(
+        _SETTLE, {"tenant": tenant, "bare": bare, "state": state, "reason": reason}
+    ).one_or_none()
     return None if row is None else message_by_row(session, row.id)
 
 

@@ -13,7 +13,11 @@ MEMBERS = [
 ]
 
 GROUP = Account(
-    id="halden-group", name="Halden Group", domain="halden.example", owner_email=MIRA, fields={"industry": "Holding", "employees": 5400}
+    id="halden-group",
+    name="Halden Group",
+    domain="halden.example",
+    owner_email=MIRA,
+    fields={"industry": "Holding", "employees": 5400},
 )
 LOGISTICS = Account(
     id="halden-logistics",

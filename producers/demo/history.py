@@ -25,10 +25,19 @@ class Teller:
         self._tenant = tenant
         self._start = end - timedelta(days=DAYS)
 
-    def say(self, day: float, kind: str, about: Account | Contact | Opportunity, payload: Mapping[str, Any], **more: Any) -> UUID:
+    def say(
+        self,
+        day: float,
+        kind: str,
+        about: Account | Contact | Opportunity,
+        payload: Mapping[str, Any],
+        **more: Any,
+    ) -> UUID:
         """Tell an event on a day of the ninety; return its id, so that others can name it as their cause."""
         event_id = uuid5(_NAMESPACE, f"{kind} {len(self.events)}")
-        record = {"record_type": "opportunity", "record_id": about.id} if isinstance(about, Opportunity) else {}
+        record = (
+            {"record_type": "opportunity", "record_id": about.id} if isinstance(about, Opportunity) else {}
+        )
         said: dict[str, Any] = {"source": "manual", "actor": "system", **record, **more}
         self.events.append(
             Event(
@@ -64,15 +73,44 @@ def history(tenant: int, end: datetime) -> list[Event]:
 def _records(teller: Teller) -> None:
     for number, account in enumerate(ACCOUNTS):
         parent = ACCOUNT_OF.get(account.parent_id or "")
-        named = {"name": account.name, "domain": account.domain} | ({"parent_name": parent.name} if parent else {})
-        teller.say(number * 0.1, "account.added", account, named, record_type="account", record_id=account.id, actor=account.owner_email)
-    for number, contact in enumerate(CONTACTS):
-        added = {"name": contact.name, "email": contact.email, "title": contact.fields["title"], "account_name": _account(contact).name}
+        named = {"name": account.name, "domain": account.domain} | (
+            {"parent_name": parent.name} if parent else {}
+        )
         teller.say(
-            1 + number * 0.2, "contact.added", contact, added, record_type="contact", record_id=contact.id, actor=contact.owner_email
+            number * 0.1,
+            "account.added",
+            account,
+            named,
+            record_type="account",
+            record_id=account.id,
+            actor=account.owner_email,
+        )
+    for number, contact in enumerate(CONTACTS):
+        added = {
+            "name": contact.name,
+            "email": contact.email,
+            "title": contact.fields["title"],
+            "account_name": _account(contact).name,
+        }
+        teller.say(
+            1 + number * 0.2,
+            "contact.added",
+            contact,
+            added,
+            record_type="contact",
+            record_id=contact.id,
+            actor=contact.owner_email,
         )
     moved = {"name": LOGISTICS.name, "to_parent": GROUP.name, "to_parent_id": GROUP.id}
-    teller.say(4, "account.parent_changed", LOGISTICS, moved, record_type="account", record_id=LOGISTICS.id, actor=GROUP.owner_email)
+    teller.say(
+        4,
+        "account.parent_changed",
+        LOGISTICS,
+        moved,
+        record_type="account",
+        record_id=LOGISTICS.id,
+        actor=GROUP.owner_email,
+    )
 
 
 def _account(about: Contact | Opportunity) -> Account:
@@ -83,7 +121,15 @@ def _sequence(teller: Teller, contact: Contact, name: str, day: float) -> None:
     """An enrolment: up to three e-mails, each perhaps opened, clicked, answered, bounced."""
     record = {"record_type": "thread", "record_id": f"{contact.id}-{name.split()[0].lower()}"}
     enrolled = {"sequence": name, "contact_name": contact.name, "mailbox": contact.owner_email}
-    cause = teller.say(day, "sequence.enrolled", contact, enrolled, record_type="sequence", record_id=name, actor=contact.owner_email)
+    cause = teller.say(
+        day,
+        "sequence.enrolled",
+        contact,
+        enrolled,
+        record_type="sequence",
+        record_id=name,
+        actor=contact.owner_email,
+    )
     reason, sent = "all steps done", 0
     for step in range(1, 4):
         day += 3 + teller.dice.random()
@@ -93,30 +139,70 @@ def _sequence(teller: Teller, contact: Contact, name: str, day: float) -> None:
             reason = ending
             break
     done = {"sequence": name, "contact_name": contact.name, "reason": reason, "sent": sent}
-    teller.say(day + 1, "sequence.finished", contact, done, record_type="sequence", record_id=name, source="sequence", cause_id=cause)
+    teller.say(
+        day + 1,
+        "sequence.finished",
+        contact,
+        done,
+        record_type="sequence",
+        record_id=name,
+        source="sequence",
+        cause_id=cause,
+    )
 
 
-def _mail(teller: Teller, contact: Contact, step: Mapping[str, Any], day: float, record: dict[str, str], cause: UUID) -> str | None:
+def _mail(
+    teller: Teller, contact: Contact, step: Mapping[str, Any], day: float, record: dict[str, str], cause: UUID
+) -> str | None:
     """One e-mail and what came of it; return why the sequence ends with it, or None."""
     subject = f"{step['sequence']}: {('a first look', 'two figures', 'shall we talk?')[step['step'] - 1]}"
-    sent = {"subject": subject, "from_address": contact.owner_email, "to_address": contact.email, "to_name": contact.name, **step}
-    mail = teller.say(day, "email.sent", contact, sent, **record, source="sequence", actor=contact.owner_email, cause_id=cause)
+    sent = {
+        "subject": subject,
+        "from_address": contact.owner_email,
+        "to_address": contact.email,
+        "to_name": contact.name,
+        **step,
+    }
+    mail = teller.say(
+        day,
+        "email.sent",
+        contact,
+        sent,
+        **record,
+        source="sequence",
+        actor=contact.owner_email,
+        cause_id=cause,
+    )
     known: dict[str, Any] = {"subject": subject, "recipient": contact.email, **step}
     told: dict[str, Any] = {**record, "source": "webhook:mail", "cause_id": mail}
     luck = teller.dice.random()
     if luck < 0.05:
         teller.say(
-            day + 0.001, "email.bounced", contact, known | {"bounce_type": "soft", "status": "4.2.2", "reason": "mailbox full"}, **told
+            day + 0.001,
+            "email.bounced",
+            contact,
+            known | {"bounce_type": "soft", "status": "4.2.2", "reason": "mailbox full"},
+            **told,
         )
         return None
     if luck < 0.35:
         teller.say(
-            day + 0.0001, "email.opened", contact, known | {"machine": True, "machine_rule": "opened within 10 s of the send"}, **told
+            day + 0.0001,
+            "email.opened",
+            contact,
+            known | {"machine": True, "machine_rule": "opened within 10 s of the send"},
+            **told,
         )
     if luck < 0.75:
         teller.say(day + 0.1 + luck / 4, "email.opened", contact, known | {"machine": False}, **told)
     if luck < 0.25:
-        teller.say(day + 0.2 + luck, "email.clicked", contact, known | {"url": "https://vendor.example/cases", "machine": False}, **told)
+        teller.say(
+            day + 0.2 + luck,
+            "email.clicked",
+            contact,
+            known | {"url": "https://vendor.example/cases", "machine": False},
+            **told,
+        )
     if luck < 0.12:
         answer = {
             "from_address": contact.email,
@@ -132,7 +218,12 @@ def _mail(teller: Teller, contact: Contact, step: Mapping[str, Any], day: float,
 
 
 def _deal(teller: Teller, deal: Opportunity, day: float) -> None:
-    known = {"name": deal.name, "account_name": _account(deal).name, "amount": str(deal.amount), "currency": deal.currency}
+    known = {
+        "name": deal.name,
+        "account_name": _account(deal).name,
+        "amount": str(deal.amount),
+        "currency": deal.currency,
+    }
     by = {"actor": deal.owner_email}
     cause = teller.say(day, "deal.added", deal, known | {"stage": _STAGES[0]}, **by)
     last = deal.stage if deal.stage in _STAGES else "Won"
@@ -140,11 +231,20 @@ def _deal(teller: Teller, deal: Opportunity, day: float) -> None:
         day += 9 + 6 * teller.dice.random()
         if after == "Won":
             kind, more = (
-                ("deal.won", {"reason": "shorter rollout"}) if deal.stage == "Won" else ("deal.lost", {"reason": "no budget this year"})
+                ("deal.won", {"reason": "shorter rollout"})
+                if deal.stage == "Won"
+                else ("deal.lost", {"reason": "no budget this year"})
             )
             teller.say(day, kind, deal, known | {"from_stage": before} | more, **by, cause_id=cause)
             return
-        cause = teller.say(day, "deal.stage_changed", deal, known | {"from_stage": before, "to_stage": after}, **by, cause_id=cause)
+        cause = teller.say(
+            day,
+            "deal.stage_changed",
+            deal,
+            known | {"from_stage": before, "to_stage": after},
+            **by,
+            cause_id=cause,
+        )
         if after == last:
             return
 
@@ -168,13 +268,29 @@ def _conversation(teller: Teller, account: Account, week: int) -> None:
     if teller.dice.random() < 0.25:
         teller.say(day, "call.missed", contact, call, record_type="call", record_id=number, **by)
     else:
-        taken = {"duration_s": teller.dice.randrange(60, 2400), "outcome": teller.dice.choice(["interested", "call back", "voicemail"])}
-        cause = teller.say(day, "call.completed", contact, call | taken, record_type="call", record_id=number, **by)
+        taken = {
+            "duration_s": teller.dice.randrange(60, 2400),
+            "outcome": teller.dice.choice(["interested", "call back", "voicemail"]),
+        }
+        cause = teller.say(
+            day, "call.completed", contact, call | taken, record_type="call", record_id=number, **by
+        )
         note = {"text": teller.dice.choice(_NOTES), "title": f"Call with {contact.name}"}
-        teller.say(day + 0.02, "note.added", contact, note, record_type="note", record_id=number, cause_id=cause, **by)
+        teller.say(
+            day + 0.02,
+            "note.added",
+            contact,
+            note,
+            record_type="note",
+            record_id=number,
+            cause_id=cause,
+            **by,
+        )
     if week % 3 == 0:
         meeting = {"title": "Review", "contact_name": contact.name, "duration_s": 1800}
-        cause = teller.say(day + 0.5, "meeting.booked", contact, meeting, record_type="meeting", record_id=number, **by)
+        cause = teller.say(
+            day + 0.5, "meeting.booked", contact, meeting, record_type="meeting", record_id=number, **by
+        )
         teller.say(
             day + 2,
             "meeting.completed",
@@ -191,7 +307,15 @@ def _conversation(teller: Teller, account: Account, week: int) -> None:
             "on": f"Review with {contact.name}",
             "mentions": [account.owner_email],
         }
-        teller.say(day + 2.2, "comment.added", account, comment, record_type="comment", record_id=number, actor=manager)
+        teller.say(
+            day + 2.2,
+            "comment.added",
+            account,
+            comment,
+            record_type="comment",
+            record_id=number,
+            actor=manager,
+        )
 
 
 def _automation(teller: Teller, account: Account, week: int) -> None:
@@ -205,16 +329,43 @@ def _automation(teller: Teller, account: Account, week: int) -> None:
         "rule_version": 2,
     }
     found = teller.say(
-        day, "signal.detected", account, signal | {"evidence": {"visits": visits}}, source="signals", record_type="signal", record_id=number
+        day,
+        "signal.detected",
+        account,
+        signal | {"evidence": {"visits": visits}},
+        source="signals",
+        record_type="signal",
+        record_id=number,
     )
     employees = account.fields["employees"]
-    change = {"field": "employees", "from": employees - visits, "to": employees, "provider": "registry", "confidence": 0.9, "cost": "0.04"}
-    enriched = {"name": account.name, "changed": 1, "changes": [change], "providers": ["registry"], "cost": "0.04", "currency": "EUR"}
-    told: dict[str, Any] = {"source": "enrichment", "record_type": "enrichment_pass", "record_id": number, "cause_id": found}
+    change = {
+        "field": "employees",
+        "from": employees - visits,
+        "to": employees,
+        "provider": "registry",
+        "confidence": 0.9,
+        "cost": "0.04",
+    }
+    enriched = {
+        "name": account.name,
+        "changed": 1,
+        "changes": [change],
+        "providers": ["registry"],
+        "cost": "0.04",
+        "currency": "EUR",
+    }
+    told: dict[str, Any] = {
+        "source": "enrichment",
+        "record_type": "enrichment_pass",
+        "record_id": number,
+        "cause_id": found,
+    }
     teller.say(day + 0.01, "enrichment_completed", account, enriched, **told)
     for step, (kind, more) in enumerate(_run(account)):
         known = (
-            {"playbook": "Interest in prices", "version": 1, "account_name": account.name, **more} if kind.startswith("playbook.") else more
+            {"playbook": "Interest in prices", "version": 1, "account_name": account.name, **more}
+            if kind.startswith("playbook.")
+            else more
         )
         run = {"source": "playbook", "record_type": "playbook_run", "record_id": number, "cause_id": found}
         found = teller.say(day + 0.02 + step * 0.3, kind, account, known, **run)

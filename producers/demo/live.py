@@ -41,7 +41,12 @@ def live(tenant: int, every: float = 4.0) -> Iterator[Event]:
 def _something(tenant: int) -> Event:
     contact = _dice.choice(CONTACTS)
     kind, payload, more = _dice.choices(_happenings(contact), weights=[5, 4, 2, 2, 2, 1, 2, 1])[0]
-    fields: dict[str, Any] = {"contact_id": contact.id, "source": "manual", "actor": contact.owner_email, **more}
+    fields: dict[str, Any] = {
+        "contact_id": contact.id,
+        "source": "manual",
+        "actor": contact.owner_email,
+        **more,
+    }
     return Event(tenant_id=tenant, type=kind, payload=payload, account_id=contact.account_id, **fields)
 
 
@@ -52,15 +57,36 @@ def _happenings(contact: Contact) -> list[tuple[str, dict[str, Any], dict[str, A
     by_webhook = {**thread, "source": "webhook:mail", "actor": "system"}
     visits = _dice.randrange(3, 12)
     return [
-        ("email.sent", {**subject, "to_address": contact.email, "to_name": contact.name}, thread | {"source": "sequence"}),
-        ("email.opened", {**subject, "recipient": contact.email, "machine": _dice.random() < 0.4}, by_webhook),
-        ("email.clicked", {**subject, "recipient": contact.email, "url": "https://vendor.example/cases", "machine": False}, by_webhook),
         (
-            "email.replied",
-            {**subject, "from_address": contact.email, "from_name": contact.name, "excerpt": "Let us speak next week."},
+            "email.sent",
+            {**subject, "to_address": contact.email, "to_name": contact.name},
+            thread | {"source": "sequence"},
+        ),
+        (
+            "email.opened",
+            {**subject, "recipient": contact.email, "machine": _dice.random() < 0.4},
             by_webhook,
         ),
-        ("call.completed", {"direction": "outbound", "contact_name": contact.name, "duration_s": _dice.randrange(60, 2400)}, {}),
+        (
+            "email.clicked",
+            {**subject, "recipient": contact.email, "url": "https://vendor.example/cases", "machine": False},
+            by_webhook,
+        ),
+        (
+            "email.replied",
+            {
+                **subject,
+                "from_address": contact.email,
+                "from_name": contact.name,
+                "excerpt": "Let us speak next week.",
+            },
+            by_webhook,
+        ),
+        (
+            "call.completed",
+            {"direction": "outbound", "contact_name": contact.name, "duration_s": _dice.randrange(60, 2400)},
+            {},
+        ),
         ("note.added", {"text": f"{contact.name} asks for a reference from the food sector."}, {}),
         (
             "signal.detected",

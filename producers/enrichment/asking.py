@@ -48,7 +48,9 @@ def ask(
     that made this happen, which automation always names. The session is a producer's that names the tenant. Raises RecordUnknown
     or FieldUnknown.
     """
-    return ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)[record_id]
+    return ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)[
+        record_id
+    ]
 
 
 def ask_all(
@@ -68,7 +70,9 @@ def ask_all(
     missing = set(ids) - passes.existing(session, tenant, kind, ids)
     if missing:
         raise RecordUnknown(f"no {kind} {min(missing)!r}: give the id of one of the workspace's {kind}s")
-    asked = passes.ask(session, tenant, kind, ids, wanted, priority=int(Priority(priority)), by=by, cause=cause_id)
+    asked = passes.ask(
+        session, tenant, kind, ids, wanted, priority=int(Priority(priority)), by=by, cause=cause_id
+    )
     nudge_after_commit(session, TASK)
     return asked
 

@@ -97,18 +97,30 @@ class Books:
                 if booking.put_off is not None:
                     _put_off(session, booking.work, booking.put_off)
             if failed := [booking.work.row.id for booking in mine if booking.failure]:
-                ledger.take_over(session, failed)  # a call whose booking was the fault is lost, and what it reserved is free again
-            over = [(booking.work, booking.failure) for booking in mine if booking.step is None and booking.put_off is None]
+                ledger.take_over(
+                    session, failed
+                )  # a call whose booking was the fault is lost, and what it reserved is free again
+            over = [
+                (booking.work, booking.failure)
+                for booking in mine
+                if booking.step is None and booking.put_off is None
+            ]
             if over:
                 finishing.finish(session, self._config, over)
-        return [replies.get(booking.work.row.id, Done()) if booking.work.row.id in held else Lost() for booking in bookings]
+        return [
+            replies.get(booking.work.row.id, Done()) if booking.work.row.id in held else Lost()
+            for booking in bookings
+        ]
 
     def _book_ends(self, session: Session, bookings: Sequence[Booking]) -> None:
         ended = [(booking.work, booking.ended) for booking in bookings if booking.ended]
         if not ended:
             return
         ledger.end(session, [_ledger_row(work, end) for work, end in ended])
-        spends = (Spend(work.row.tenant_id, end.month, -end.reserved, end.cost, int(end.found is not None)) for work, end in ended)
+        spends = (
+            Spend(work.row.tenant_id, end.month, -end.reserved, end.cost, int(end.found is not None))
+            for work, end in ended
+        )
         ledger.add_spend(session, spends)
         keep = [row for work, end in ended if (row := self._cache_row(work, end))]
         if keep:
@@ -129,7 +141,9 @@ class Books:
             return {}
         replies = self._from_cache(session, bookings)
         month = this_month()
-        left = self._left(session, [booking for booking in bookings if booking.work.row.id not in replies], month)
+        left = self._left(
+            session, [booking for booking in bookings if booking.work.row.id not in replies], month
+        )
         spends = []
         for booking in bookings:
             work, step = booking.work, booking.step
@@ -138,22 +152,34 @@ class Books:
                 continue
             replies[work.row.id] = reply = self._permit(session, work, step, left, month)
             if isinstance(reply, Go) and (reply.reserved or reply.attempt > 1):
-                spends.append(Spend(work.row.tenant_id, month, reply.reserved, repeats=int(reply.attempt > 1)))
+                spends.append(
+                    Spend(work.row.tenant_id, month, reply.reserved, repeats=int(reply.attempt > 1))
+                )
         ledger.add_spend(session, spends)
-        rows = [row for booking in bookings if (row := _call_row(booking, replies[booking.work.row.id], month))]
+        rows = [
+            row for booking in bookings if (row := _call_row(booking, replies[booking.work.row.id], month))
+        ]
         if rows:
             ledger.start(session, rows)
         return replies
 
     def _from_cache(self, session: Session, bookings: Sequence[Booking]) -> dict[int, Reply]:
         keys = {
-            booking.work.row.id: (booking.work.row.tenant_id, booking.step.provider, booking.key) for booking in bookings if booking.step
+            booking.work.row.id: (booking.work.row.tenant_id, booking.step.provider, booking.key)
+            for booking in bookings
+            if booking.step
         }
         keys = {id_: key for id_, key in keys.items() if self._cached(key[1])}
         kept = ledger.cached(session, keys.values()) if keys else {}
         return {
             id_: Ended(
-                key[1], 1, "", kept[key].obtained_at, this_month(), 0, {name: Found(**value) for name, value in kept[key].found.items()}
+                key[1],
+                1,
+                "",
+                kept[key].obtained_at,
+                this_month(),
+                0,
+                {name: Found(**value) for name, value in kept[key].found.items()},
             )
             for id_, key in keys.items()
             if key in kept
@@ -168,7 +194,9 @@ class Books:
         budgets = {
             booking.work.row.tenant_id: budget
             for booking in bookings
-            if booking.step and self._price(booking.step) and (budget := self._config.budget.of(booking.work.slug)) is not None
+            if booking.step
+            and self._price(booking.step)
+            and (budget := self._config.budget.of(booking.work.slug)) is not None
         }
         spent = ledger.committed(session, list(budgets), month) if budgets else {}
         return {tenant: budget - spent[tenant] for tenant, budget in budgets.items()}
@@ -176,7 +204,9 @@ class Books:
     def _price(self, step: Step) -> Decimal:
         return highest_price(self._config.providers[step.provider], len(step.fields))
 
-    def _permit(self, session: Session, work: Work, step: Step, left: dict[int, Decimal], month: date) -> Reply:
+    def _permit(
+        self, session: Session, work: Work, step: Step, left: dict[int, Decimal], month: date
+    ) -> Reply:
         """Say whether a call may be made, and take its price out of what is `left`."""
         if reason := self._breakers.refusal(session, step.provider):
             return Skip(reason)
@@ -184,7 +214,9 @@ class Books:
         budget = left.get(work.row.tenant_id)
         if price and budget is not None:
             if price > budget:
-                return Skip(f"over the month's budget of {self._config.budget.of(work.slug)} {self._config.currency}")
+                return Skip(
+                    f"over the month's budget of {self._config.budget.of(work.slug)} {self._config.currency}"
+                )
             left[work.row.tenant_id] = budget - price
         return Go(step.provider, work.lost.get(step.provider, 0) + 1, price, month)
 
@@ -197,18 +229,31 @@ def this_month() -> date:
 def _call_row(booking: Booking, reply: Reply, month: date) -> Mapping[str, Any] | None:
     work, step = booking.work, booking.step
     assert step is not None
-    common = {"pass_id": work.row.id, "provider": step.provider, "tenant_id": work.row.tenant_id, "month": month}
+    common = {
+        "pass_id": work.row.id,
+        "provider": step.provider,
+        "tenant_id": work.row.tenant_id,
+        "month": month,
+    }
     if isinstance(reply, Go):
         return {**common, "attempt": reply.attempt, "state": "calling", "reserved": reply.reserved}
     if isinstance(reply, Ended):
         attempt = work.lost.get(step.provider, 0) + 1
-        return {**common, "attempt": attempt, "state": "cached", "reserved": 0, "found": msgspec.to_builtins(reply.found)}
+        return {
+            **common,
+            "attempt": attempt,
+            "state": "cached",
+            "reserved": 0,
+            "found": msgspec.to_builtins(reply.found),
+        }
     return None
 
 
 def _put_off(session: Session, work: Work, go: Go) -> None:
     ledger.forget(session, work.row.id, go.provider, go.attempt)
-    ledger.add_spend(session, [Spend(work.row.tenant_id, go.month, -go.reserved, repeats=-int(go.attempt > 1))])
+    ledger.add_spend(
+        session, [Spend(work.row.tenant_id, go.month, -go.reserved, repeats=-int(go.attempt > 1))]
+    )
     passes.put_off(session, [work.row.id], random.uniform(*_PUT_OFF_S))  # noqa: S311  # spreads work, protects nothing
 
 

@@ -33,7 +33,9 @@ class FieldConfig(_Part):
     type: Literal["text", "url", "integer", "number", "boolean", "list"] = "text"
     providers: Annotated[tuple[str, ...], Field(min_length=1)]
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
-    max_age_days: Annotated[float, Field(gt=0)] = 180  # after that a value is replaced by a newer one, however sure it was
+    max_age_days: Annotated[float, Field(gt=0)] = (
+        180  # after that a value is replaced by a newer one, however sure it was
+    )
 
 
 class ProviderConfig(_Part):
@@ -144,10 +146,17 @@ def _load(path: Path) -> Configuration:
     try:
         said = tomllib.loads(path.read_text())
         return Configuration.model_validate(
-            {"fields": {}, "providers": {}} | said | {"fields": {"account": {}, "contact": {}} | said.get("fields", {})}
+            {"fields": {}, "providers": {}}
+            | said
+            | {"fields": {"account": {}, "contact": {}} | said.get("fields", {})}
         )
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid(f"{path}: {error}: correct it, or unset ACTIVITY_ENRICHMENT_CONFIG") from None
+        raise ConfigurationInvalid(
+            f"{path}: {error}: correct it, or unset ACTIVITY_ENRICHMENT_CONFIG"
+        ) from None
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors(include_input=False))
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
         raise ConfigurationInvalid(f"{path}: {faults}") from None

@@ -45,10 +45,14 @@ def finish(session: Session, config: Configuration, over: Sequence[Over]) -> Non
     """End passes that the session's transaction holds: merge, event, signals, all or nothing."""
     for wave in _waves(over):
         results = [
-            result for kind in ("account", "contact") for result in _merged(session, kind, [o for o in wave if o[0].row.kind == kind])
+            result
+            for kind in ("account", "contact")
+            for result in _merged(session, kind, [o for o in wave if o[0].row.kind == kind])
         ]
         emit(session, [event for result in results for event in _events(session, config, result)])
-        passes.end(session, {result.work.row.id: "failed" if result.failure else "completed" for result in results})
+        passes.end(
+            session, {result.work.row.id: "failed" if result.failure else "completed" for result in results}
+        )
 
 
 def _waves(over: Sequence[Over]) -> Iterator[list[Over]]:
@@ -70,7 +74,10 @@ def _merged(session: Session, kind: str, over: Sequence[Over]) -> list[Result]:
     if not keys:
         return []
     records, known = provenance.lock(session, kind, keys), provenance.of(session, kind, keys)
-    results = [_merge(work, failure, records.get(key), known.get(key, {})) for (work, failure), key in zip(over, keys, strict=True)]
+    results = [
+        _merge(work, failure, records.get(key), known.get(key, {}))
+        for (work, failure), key in zip(over, keys, strict=True)
+    ]
     changed = [result for result in results if result.changes]
     if changed:
         provenance.set_values(session, kind, [_changed_values(result) for result in changed])
@@ -90,7 +97,9 @@ def _merge(work: Work, failure: str | None, record: Row[Any] | None, known: Mapp
         row = known.get(name)
         before = record.current.get(name)
         max_age = timedelta(days=work.wanted[name].max_age_days)
-        verdict = decide(before, row and Known(row.value, row.provider, row.confidence, row.obtained_at), offer, max_age)
+        verdict = decide(
+            before, row and Known(row.value, row.provider, row.confidence, row.obtained_at), offer, max_age
+        )
         if verdict in _KEPT:
             result.kept.append({"field": name, "reason": _KEPT[verdict], "provider": offer.provider})
             continue
@@ -121,7 +130,11 @@ def _latest(result: Result) -> dict[str, Any]:
 
 def _event(config: Configuration, result: Result) -> Event:
     work, row, record = result.work, result.work.row, result.record
-    account = None if record is None else next((c["to"] for c in result.changes if c["field"] == "account_id"), record.account_id)
+    account = (
+        None
+        if record is None
+        else next((c["to"] for c in result.changes if c["field"] == "account_id"), record.account_id)
+    )
     return Event(
         event_id=row.event_id,
         tenant_id=row.tenant_id,
@@ -149,7 +162,11 @@ def _payload(config: Configuration, result: Result) -> dict[str, Any]:
         "name": (result.record.name if result.record is not None else work.row.record_id)[:500],
         "requested_fields": list(work.wanted)[:100],
         "providers": [name for name, reason in work.tried.items() if reason is None][:100],
-        "skipped": [{"provider": name, "reason": reason[:300]} for name, reason in work.tried.items() if reason is not None][:100],
+        "skipped": [
+            {"provider": name, "reason": reason[:300]}
+            for name, reason in work.tried.items()
+            if reason is not None
+        ][:100],
         "cached": sorted(work.cached),
         "repeated_calls": len(work.lost),
         "cost": plain(work.cost),
@@ -160,13 +177,18 @@ def _payload(config: Configuration, result: Result) -> dict[str, Any]:
         return payload | {"reason": result.failure}
     payload |= {"changed": len(result.changes), "changes": result.changes, "kept": result.kept}
     if len(msgspec.json.encode(payload)) > _ROOM:
-        payload["changes"] = [change | {"from": _clipped(change["from"]), "to": _clipped(change["to"])} for change in result.changes[:100]]
+        payload["changes"] = [
+            change | {"from": _clipped(change["from"]), "to": _clipped(change["to"])}
+            for change in result.changes[:100]
+        ]
     return payload
 
 
 def _clipped(value: Any) -> Any:
     """Return a short form of a value, where all of them together are too much for an event."""
-    return value if isinstance(value, int | float | None) else f"{msgspec.json.encode(value).decode()[:60]} ..."
+    return (
+        value if isinstance(value, int | float | None) else f"{msgspec.json.encode(value).decode()[:60]} ..."
+    )
 
 
 def plain(amount: Decimal) -> str:

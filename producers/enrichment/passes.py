@@ -46,7 +46,9 @@ class Work:
     wanted: Mapping[str, FieldConfig]
     tried: dict[str, str | None] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
-    lost: dict[str, int] = field(default_factory=dict)  # the last attempt, by provider, of calls whose end is not known
+    lost: dict[str, int] = field(
+        default_factory=dict
+    )  # the last attempt, by provider, of calls whose end is not known
     cost: Decimal = Decimal(0)
     cached: set[str] = field(default_factory=set)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -59,9 +61,13 @@ class Work:
         """Return what the step asks."""
         assert self.values is not None
         email = self.values.get("email")
-        values = self.values | ({"email_domain": email.rpartition("@")[2].lower()} if isinstance(email, str) else {})
+        values = self.values | (
+            {"email_domain": email.rpartition("@")[2].lower()} if isinstance(email, str) else {}
+        )
         key = str(uuid5(_CALLS, f"{self.row.event_id}:{step.provider}"))
-        return Question(self.row.tenant_id, self.slug, self.row.kind, self.row.record_id, values, step.fields, key)
+        return Question(
+            self.row.tenant_id, self.slug, self.row.kind, self.row.record_id, values, step.fields, key
+        )
 
     def take(self, ended: Ended, *, cached: bool = False) -> None:
         """Count a call's end in: its cost, and what it offers above the confidence that is asked."""
@@ -72,8 +78,14 @@ class Work:
         found = ended.found or {}
         share = (ended.cost / len(found)).quantize(_MICRO) if found else Decimal(0)
         for name, value in found.items():
-            if name in self.wanted and name not in self.offers and value.confidence >= self.wanted[name].confidence:
-                self.offers[name] = Offer(value.value, value.confidence, ended.provider, share, ended.obtained_at)
+            if (
+                name in self.wanted
+                and name not in self.offers
+                and value.confidence >= self.wanted[name].confidence
+            ):
+                self.offers[name] = Offer(
+                    value.value, value.confidence, ended.provider, share, ended.obtained_at
+                )
 
 
 def resume(work: Work, calls: list[Row[Any]]) -> None:
@@ -83,7 +95,17 @@ def resume(work: Work, calls: list[Row[Any]]) -> None:
             work.lost[call.provider] = call.attempt
             continue
         found = None if call.found is None else {name: Found(**value) for name, value in call.found.items()}
-        ended = Ended(call.provider, call.attempt, "", call.ended_at, call.month, call.tries, found, call.cost, call.reason)
+        ended = Ended(
+            call.provider,
+            call.attempt,
+            "",
+            call.ended_at,
+            call.month,
+            call.tries,
+            found,
+            call.cost,
+            call.reason,
+        )
         work.take(ended, cached=call.state == "cached")
 
 

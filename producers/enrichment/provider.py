@@ -82,7 +82,9 @@ def make(name: str, config: ProviderConfig, outbound: Outbound) -> Provider:
     """Make the provider that the configuration names. Raises ConfigurationInvalid."""
     entry = _classes().get(config.uses)
     if entry is None:
-        raise ConfigurationInvalid(f"providers.{name}.uses: no provider class {config.uses!r}; there are: {', '.join(sorted(_classes()))}")
+        raise ConfigurationInvalid(
+            f"providers.{name}.uses: no provider class {config.uses!r}; there are: {', '.join(sorted(_classes()))}"
+        )
     try:
         provider: Provider = entry.load()(config.options, Surroundings(name, outbound, config.timeout_s))
     except ValueError as error:  # pydantic's ValidationError is one

@@ -29,7 +29,9 @@ from worker.group_commit import Batched
 
 log = structlog.get_logger()
 
-CLAIM_S = 8.0  # a run claims for so long, then ends what it has: less than a lease and than the broker's patience
+CLAIM_S = (
+    8.0  # a run claims for so long, then ends what it has: less than a lease and than the broker's patience
+)
 _LOOK_S = 0.2  # how often a run looks for more where it found none, and for urgent passes where it is full
 _URGENT = 10  # passes that a user waits for and that a full run takes on top
 
@@ -104,7 +106,9 @@ class Run:
                     under_way.add(asyncio.create_task(self._walk(heapq.heappop(self._ready)[2])))
                 if not under_way:
                     return self._tally
-                _, under_way = await asyncio.wait(under_way, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                _, under_way = await asyncio.wait(
+                    under_way, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+                )
                 now = time.monotonic()
                 if now < until and now >= next_look:
                     full = len(self._ready) > limit // 2 or len(under_way) >= limit
@@ -174,7 +178,9 @@ class Run:
     async def _call(self, work: Work, step: Step, question: Question, key: str, go: Go) -> Ended:
         config = self._config.providers[step.provider]
         reply = await self._desk(step.provider).ask(question, work.row.priority)
-        ended = Ended(step.provider, go.attempt, key, datetime.now(UTC), go.month, reply.tries, reserved=go.reserved)
+        ended = Ended(
+            step.provider, go.attempt, key, datetime.now(UTC), go.month, reply.tries, reserved=go.reserved
+        )
         try:
             if isinstance(reply.answer, ProviderFailed):
                 raise reply.answer

@@ -13,7 +13,9 @@ from worker.drain import drain
 from worker.follow import follow_once
 
 _AT_ONCE = 500  # stale records asked for in one sweep
-_KEPT = timedelta(days=400)  # how long an ended pass and its calls are kept: a full year's budget can be checked
+_KEPT = timedelta(
+    days=400
+)  # how long an ended pass and its calls are kept: a full year's budget can be checked
 
 
 @app.task(name="enrichment.schedule")  # type: ignore[untyped-decorator]  # celery has no types
@@ -48,4 +50,8 @@ def look_for_signals() -> str:
 
 def examine_next() -> Counter[str]:
     """Examine the next events of every workspace; an empty tally says that there are none."""
-    return follow_once("signals", rules.examine) if any(rule.events for rule in configuration().signals) else Counter()
+    return (
+        follow_once("signals", rules.examine)
+        if any(rule.events for rule in configuration().signals)
+        else Counter()
+    )

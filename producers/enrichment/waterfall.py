@@ -25,11 +25,16 @@ class Step(NamedTuple):
     fields: tuple[str, ...]
 
 
-def next_step(wanted: Mapping[str, FieldConfig], tried: Collection[str], settled: Collection[str]) -> Step | None:
+def next_step(
+    wanted: Mapping[str, FieldConfig], tried: Collection[str], settled: Collection[str]
+) -> Step | None:
     """Return the next call: the next untried provider of the first field that is not settled, asked for all such fields that list it."""
     open_fields = {name: field for name, field in wanted.items() if name not in settled}
     for field in open_fields.values():
         for provider in field.providers:
             if provider not in tried:
-                return Step(provider, tuple(name for name, other in open_fields.items() if provider in other.providers))
+                return Step(
+                    provider,
+                    tuple(name for name, other in open_fields.items() if provider in other.providers),
+                )
     return None

@@ -45,7 +45,10 @@ class Known:
 def template(text: str, key: str, known: Known) -> Callable[[Row], str | None]:
     """Compile a text with placeholders {column} and {column|filter}. Where a column is empty, so is the whole: None."""
     try:
-        parts = [(literal, name, spec or conversion) for literal, name, spec, conversion in string.Formatter().parse(text)]
+        parts = [
+            (literal, name, spec or conversion)
+            for literal, name, spec, conversion in string.Formatter().parse(text)
+        ]
     except ValueError as error:
         raise MappingInvalid(key, f"{text!r:.60}: {error}; a brace itself is written twice") from None
     pieces: list[tuple[str, str | None, Callable[[str], str] | None]] = []
@@ -85,11 +88,17 @@ def compile_field(spec: Any, key: str, known: Known) -> Read:
         items = [compile_field(item, f"{key}[{number}]", known) for number, item in enumerate(spec, start=1)]
         return lambda row: [value for item in items if (value := item(row)) is not None]
     if isinstance(spec, dict):
-        return _derived(Section(spec, key, KEYS), known) if "value" in spec else compile_fields(Section(spec, key), known)
+        return (
+            _derived(Section(spec, key, KEYS), known)
+            if "value" in spec
+            else compile_fields(Section(spec, key), known)
+        )
     if isinstance(spec, datetime) and spec.tzinfo is None:
         raise MappingInvalid(key, f"{spec.isoformat()} has no zone; add one, such as Z")
     if not isinstance(spec, (bool, int, float, datetime)):
-        raise MappingInvalid(key, f'{spec!r:.60} is not what a field is made of; write a text such as "{{column}}"')
+        raise MappingInvalid(
+            key, f'{spec!r:.60} is not what a field is made of; write a text such as "{{column}}"'
+        )
     return lambda row: spec
 
 
@@ -103,8 +112,16 @@ def _derived(section: Section, known: Known) -> Read:
     """A value, then replaced by a table of values, then a default where there is none, then read as what it is."""
     value = compile_field(section.values["value"], section.name("value"), known)
     table = _table(section, known)
-    otherwise = compile_field(section.values["otherwise"], section.name("otherwise"), known) if "otherwise" in section else value
-    default = compile_field(section.values["default"], section.name("default"), known) if "default" in section else None
+    otherwise = (
+        compile_field(section.values["otherwise"], section.name("otherwise"), known)
+        if "otherwise" in section
+        else value
+    )
+    default = (
+        compile_field(section.values["default"], section.name("default"), known)
+        if "default" in section
+        else None
+    )
     convert = _converter(section, known)
     required = section.optional("required", bool, False)
 
@@ -130,13 +147,16 @@ def _table(section: Section, known: Known) -> Mapping[str, Any] | None:
     spec = section.values.get("values")
     if spec is None:
         if "otherwise" in section:
-            raise MappingInvalid(section.name("otherwise"), "it is for what is not among `values`: give those too")
+            raise MappingInvalid(
+                section.name("otherwise"), "it is for what is not among `values`: give those too"
+            )
         return None
     if isinstance(spec, dict):
         return spec
     if spec not in known.values:
         raise MappingInvalid(
-            section.name("values"), f"{spec!r:.60}: no such table; there are {', '.join(known.values) or 'none'} under [values.NAME]"
+            section.name("values"),
+            f"{spec!r:.60}: no such table; there are {', '.join(known.values) or 'none'} under [values.NAME]",
         )
     return known.values[spec]
 
@@ -146,7 +166,8 @@ def _converter(section: Section, known: Known) -> Callable[[str], Any]:
         name = section.required("time", str)
         if name not in known.times:
             raise MappingInvalid(
-                section.name("time"), f"{name!r}: no such time; there are {', '.join(known.times) or 'none'} under [times.NAME]"
+                section.name("time"),
+                f"{name!r}: no such time; there are {', '.join(known.times) or 'none'} under [times.NAME]",
             )
         return known.times[name]
     return _AS[section.choice("as", " ".join(_AS), "text")]

@@ -76,7 +76,9 @@ class ImportMap:
         """Raise MappingInvalid where the mapping asks for a column that the file has not."""
         for key, column in self.columns:
             if column not in there:
-                raise MappingInvalid(key, f"the file has no column {column!r}; it has {', '.join(sorted(there))}")
+                raise MappingInvalid(
+                    key, f"the file has no column {column!r}; it has {', '.join(sorted(there))}"
+                )
 
 
 def load(path: Path) -> ImportMap:
@@ -96,15 +98,23 @@ def compile_mapping(values: Mapping[str, Any], digest: str = "") -> ImportMap:
     name = root.required("name", str)
     source = root.optional("source", str, f"import:{name}")
     if not name or len(source) > MAX_NAME:
-        raise MappingInvalid("name", "give a short name; the ids of all events are made with it, so keep it for good")
+        raise MappingInvalid(
+            "name", "give a short name; the ids of all events are made with it, so keep it for good"
+        )
     file = root.table("file", "format delimiter encoding events")
-    known = Known(values=_values(root), times={section.path[6:]: compile_time(section) for section in root.tables("times", TIME_KEYS)})
+    known = Known(
+        values=_values(root),
+        times={section.path[6:]: compile_time(section) for section in root.tables("times", TIME_KEYS)},
+    )
     tenant = root.table("tenant", "slug create")
     mapping = ImportMap(
         source=source,
         digest=digest,
         form=_form(file),
-        tables=[_table(section, known) for section in root.tables("tables", "file key match format delimiter encoding")],
+        tables=[
+            _table(section, known)
+            for section in root.tables("tables", "file key match format delimiter encoding")
+        ],
         tenant=template(tenant.required("slug", str), "tenant.slug", known) if tenant.values else None,
         make_tenants=tenant.optional("create", bool, False),
         first_event_only=file.choice("events", "all first", "all") == "first",
@@ -138,10 +148,18 @@ def _form(section: Section) -> FileForm:
 def _delimiter(section: Section) -> str:
     text = section.optional("delimiter", str, ",")
     if len(text) != 1 or text in '"\r\n':
-        raise MappingInvalid(section.name("delimiter"), f"{text!r} is not one character, such as , ; or a tab (\\t)")
+        raise MappingInvalid(
+            section.name("delimiter"), f"{text!r} is not one character, such as , ; or a tab (\\t)"
+        )
     return text
 
 
 def _table(section: Section, known: Known) -> Table:
     match = template(section.required("match", str), section.name("match"), known)
-    return Table(section.path.partition(".")[2], section.required("file", str), section.required("key", str), match, _form(section))
+    return Table(
+        section.path.partition(".")[2],
+        section.required("file", str),
+        section.required("key", str),
+        match,
+        _form(section),
+    )

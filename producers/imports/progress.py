@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-_ENDS = 1 << 20  # bytes of a file's beginning and end that its digest covers, with its size: enough to tell one file from another
+_ENDS = (
+    1 << 20
+)  # bytes of a file's beginning and end that its digest covers, with its size: enough to tell one file from another
 
 
 class Done(msgspec.Struct, kw_only=True):
@@ -63,7 +65,9 @@ class Progress:
     def commit(self, rejects: list[dict[str, Any]]) -> None:
         """Keep what `done` says now, after the transaction that did it was committed."""
         if rejects:
-            with os.fdopen(os.open(self.rejects, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+            with os.fdopen(
+                os.open(self.rejects, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"
+            ) as file:
                 file.write(b"".join(msgspec.json.encode(reject) + b"\n" for reject in rejects))
                 self.done.rejects_bytes = file.tell()
         new = self._state.with_suffix(".new")

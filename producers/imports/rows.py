@@ -44,7 +44,9 @@ class RowFile:
             newline="",
         )
         self._line = 0
-        self._csv = csv.reader(self._lines(), delimiter=form.delimiter, strict=True) if form.format == "csv" else None
+        self._csv = (
+            csv.reader(self._lines(), delimiter=form.delimiter, strict=True) if form.format == "csv" else None
+        )
         try:
             self.columns = self._header() if self._csv else None
         except ImportFailed:
@@ -59,7 +61,9 @@ class RowFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -152,7 +156,12 @@ class Joined:
 
     def __init__(self, mapping: ImportMap, beside: Path) -> None:
         self._tables = [(table, self._read(table, beside / table.file)) for table in mapping.tables]
-        self.columns = {f"{table.name}.{column}" for table, rows in self._tables for row in rows.values() for column in row}
+        self.columns = {
+            f"{table.name}.{column}"
+            for table, rows in self._tables
+            for row in rows.values()
+            for column in row
+        }
 
     @staticmethod
     def _read(table: Table, path: Path) -> dict[str, Row]:
@@ -160,14 +169,17 @@ class Joined:
         with RowFile(path, table.form) as file:
             if file.columns is not None and table.key not in file.columns:
                 raise MappingInvalid(
-                    f"tables.{table.name}.key", f"{path.name} has no column {table.key!r}; it has {', '.join(file.columns)}"
+                    f"tables.{table.name}.key",
+                    f"{path.name} has no column {table.key!r}; it has {', '.join(file.columns)}",
                 )
             for numbered in file:
                 if numbered.fault:
                     raise ImportFailed(f"{path}: line {numbered.line}: {numbered.fault}")
                 rows[numbered.row.get(table.key, "")] = numbered.row
                 if len(rows) > MAX_TABLE:
-                    raise ImportFailed(f"{path}: more than {MAX_TABLE} rows: a table that is looked up is kept in memory")
+                    raise ImportFailed(
+                        f"{path}: more than {MAX_TABLE} rows: a table that is looked up is kept in memory"
+                    )
         return rows
 
     def __call__(self, row: dict[str, str]) -> Row:

@@ -21,20 +21,33 @@ from producers.imports.times import rfc3339
 
 EVENT_KEYS = "type id occurred_at actor account_id contact_id record_type record_id cause payload when"
 RECORD_KEYS = "kind when"
-KINDS: Mapping[str, type[Record]] = {"member": Member, "account": Account, "contact": Contact, "opportunity": Opportunity}
+KINDS: Mapping[str, type[Record]] = {
+    "member": Member,
+    "account": Account,
+    "contact": Contact,
+    "opportunity": Opportunity,
+}
 _FIELDS = ("actor", "account_id", "contact_id", "record_type", "record_id")
 
 MakeEvent = Callable[[Row, int], Event]
 MakeRecord = Callable[[Row], Record]
 
 
-def compile_event(section: Section, source: str, namespace: UUID, known: Known) -> tuple[Condition, MakeEvent]:
+def compile_event(
+    section: Section, source: str, namespace: UUID, known: Known
+) -> tuple[Condition, MakeEvent]:
     """Compile one [[event]]: when a row makes it, and what makes it, given the row and the tenant."""
     kind = _type(section)
     make_id = template(section.required("id", str), section.name("id"), known)
-    cause = template(section.required("cause", str), section.name("cause"), known) if "cause" in section else lambda row: None
+    cause = (
+        template(section.required("cause", str), section.name("cause"), known)
+        if "cause" in section
+        else lambda row: None
+    )
     occurred_at = _occurred_at(section, known)
-    fields = compile_fields(Section({name: section.values[name] for name in _FIELDS if name in section}, section.path), known)
+    fields = compile_fields(
+        Section({name: section.values[name] for name in _FIELDS if name in section}, section.path), known
+    )
     payload = compile_fields(section.table("payload"), known)
 
     def make(row: Row, tenant: int) -> Event:
@@ -59,7 +72,11 @@ def compile_event(section: Section, source: str, namespace: UUID, known: Known) 
 def _type(section: Section) -> str:
     kind = section.required("type", str)
     try:
-        encode(Event(tenant_id=1, type=kind, version=_version(kind), payload={}, source="import", account_id="any"))
+        encode(
+            Event(
+                tenant_id=1, type=kind, version=_version(kind), payload={}, source="import", account_id="any"
+            )
+        )
     except InvalidEvent as error:
         if error.field == "type":  # what else is amiss with this event is not amiss with those that rows make
             raise MappingInvalid(section.name("type"), f"{error.fault}; {error.right}") from None
@@ -74,7 +91,8 @@ def _occurred_at(section: Section, known: Known) -> Callable[[Row], datetime]:
     key = section.name("occurred_at")
     if "occurred_at" not in section:
         raise MappingInvalid(
-            key, 'missing; give { value = "{column}", time = "NAME" } with a [times.NAME], or a constant such as 2026-01-31T00:00:00Z'
+            key,
+            'missing; give { value = "{column}", time = "NAME" } with a [times.NAME], or a constant such as 2026-01-31T00:00:00Z',
         )
     read = compile_field(section.values["occurred_at"], key, known)
 
@@ -100,7 +118,9 @@ def compile_record(section: Section, known: Known) -> tuple[Condition, MakeRecor
     Section(section.values, section.path, f"{RECORD_KEYS} {' '.join(names)}")
     if names[0] not in section:
         raise MappingInvalid(section.name(names[0]), f"missing; it is what tells one {kind} from another")
-    fields = compile_fields(Section({name: section.values[name] for name in names if name in section}, section.path), known)
+    fields = compile_fields(
+        Section({name: section.values[name] for name in names if name in section}, section.path), known
+    )
     return compile_when(section.table("when"), known), partial(_record, record, fields, section.path)
 
 

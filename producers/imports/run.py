@@ -69,13 +69,22 @@ Tell = Callable[[Ticks], None]
 class Importer:
     """Imports files by one mapping. `tenant` is None where the rows choose theirs; `append_here` does the append task's work as well."""
 
-    def __init__(self, mapping: ImportMap, tenant: int | None, *, append_here: bool = False, tell: Tell = lambda ticks: None) -> None:
+    def __init__(
+        self,
+        mapping: ImportMap,
+        tenant: int | None,
+        *,
+        append_here: bool = False,
+        tell: Tell = lambda ticks: None,
+    ) -> None:
         self._mapping = mapping
         self._tenant = tenant
         self._append_here = append_here
         self._tell = tell
         self._by_slug: dict[str, int] = {}
-        self._starts: dict[int, tuple[int, int]] = {}  # by tenant: where its log and its refusals stood when the file was begun
+        self._starts: dict[
+            int, tuple[int, int]
+        ] = {}  # by tenant: where its log and its refusals stood when the file was begun
 
     def run(self, path: Path, folder: Path, *, wait: bool = True) -> Summary:
         """Import one file; its state and its rejects are kept in `folder`. Interrupted, the same call goes on after the last commit."""
@@ -99,7 +108,12 @@ class Importer:
                 self._hold_back(file, path, done.rows, 0)
         progress.finish()
         summary = Summary(
-            file=str(path), rows=done.rows, said=done.said, records=done.records, rejected=done.rejected, resumed_after=progress.resumed
+            file=str(path),
+            rows=done.rows,
+            said=done.said,
+            records=done.records,
+            rejected=done.rejected,
+            resumed_after=progress.resumed,
         )
         summary.rejects_file = str(progress.rejects) if done.rejected else None
         if wait:
@@ -122,7 +136,11 @@ class Importer:
             raise RowRejected(numbered.fault)
         row = joined(dict(numbered.row)) if self._mapping.tables else numbered.row
         tenant = self._tenant or self._tenant_of(self._mapping.tenant(row) if self._mapping.tenant else None)
-        return Made(numbered, self._mapping.events_of(row, tenant), [(tenant, record) for record in self._mapping.records_of(row)])
+        return Made(
+            numbered,
+            self._mapping.events_of(row, tenant),
+            [(tenant, record) for record in self._mapping.records_of(row)],
+        )
 
     def _tenant_of(self, slug: str | None) -> int:
         if slug is None:
@@ -130,7 +148,9 @@ class Importer:
         if slug not in self._by_slug:
             with begin("producer") as session:
                 make = self._mapping.make_tenants
-                self._by_slug[slug] = (records.make_tenant(session, slug, slug) if make else records.get_tenant(session, slug)).id
+                self._by_slug[slug] = (
+                    records.make_tenant(session, slug, slug) if make else records.get_tenant(session, slug)
+                ).id
         self._begin_with(self._by_slug[slug])
         return self._by_slug[slug]
 
@@ -174,7 +194,10 @@ class Importer:
     def _begin_with(self, tenant: int) -> None:
         if tenant not in self._starts:
             with begin("reader", tenant) as session:
-                self._starts[tenant] = (heads.head(session, tenant).seq, backlog.last_rejected(session, tenant))
+                self._starts[tenant] = (
+                    heads.head(session, tenant).seq,
+                    backlog.last_rejected(session, tenant),
+                )
 
     def _count(self, summary: Summary) -> None:
         """Count what the log took of what was said, and what it refused; the rest it had already."""
@@ -202,7 +225,12 @@ def _keep(session: Session, made: Sequence[Made]) -> int:
     for one in made:
         for tenant, record in one.records:
             kinds.setdefault((type(record), tenant), []).append(record)
-    return sum(records.upsert(session, tenant, kept) for kind in KINDS.values() for (of, tenant), kept in kinds.items() if of is kind)
+    return sum(
+        records.upsert(session, tenant, kept)
+        for kind in KINDS.values()
+        for (of, tenant), kept in kinds.items()
+        if of is kind
+    )
 
 
 def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, Any]]]:

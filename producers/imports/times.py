@@ -28,11 +28,14 @@ def compile_time(section: Section) -> ReadTime:
         raise MappingInvalid(section.name("epoch"), "only seconds and milliseconds count from an epoch")
     if form == "rfc3339":
         if "zone" in section:
-            raise MappingInvalid(section.name("zone"), "an RFC 3339 time carries its own zone: remove this key")
+            raise MappingInvalid(
+                section.name("zone"), "an RFC 3339 time carries its own zone: remove this key"
+            )
         return rfc3339
     if "%" not in form:
         raise MappingInvalid(
-            section.name("format"), f"{form!r} is none of rfc3339, seconds, milliseconds, nor a pattern such as %Y-%m-%d %H:%M:%S"
+            section.name("format"),
+            f"{form!r} is none of rfc3339, seconds, milliseconds, nor a pattern such as %Y-%m-%d %H:%M:%S",
         )
     return _patterned(form, None if "%z" in form else _zone(section))
 
@@ -52,12 +55,15 @@ def _zone(section: Section) -> ZoneInfo:
     name = section.optional("zone", str, "")
     if not name:
         raise MappingInvalid(
-            section.name("zone"), "missing; a pattern without %z needs the zone its times are in, such as UTC or Europe/Berlin"
+            section.name("zone"),
+            "missing; a pattern without %z needs the zone its times are in, such as UTC or Europe/Berlin",
         )
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise MappingInvalid(section.name("zone"), f"{name!r} is no IANA time zone, such as UTC or Europe/Berlin") from None
+        raise MappingInvalid(
+            section.name("zone"), f"{name!r} is no IANA time zone, such as UTC or Europe/Berlin"
+        ) from None
 
 
 def _patterned(form: str, zone: ZoneInfo | None) -> ReadTime:

@@ -45,7 +45,9 @@ class MailEvent:
     message_id: str | None = None
     header_id: str | None = None
     event_id: str | None = None
-    request_id: str | None = None  # of the request that brought it, where the provider gives it one of its own
+    request_id: str | None = (
+        None  # of the request that brought it, where the provider gives it one of its own
+    )
     occurred_at: datetime | None = None
     url: str | None = None
     user_agent: str | None = None

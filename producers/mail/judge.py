@@ -10,11 +10,16 @@ _SAID: Mapping[str, tuple[str, ...]] = {
         r"over ?quota|quota (is )?exceed|exceed\w* (its |the )?(storage|quota)",
         r"out of storage|insufficient storage",
     ),
-    "mesgtoobig": (r"(message|mail) (file |size )?(is )?(too (big|large)|exceeds)", r"size limit exceed|too large"),
+    "mesgtoobig": (
+        r"(message|mail) (file |size )?(is )?(too (big|large)|exceeds)",
+        r"size limit exceed|too large",
+    ),
     "authfailure": (r"\b(dmarc|dkim|spf)\b", r"unauthenticated|not authenticat"),
     "norelaying": (r"relay(ing)? (access )?(denied|not)", r"insecure mail relay|unable to relay"),
     "hasmoved": (r"has moved|no longer (here|works)|recipient moved",),
-    "suspend": (r"(account|mailbox|user)( \S+)? (is |has been )?(disabled|suspended|inactive|frozen|discontinued|locked|deactivated)",),
+    "suspend": (
+        r"(account|mailbox|user)( \S+)? (is |has been )?(disabled|suspended|inactive|frozen|discontinued|locked|deactivated)",
+    ),
     "hostunknown": (
         r"(host|domain)( name)? (not found|unknown|does ?n.t exist|lookup fail|not exist)",
         r"unroute?able|couldn.t find any host|no such domain|nxdomain|name service error|no mx record",
@@ -31,7 +36,9 @@ _SAID: Mapping[str, tuple[str, ...]] = {
         r"hop count|too many hops|routing loop|mail loop",
         r"connection (refused|lost|reset)|network (is )?unreachable|no route",
     ),
-    "expired": (r"multiple retries|retry (time|timeout)|timed out|expired|giving up|too long in (the )?queue|unable to connect",),
+    "expired": (
+        r"multiple retries|retry (time|timeout)|timed out|expired|giving up|too long in (the )?queue|unable to connect",
+    ),
     "blocked": (r"block(ed|list)|blacklist|reputation|sender rejected|banned|\brbl\b",),
     "policyviolation": (r"policy|not allowed|prohibited|violat",),
     "rejected": (r"reject|denied|refused",),

@@ -31,13 +31,21 @@ _MACHINE = re.compile(
     r"|^(curl|wget|python|java|go-http|libwww|axios|node|got|okhttp|apache-http|http|ruby|perl|php|guzzle|postman|insomnia|scrapy|aiohttp|httpx)\b",
     re.IGNORECASE,
 )
-_IMAGE_PROXY = re.compile(r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|OutlookImageProxy|DuckDuckGo Email", re.IGNORECASE)
+_IMAGE_PROXY = re.compile(
+    r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|OutlookImageProxy|DuckDuckGo Email",
+    re.IGNORECASE,
+)
 _SCANNING_REFERRER = re.compile(
     r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)|mimecast(protect)?\.com|linkprotect\.cudasvc\.com)\b",
     re.IGNORECASE,
 )
-_PERSON = re.compile(r"^(Mozilla/\d|Opera/|Dalvik/|Mail/|Safari/?\d|Microsoft Office|Outlook|Thunderbird)|CFNetwork/", re.IGNORECASE)
-_PRIVACY_PROXY = "Mozilla/5.0"  # all that Apple's Mail Privacy Protection says; it fetches every mail, read or not
+_PERSON = re.compile(
+    r"^(Mozilla/\d|Opera/|Dalvik/|Mail/|Safari/?\d|Microsoft Office|Outlook|Thunderbird)|CFNetwork/",
+    re.IGNORECASE,
+)
+_PRIVACY_PROXY = (
+    "Mozilla/5.0"  # all that Apple's Mail Privacy Protection says; it fetches every mail, read or not
+)
 
 
 def classify(

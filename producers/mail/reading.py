@@ -41,10 +41,16 @@ def form_of(request: Request) -> list[tuple[str, str]]:
     """Return the fields of a form in their order, urlencoded or multipart. Raises Unreadable."""
     kind = request.headers.get("content-type", "")
     if "multipart/form-data" in kind:
-        message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n" + request.body)
+        message = BytesParser(policy=HTTP).parsebytes(
+            b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n" + request.body
+        )
         parts = message.iter_parts() if message.is_multipart() else ()
         named = ((part.get_param("name", header="content-disposition"), part) for part in parts)
-        return [(str(name), part.get_payload(decode=True).decode("utf-8", "replace")) for name, part in named if name]  # type: ignore[union-attr]  # no part of a form is multipart
+        return [
+            (str(name), part.get_payload(decode=True).decode("utf-8", "replace"))
+            for name, part in named
+            if name
+        ]  # type: ignore[union-attr]  # no part of a form is multipart
     try:
         return parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=1000)
     except ValueError as error:

@@ -12,7 +12,9 @@ from db.mail.engagements import Engagement
 from producers.mail.machine import RULE_VERSION, Verdict, classify
 from worker.emit import emit
 
-_NAMESPACE = UUID("d3c0a7ce-4f0e-5b6c-9a51-6b7f8e9d0c12")  # any fixed one: ids made of it are the same for ever
+_NAMESPACE = UUID(
+    "d3c0a7ce-4f0e-5b6c-9a51-6b7f8e9d0c12"
+)  # any fixed one: ids made of it are the same for ever
 _AT_ONCE = timedelta(seconds=10)
 PAGE = 2000
 
@@ -26,7 +28,9 @@ def judge_all(tenant: int, page: int = PAGE) -> Iterator[Counter[str]]:
         if not found:
             return
         verdicts = list(zip(found, _verdicts(found), strict=True))
-        changed = [_event(tenant, one, verdict) for one, verdict in verdicts if verdict.machine is not one.machine]
+        changed = [
+            _event(tenant, one, verdict) for one, verdict in verdicts if verdict.machine is not one.machine
+        ]
         with begin("producer", tenant) as session:
             emit(session, changed)
         yield Counter(judged=len(found), changed=len(changed))
@@ -56,7 +60,9 @@ def _links_at_once(found: Sequence[Engagement]) -> dict[UUID, int]:
         if one.type == "email.clicked" and one.record_id:
             clicks.setdefault((one.record_id, one.contact_id), []).append(one)
     return {
-        one.event_id: len({other.url for other in of_mail if abs(other.occurred_at - one.occurred_at) <= _AT_ONCE})
+        one.event_id: len(
+            {other.url for other in of_mail if abs(other.occurred_at - one.occurred_at) <= _AT_ONCE}
+        )
         for of_mail in clicks.values()
         for one in of_mail
     }
@@ -80,5 +86,8 @@ def _event(tenant: int, one: Engagement, verdict: Verdict) -> Event:
         record_type="event",
         record_id=str(one.event_id),
         cause_id=one.event_id,
-        event_id=uuid5(_NAMESPACE, f"{tenant}/{one.event_id}/{RULE_VERSION}/{verdict.machine}/{verdict.rule}/{one.machine}"),
+        event_id=uuid5(
+            _NAMESPACE,
+            f"{tenant}/{one.event_id}/{RULE_VERSION}/{verdict.machine}/{verdict.rule}/{one.machine}",
+        ),
     )

@@ -20,7 +20,9 @@ from producers.mail.machine import classify
 from producers.sequences.enrol import stop
 from worker.emit import emit
 
-_NAMESPACE = UUID("9b2e1f0c-7a64-5d0e-8f5b-3c1d2e4f6a70")  # any fixed one: ids made of it are the same for ever
+_NAMESPACE = UUID(
+    "9b2e1f0c-7a64-5d0e-8f5b-3c1d2e4f6a70"
+)  # any fixed one: ids made of it are the same for ever
 _TYPES = {
     "queued": "email.sent",
     "sent": "email.sent",
@@ -40,7 +42,10 @@ _TYPES = {
     "received": "email.received",
 }
 _SENT = ("queued", "sent")
-_OF_ITS_OWN = (*_SENT, "received")  # about no earlier mail, so that the last one to the same address says nothing
+_OF_ITS_OWN = (
+    *_SENT,
+    "received",
+)  # about no earlier mail, so that the last one to the same address says nothing
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _METADATA = 20  # entries of what the sender added are kept
@@ -70,7 +75,14 @@ def event_id(provider: str, event: MailEvent) -> UUID:
     return uuid5(_NAMESPACE, f"{provider}/{event.identity}")
 
 
-def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UUID, MailEvent]], *, source: str | None = None) -> int:
+def say(
+    session: Session,
+    tenant: int,
+    provider: str,
+    reports: Sequence[tuple[UUID, MailEvent]],
+    *,
+    source: str | None = None,
+) -> int:
     """Say what was reported, in the session's transaction, and draw the consequences; return how many events were said.
 
     What nobody is found for is said about its message. That our own engine's mail was sent, it has said itself.
@@ -84,7 +96,9 @@ def say(session: Session, tenant: int, provider: str, reports: Sequence[tuple[UU
         if not (event.kind in _SENT and match.sent)
     ]
     emit(session, events)
-    enrolled = sources.enrolled(session, tenant, [match.contact.contact_id for _, _, match in matched if match.contact])
+    enrolled = sources.enrolled(
+        session, tenant, [match.contact.contact_id for _, _, match in matched if match.contact]
+    )
     soft = sources.soft_bounced(session, tenant, [_whom(event, match) for _, event, match in matched])
     for id_, event, match in matched:
         if event.kind == "delivered" and _whom(event, match) not in soft:
@@ -149,7 +163,9 @@ def _keep_arrivals(session: Session, tenant: int, matched: Sequence[tuple[UUID, 
     sources.delivered(session, tenant, arrivals)
 
 
-def event_of(tenant: int, source: str, provider: str, id_: UUID, event: MailEvent, match: Match, facts: Facts) -> Event:
+def event_of(
+    tenant: int, source: str, provider: str, id_: UUID, event: MailEvent, match: Match, facts: Facts
+) -> Event:
     """Return the event that a report makes, whoever it is about."""
     sent, contact = match.sent, match.contact
     moment = event.occurred_at
@@ -170,7 +186,11 @@ def event_of(tenant: int, source: str, provider: str, id_: UUID, event: MailEven
 def _record_id(event: MailEvent, id_: UUID) -> str:
     """Return what names a mail that we did not send: its id at the provider, or what was said of it."""
     found = event.message_id or event.header_id or str(id_)
-    return found if len(found) <= 320 and not _CONTROL.search(found) else hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
+    return (
+        found
+        if len(found) <= 320 and not _CONTROL.search(found)
+        else hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def _payload(provider: str, event: MailEvent, match: Match, facts: Facts) -> dict[str, Any]:
@@ -178,7 +198,9 @@ def _payload(provider: str, event: MailEvent, match: Match, facts: Facts) -> dic
     said: dict[str, Any] = {
         "subject": (sent.subject if sent else None) or event.subject,
         "recipient": event.recipient,
-        "message_id": f"<{sent.message_id}>" if sent and match.by == "message_id" else event.header_id or event.message_id,
+        "message_id": f"<{sent.message_id}>"
+        if sent and match.by == "message_id"
+        else event.header_id or event.message_id,
         "provider": provider,
         "kind": event.kind,
         "provider_message_id": event.message_id,
@@ -201,7 +223,10 @@ def _particulars(event: MailEvent, found: Match, facts: Facts) -> dict[str, Any]
     """Return what only this type of event has."""
     match event.type or _TYPES[event.kind]:
         case "email.opened" if event.kind == "read":
-            return {"machine": None, "machine_rule": "read receipt"}  # a person's program sent it, asked or not
+            return {
+                "machine": None,
+                "machine_rule": "read receipt",
+            }  # a person's program sent it, asked or not
         case "email.opened":
             return _engagement(event, found, facts)
         case "email.clicked":
@@ -244,14 +269,21 @@ def _fitting(said: dict[str, Any]) -> dict[str, Any]:
     fitted = {name: _clipped(value, _LONG.get(name, 500)) for name, value in said.items()}
     if len(msgspec.json.encode(fitted)) > _PAYLOAD:
         fitted = {name: _clipped(value, 200) for name, value in said.items()}
-    return {name: value for name, value in fitted.items() if value not in (None, "", [], {}) or name in ("machine", "url")}
+    return {
+        name: value
+        for name, value in fitted.items()
+        if value not in (None, "", [], {}) or name in ("machine", "url")
+    }
 
 
 def _clipped(value: Any, most: int) -> Any:
     if isinstance(value, str):
         return _UNPRINTABLE.sub("", value)[:most]
     if isinstance(value, dict):
-        return {_clipped(str(name), 100): _clipped_inside(inner) for name, inner in list(value.items())[:_METADATA]}
+        return {
+            _clipped(str(name), 100): _clipped_inside(inner)
+            for name, inner in list(value.items())[:_METADATA]
+        }
     if isinstance(value, list):
         return [_clipped_inside(inner) for inner in value[:_METADATA]]
     return value

@@ -18,7 +18,17 @@ from db.playbooks import runs
 from db.playbooks.runs import RUNS
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.conditions import InvalidExpression
-from producers.playbooks.definition.document import Branch, ChangeStage, Stop, UpdateField, Wait, WaitForEvent, names, names_of, span
+from producers.playbooks.definition.document import (
+    Branch,
+    ChangeStage,
+    Stop,
+    UpdateField,
+    Wait,
+    WaitForEvent,
+    names,
+    names_of,
+    span,
+)
 from producers.playbooks.definition.program import Operation
 from producers.playbooks.deliver import DeliveryFailed
 from producers.playbooks.events import decoded, ended, step_completed
@@ -96,8 +106,12 @@ class _Advance:
 
     def scene(self) -> Scene:
         """Return what the step at hand may know."""
-        facts = facts_of(self.row, self.heard or decoded(self.row.trigger), self.load) | {"now": datetime.now(UTC)}
-        return Scene(self.row.tenant_id, self.row, self.program, self.operations[self.at], facts, self.session)
+        facts = facts_of(self.row, self.heard or decoded(self.row.trigger), self.load) | {
+            "now": datetime.now(UTC)
+        }
+        return Scene(
+            self.row.tenant_id, self.row, self.program, self.operations[self.at], facts, self.session
+        )
 
     def go(self) -> str:
         """Take steps until the run waits, ends or has something to send; return its state."""
@@ -152,14 +166,18 @@ class _Advance:
         runs.beside(self.session, self.row.tenant_id)
         wanted = set(names(step.event))
         for event in runs.heard(self.session, kind, id, self.row.account_id, self.seen_seq, _LOOK_BACK):
-            if wanted.intersection(names_of(event.type)) and meets(operation, facts_of(self.row, event, self.load)):
+            if wanted.intersection(names_of(event.type)) and meets(
+                operation, facts_of(self.row, event, self.load)
+            ):
                 self.heard, self.seen_seq = event, event.seq
                 self._stop_waiting()
                 self._done(operation, operation.next, f"{event.type} came")
                 return None
         if self.state == "waiting":
             self._stop_waiting()
-            self._done(operation, operation.otherwise, f"no {' or '.join(names(step.event))} within {step.within}")
+            self._done(
+                operation, operation.otherwise, f"no {' or '.join(names(step.event))} within {step.within}"
+            )
             return None
         runs.wait_for(self.session, self.row.tenant_id, self.row.id, wanted, f"{kind}:{id}")
         return self._leave("waiting", datetime.now(UTC) + span(step.within))
@@ -189,13 +207,22 @@ class _Advance:
         return self._end("failed", str(error))
 
     def _end(self, state: str, reason: str | None) -> str:
-        said = ended(self.row.tenant_id, self.row, self.program, state, done=self.done, at=self.at, reason=reason)
+        said = ended(
+            self.row.tenant_id, self.row, self.program, state, done=self.done, at=self.at, reason=reason
+        )
         emit(self.session, said)
         return self._leave(state, None, reason)
 
     def _leave(self, state: str, due_at: datetime | None, reason: str | None = None) -> str:
         finish(self.session, RUNS, self.row, due_at)
-        columns = {"state": state, "at": self.at, "done": self.done, "attempts": self.attempts, "seen_seq": self.seen_seq, "reason": reason}
+        columns = {
+            "state": state,
+            "at": self.at,
+            "done": self.done,
+            "attempts": self.attempts,
+            "seen_seq": self.seen_seq,
+            "reason": reason,
+        }
         if due_at is None:
             columns["ended_at"] = datetime.now(UTC)
         if self.seen_seq != self.row.seen_seq:

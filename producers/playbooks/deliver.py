@@ -32,11 +32,17 @@ def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None)
     """POST a message as Standard Webhooks has it, signed where the step names a secret. Raises DeliveryFailed on all but 2xx."""
     now = datetime.now(UTC)
     content = msgspec.json.encode(body)
-    headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(int(now.timestamp()))}
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
     if secret is not None:
         headers["webhook-signature"] = _signer(secret).sign(message_id, now, content.decode())
     try:
-        answer = send("POST", url, headers=headers, content=content, timeout_s=_TIMEOUT_S, max_bytes=_MAX_ANSWER)
+        answer = send(
+            "POST", url, headers=headers, content=content, timeout_s=_TIMEOUT_S, max_bytes=_MAX_ANSWER
+        )
     except OutboundRefused as error:
         raise DeliveryFailed(str(error), lasting=True) from None
     except OutboundFailed as error:
@@ -53,14 +59,18 @@ def _signer(name: str) -> Webhook:
     try:
         return Webhook(secret.get_secret_value())
     except Exception:  # noqa: BLE001  # the library raises what its base64 decoding does; the secret must not be shown
-        raise DeliveryFailed(f"the secret {name!r} is no Standard Webhooks secret: write whsec_ and base64", lasting=True) from None
+        raise DeliveryFailed(
+            f"the secret {name!r} is no Standard Webhooks secret: write whsec_ and base64", lasting=True
+        ) from None
 
 
 def mail(to: str, subject: str, text: str, message_id: str) -> str:
     """Send a notification by e-mail. Raises DeliveryFailed."""
     url = settings().notify_smtp_url
     if url is None:
-        raise DeliveryFailed("ACTIVITY_NOTIFY_SMTP_URL is not set: no mail server takes notifications", lasting=True)
+        raise DeliveryFailed(
+            "ACTIVITY_NOTIFY_SMTP_URL is not set: no mail server takes notifications", lasting=True
+        )
     message = EmailMessage()
     sender = settings().notify_from
     message["From"], message["To"], message["Subject"] = sender, to, " ".join(subject.split())[:200]
@@ -71,7 +81,9 @@ def mail(to: str, subject: str, text: str, message_id: str) -> str:
     try:
         _deliver(url.get_secret_value(), message)
     except smtplib.SMTPResponseException as error:
-        raise DeliveryFailed(f"the mail server answered {error.smtp_code}", lasting=error.smtp_code >= 500) from None
+        raise DeliveryFailed(
+            f"the mail server answered {error.smtp_code}", lasting=error.smtp_code >= 500
+        ) from None
     except smtplib.SMTPRecipientsRefused as error:
         code = next(iter(error.recipients.values()))[0]
         raise DeliveryFailed(f"the mail server answered {code}", lasting=code >= 500) from None

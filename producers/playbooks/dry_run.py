@@ -108,7 +108,12 @@ def _why_not(program: Program, event: RecordedEvent, load: Load) -> str:
         return f"{event.type} is not its trigger"
     if program.max_age is not None and event.recorded_at - event.occurred_at > program.max_age:
         return "the event was older than max_age when it was recorded"
-    run = SimpleNamespace(trigger=None, account_id=event.account_id, contact_id=event.contact_id, opportunity_id=_opportunity(event))
+    run = SimpleNamespace(
+        trigger=None,
+        account_id=event.account_id,
+        contact_id=event.contact_id,
+        opportunity_id=_opportunity(event),
+    )
     facts = facts_of(run, event, load)
     unmet = (f"{condition.text} {_verdict(condition, facts)}" for condition in program.conditions)
     return next((text for text in unmet if not text.endswith(" holds")), "a condition does not hold")
@@ -127,7 +132,10 @@ def _verdict(condition: Expression, facts: dict[str, Any]) -> str:
 
 def _walk(program: Program, match: Match, load: Load) -> Iterator[str]:
     about = {f"{kind}_id": match.subjects.get(kind) for kind in ("account", "contact", "opportunity")}
-    facts = facts_of(SimpleNamespace(trigger=None, **about), match.event, load) | {"trigger": match.event, "now": datetime.now(UTC)}
+    facts = facts_of(SimpleNamespace(trigger=None, **about), match.event, load) | {
+        "trigger": match.event,
+        "now": datetime.now(UTC),
+    }
     at = 0
     while at < len(program.operations):
         operation = program.operations[at]
@@ -139,7 +147,10 @@ def _walk(program: Program, match: Match, load: Load) -> Iterator[str]:
             continue
         yield f"{operation.label}. {operation.kind}{_detail(step)}{_texts(operation.texts, facts)}"
         if isinstance(step, WaitForEvent):
-            yield from (f"{one.label}. if none comes: {one.kind}" for one in program.operations[operation.otherwise : operation.next])
+            yield from (
+                f"{one.label}. if none comes: {one.kind}"
+                for one in program.operations[operation.otherwise : operation.next]
+            )
         if isinstance(step, Stop):
             return
         at = operation.next
@@ -150,8 +161,16 @@ def _detail(step: Any) -> str:
         return f" {step.for_}"
     if isinstance(step, WaitForEvent):
         return f" {' or '.join(names(step.event))} within {step.within}"
-    said = {name: value for name in step.__struct_fields__ if (value := getattr(step, name)) and isinstance(value, str | int | float)}
-    shown = {name: value for name, value in said.items() if name not in ("title", "note", "message", "text", "name", "value", "secret")}
+    said = {
+        name: value
+        for name in step.__struct_fields__
+        if (value := getattr(step, name)) and isinstance(value, str | int | float)
+    }
+    shown = {
+        name: value
+        for name, value in said.items()
+        if name not in ("title", "note", "message", "text", "name", "value", "secret")
+    }
     return "".join(f" {name}={value}" for name, value in shown.items())
 
 

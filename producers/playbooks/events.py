@@ -4,7 +4,13 @@ from typing import Any
 
 import msgspec
 
-from activity.catalogue.types.automation import PlaybookCancelled, PlaybookCompleted, PlaybookFailed, PlaybookPaused, PlaybookStepCompleted
+from activity.catalogue.types.automation import (
+    PlaybookCancelled,
+    PlaybookCompleted,
+    PlaybookFailed,
+    PlaybookPaused,
+    PlaybookStepCompleted,
+)
 from activity.event import Event, RecordedEvent
 from producers.playbooks.definition.program import Operation, Program
 
@@ -16,19 +22,34 @@ def decoded(stored: Any) -> RecordedEvent | None:
     """Return an event that a run keeps, as the driver gives it: parsed JSON."""
     if stored is None:
         return None
-    return msgspec.convert(stored | {"payload": msgspec.Raw(msgspec.json.encode(stored["payload"]))}, RecordedEvent)
+    return msgspec.convert(
+        stored | {"payload": msgspec.Raw(msgspec.json.encode(stored["payload"]))}, RecordedEvent
+    )
 
 
 def event_of(tenant: int, run: Any, type: str, payload: Any, **more: Any) -> Event:
     """Return an event that a run says about its own account and contact; `more` replaces what it is about, or the actor."""
-    about = {"account_id": run.account_id, "contact_id": run.contact_id, "record_type": "playbook_run", "record_id": str(run.id)} | more
-    return Event(tenant_id=tenant, type=type, source=SOURCE, cause_id=run.started_id, payload=payload, **about)
+    about = {
+        "account_id": run.account_id,
+        "contact_id": run.contact_id,
+        "record_type": "playbook_run",
+        "record_id": str(run.id),
+    } | more
+    return Event(
+        tenant_id=tenant, type=type, source=SOURCE, cause_id=run.started_id, payload=payload, **about
+    )
 
 
-def step_completed(tenant: int, run: Any, program: Program, operation: Operation, reason: str | None = None, **more: Any) -> Event:
+def step_completed(
+    tenant: int, run: Any, program: Program, operation: Operation, reason: str | None = None, **more: Any
+) -> Event:
     """Say that a step was carried out."""
     payload = PlaybookStepCompleted(
-        playbook=program.name, version=run.version, step=operation.label, action=operation.kind, reason=reason and reason[:_LONGEST]
+        playbook=program.name,
+        version=run.version,
+        step=operation.label,
+        action=operation.kind,
+        reason=reason and reason[:_LONGEST],
     )
     return event_of(tenant, run, "playbook.step_completed", payload, **more)
 
@@ -36,7 +57,17 @@ def step_completed(tenant: int, run: Any, program: Program, operation: Operation
 _ENDS = {"failed": PlaybookFailed, "cancelled": PlaybookCancelled, "paused": PlaybookPaused}
 
 
-def ended(tenant: int, run: Any, program: Program, state: str, *, done: int, at: int, reason: str | None, **more: Any) -> Event:
+def ended(
+    tenant: int,
+    run: Any,
+    program: Program,
+    state: str,
+    *,
+    done: int,
+    at: int,
+    reason: str | None,
+    **more: Any,
+) -> Event:
     """Say that a run is completed, failed, cancelled or paused."""
     said = {"playbook": program.name, "version": run.version, "reason": reason and reason[:_LONGEST]}
     if state == "completed":

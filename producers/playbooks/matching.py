@@ -102,7 +102,11 @@ def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str
     """Return what an event is about; `accounts` says which account a contact belongs to."""
     account = event.account_id or accounts.get(event.contact_id or "")
     opportunity = event.record_id if event.record_type == "opportunity" else None
-    return {kind: id for kind, id in (("account", account), ("contact", event.contact_id), ("opportunity", opportunity)) if id}
+    return {
+        kind: id
+        for kind, id in (("account", account), ("contact", event.contact_id), ("opportunity", opportunity))
+        if id
+    }
 
 
 def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[Match]:
@@ -125,13 +129,17 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[M
 
 def _is_due(play: Play, event: RecordedEvent) -> bool:
     age = play.program.max_age
-    return event.seq > play.enabled.after_seq and (age is None or event.recorded_at - event.occurred_at <= age)
+    return event.seq > play.enabled.after_seq and (
+        age is None or event.recorded_at - event.occurred_at <= age
+    )
 
 
 def _about(events: Iterable[RecordedEvent], load: Load) -> dict[UUID, dict[str, str]]:
     events = list(events)
     orphans = {event.contact_id for event in events if event.contact_id and not event.account_id}
-    accounts = {id: contact["account_id"] for id, contact in load("contact", orphans).items()} if orphans else {}
+    accounts = (
+        {id: contact["account_id"] for id, contact in load("contact", orphans).items()} if orphans else {}
+    )
     return {event.event_id: subjects(event, accounts) for event in events}
 
 
@@ -140,7 +148,9 @@ def _records(
 ) -> dict[str, Mapping[str, Any]]:
     wanted: dict[str, set[str]] = {"account": set(), "contact": set(), "opportunity": set()}
     for play, event, _ in passed:
-        for kind in {kind for condition in play.program.of_records for kind in condition.records} & about[event.event_id].keys():
+        for kind in {kind for condition in play.program.of_records for kind in condition.records} & about[
+            event.event_id
+        ].keys():
             wanted[kind].add(about[event.event_id][kind])
     return {kind: load(kind, ids) if ids else {} for kind, ids in wanted.items()}
 
@@ -158,7 +168,9 @@ class Gate:
         play, event = match.play, match.event
         key = once_key(match)
         if key is None:
-            return Refusal(f"once_per is {play.program.definition.playbook.once_per}, and the event is about none")
+            return Refusal(
+                f"once_per is {play.program.definition.playbook.once_per}, and the event is about none"
+            )
         if play.enabled.id in self.paused:
             return Refusal("the playbook is paused")
         above = self.ancestry.get(event.event_id, NO_ANCESTRY)
@@ -175,15 +187,25 @@ class Gate:
             return None
         if program.cooldown is None:
             return Refusal(f"started for {key[1]} before, at {last.isoformat()}")
-        return Refusal(f"started for {key[1]} at {last.isoformat()}, within the cooldown") if abs(at - last) < program.cooldown else None
+        return (
+            Refusal(f"started for {key[1]} at {last.isoformat()}, within the cooldown")
+            if abs(at - last) < program.cooldown
+            else None
+        )
 
     def _runaway(self, play: Play, above: Ancestry) -> Refusal | None:
         itself = sum(id == play.enabled.id for id in above.playbooks)
         if itself >= MAX_SELF_STARTS:
-            return Refusal(f"breaker: the playbook is {itself} times among the causes of its own start", True, True)
+            return Refusal(
+                f"breaker: the playbook is {itself} times among the causes of its own start", True, True
+            )
         if len(above.playbooks) >= MAX_PLAYS:
             return Refusal(f"depth limit: {len(above.playbooks)} playbooks started one another", True)
-        return Refusal(f"depth limit: {above.causes} causes above one another", True) if above.causes >= MAX_CAUSES else None
+        return (
+            Refusal(f"depth limit: {above.causes} causes above one another", True)
+            if above.causes >= MAX_CAUSES
+            else None
+        )
 
 
 def once_key(match: Match) -> tuple[int, str] | None:

@@ -55,7 +55,12 @@ def pause(session: Session, tenant: int, ref: str, by: str, reason: str = "pause
     if playbooks.pause(session, tenant, row.id, reason):
         payload = PlaybookPaused(playbook=row.name, version=row.version, reason=reason)
         about: dict[str, Any] = {"record_type": "playbook", "record_id": str(row.id)}
-        emit(session, Event(tenant_id=tenant, type="playbook.paused", source=SOURCE, actor=by, payload=payload, **about))
+        emit(
+            session,
+            Event(
+                tenant_id=tenant, type="playbook.paused", source=SOURCE, actor=by, payload=payload, **about
+            ),
+        )
     return row
 
 
@@ -88,7 +93,22 @@ def act(session: Session, tenant: int, run: int, what: Act, by: str, reason: str
     if what == "skip" and at < len(program.operations):
         operation = program.operations[at]
         at, done = operation.next, done + 1
-        emit(session, step_completed(tenant, row, program, operation, f"skipped by hand{f': {reason}' if reason else ''}", actor=by))
-    runs.moved(session, run, state="running", at=at, done=done, attempts=0, reason=None, due_at=datetime.now(UTC), ended_at=None)
+        emit(
+            session,
+            step_completed(
+                tenant, row, program, operation, f"skipped by hand{f': {reason}' if reason else ''}", actor=by
+            ),
+        )
+    runs.moved(
+        session,
+        run,
+        state="running",
+        at=at,
+        done=done,
+        attempts=0,
+        reason=None,
+        due_at=datetime.now(UTC),
+        ended_at=None,
+    )
     nudge_after_commit(session, ADVANCE)
     return "running"

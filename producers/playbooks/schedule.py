@@ -51,8 +51,12 @@ def _page(session: Session, row: Row[Any]) -> int:
         finish(session, SCHEDULES, row)
         return 0
     records = playbooks.facts_after(session, row.tenant_id, trigger.for_each, row.after_id or "", PAGE)
-    met = [record for record in records if _meets(program, trigger, record, session, row.tenant_id, row.moment)]
-    started = start_records(session, row.tenant_id, row.id, row.version, program, trigger.for_each, met, row.moment)
+    met = [
+        record for record in records if _meets(program, trigger, record, session, row.tenant_id, row.moment)
+    ]
+    started = start_records(
+        session, row.tenant_id, row.id, row.version, program, trigger.for_each, met, row.moment
+    )
     if len(records) == PAGE:
         finish(session, SCHEDULES, row, datetime.now(UTC))
         playbooks.swept(session, row.id, row.moment, records[-1]["id"])
@@ -64,7 +68,14 @@ def _page(session: Session, row: Row[Any]) -> int:
     return started
 
 
-def _meets(program: Program, trigger: ScheduleTrigger, record: dict[str, Any], session: Session, tenant: int, now: datetime) -> bool:
+def _meets(
+    program: Program,
+    trigger: ScheduleTrigger,
+    record: dict[str, Any],
+    session: Session,
+    tenant: int,
+    now: datetime,
+) -> bool:
     facts: dict[str, Any] = {trigger.for_each: record, "now": now}
     account = record.get("account_id")
     if account and any("account" in condition.records for condition in program.conditions):
@@ -73,14 +84,25 @@ def _meets(program: Program, trigger: ScheduleTrigger, record: dict[str, Any], s
 
 
 def start_records(
-    session: Session, tenant: int, id: int, version: int, program: Program, kind: str, records: list[dict[str, Any]], moment: datetime
+    session: Session,
+    tenant: int,
+    id: int,
+    version: int,
+    program: Program,
+    kind: str,
+    records: list[dict[str, Any]],
+    moment: datetime,
 ) -> int:
     """Start a run for each record, as the once-per rule and the rate limit let it; return how many started."""
     if not records:
         return 0
     plays.alone(session, tenant)
     once = program.definition.playbook.once_per
-    keys = {record["id"]: (id, f"{once}:{_about(kind, record).get(once)}") for record in records} if once != "event" else {}
+    keys = (
+        {record["id"]: (id, f"{once}:{_about(kind, record).get(once)}") for record in records}
+        if once != "event"
+        else {}
+    )
     last = plays.last_starts(session, keys.values())
     chosen: list[dict[str, Any]] = []
     for record in records:
@@ -90,11 +112,23 @@ def start_records(
             chosen.append(record)
             if key:
                 last[key] = moment
-    moments = plays.pace(session, tenant, len(chosen), settings().playbook_starts_per_minute) if chosen else []
-    runs = [_run(id, version, kind, record, moment, due_at) for record, due_at in zip(chosen, moments, strict=True)]
+    moments = (
+        plays.pace(session, tenant, len(chosen), settings().playbook_starts_per_minute) if chosen else []
+    )
+    runs = [
+        _run(id, version, kind, record, moment, due_at)
+        for record, due_at in zip(chosen, moments, strict=True)
+    ]
     made = plays.make(session, tenant, runs)
     plays.keep_starts(session, tenant, {key: at for key, at in last.items() if at == moment})
-    emit(session, [_started(tenant, run, made[id, run.trigger_id], program) for run in runs if (id, run.trigger_id) in made])
+    emit(
+        session,
+        [
+            _started(tenant, run, made[id, run.trigger_id], program)
+            for run in runs
+            if (id, run.trigger_id) in made
+        ],
+    )
     if made:
         nudge_after_commit(session, ADVANCE)
     return len(made)
@@ -105,10 +139,19 @@ def _about(kind: str, record: dict[str, Any]) -> dict[str, str]:
     return {name: id for name, id in about.items() if id}
 
 
-def _run(id: int, version: int, kind: str, record: dict[str, Any], moment: datetime, due_at: datetime) -> NewRun:
+def _run(
+    id: int, version: int, kind: str, record: dict[str, Any], moment: datetime, due_at: datetime
+) -> NewRun:
     trigger_id = uuid5(_MOMENTS, f"{id}:{moment.isoformat()}:{kind}:{record['id']}")
     about: dict[str, Any] = {f"{name}_id": value for name, value in _about(kind, record).items()}
-    return NewRun(playbook_id=id, version=version, trigger_id=trigger_id, started_id=started_id(id, trigger_id), due_at=due_at, **about)
+    return NewRun(
+        playbook_id=id,
+        version=version,
+        trigger_id=trigger_id,
+        started_id=started_id(id, trigger_id),
+        due_at=due_at,
+        **about,
+    )
 
 
 def _started(tenant: int, run: NewRun, number: int, program: Program) -> Event:

@@ -32,7 +32,9 @@ _RUNS = UUID("0f6f31d0-7d5c-5b0e-9a53-2c8bb6a86d11")  # the namespace of started
 def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Counter[str]:
     """Wake and start runs for the next events of a workspace. Its session's transaction moves the follower's cursor as well."""
     index = library.index(session, tenant)
-    plays.alone(session, tenant)  # first: a run that begins to wait either sees these events in the log, or is seen by us
+    plays.alone(
+        session, tenant
+    )  # first: a run that begins to wait either sees these events in the log, or is seen by us
     awaited = plays.awaited(session, tenant)
     load = loader(session, tenant)
     woken = _wake(session, tenant, events, awaited, load) if awaited else 0
@@ -71,12 +73,20 @@ def start(session: Session, tenant: int, found: Sequence[Match], load: Load) -> 
         return 0
     keys = {key for match in found if (key := once_key(match)) and key[1]}
     caused = {match.event.event_id for match in found if match.event.cause_id}
-    gate = Gate(plays.last_starts(session, keys), plays.ancestry(session, caused, MAX_CAUSES) if caused else {})
+    gate = Gate(
+        plays.last_starts(session, keys), plays.ancestry(session, caused, MAX_CAUSES) if caused else {}
+    )
     judged = [(match, gate.refusal(match)) for match in found]
     admitted = [match for match, refusal in judged if refusal is None]
-    moments = plays.pace(session, tenant, len(admitted), settings().playbook_starts_per_minute) if admitted else []
+    moments = (
+        plays.pace(session, tenant, len(admitted), settings().playbook_starts_per_minute) if admitted else []
+    )
     runs = [_new_run(match, due_at=due_at) for match, due_at in zip(admitted, moments, strict=True)]
-    runs += [_new_run(match, state="refused", reason=refusal.reason) for match, refusal in judged if refusal and refusal.guard]
+    runs += [
+        _new_run(match, state="refused", reason=refusal.reason)
+        for match, refusal in judged
+        if refusal and refusal.guard
+    ]
     made = plays.make(session, tenant, runs)
     plays.keep_starts(session, tenant, {key: gate.last[key] for key in keys if key in gate.last})
     _break(session, tenant, judged)
@@ -114,7 +124,10 @@ def _started(tenant: int, match: Match, run: int, load: Load) -> Event:
         record_id=str(run),
         cause_id=match.event.event_id,
         payload=PlaybookStarted(
-            playbook=match.play.program.name, version=match.play.enabled.version, account_name=name, trigger=match.event.type
+            playbook=match.play.program.name,
+            version=match.play.enabled.version,
+            account_name=name,
+            trigger=match.event.type,
         ),
     )
 
@@ -122,15 +135,32 @@ def _started(tenant: int, match: Match, run: int, load: Load) -> Event:
 def _break(session: Session, tenant: int, judged: Sequence[tuple[Match, Refusal | None]]) -> None:
     """Pause the playbooks that started themselves too often, and say so."""
     for match, refusal in judged:
-        if refusal and refusal.pause and playbooks.pause(session, tenant, match.play.enabled.id, refusal.reason):
-            log.warning("playbook_paused", tenant_id=tenant, playbook_id=match.play.enabled.id, reason=refusal.reason)
+        if (
+            refusal
+            and refusal.pause
+            and playbooks.pause(session, tenant, match.play.enabled.id, refusal.reason)
+        ):
+            log.warning(
+                "playbook_paused", tenant_id=tenant, playbook_id=match.play.enabled.id, reason=refusal.reason
+            )
             enabled = match.play.enabled
-            payload = PlaybookPaused(playbook=match.play.program.name, version=enabled.version, reason=refusal.reason)
-            about: dict[str, Any] = {"record_type": "playbook", "record_id": str(enabled.id), "cause_id": match.event.event_id}
-            emit(session, Event(tenant_id=tenant, type="playbook.paused", source=SOURCE, payload=payload, **about))
+            payload = PlaybookPaused(
+                playbook=match.play.program.name, version=enabled.version, reason=refusal.reason
+            )
+            about: dict[str, Any] = {
+                "record_type": "playbook",
+                "record_id": str(enabled.id),
+                "cause_id": match.event.event_id,
+            }
+            emit(
+                session,
+                Event(tenant_id=tenant, type="playbook.paused", source=SOURCE, payload=payload, **about),
+            )
 
 
-def _wake(session: Session, tenant: int, events: Sequence[RecordedEvent], awaited: set[str], load: Load) -> int:
+def _wake(
+    session: Session, tenant: int, events: Sequence[RecordedEvent], awaited: set[str], load: Load
+) -> int:
     """Let the runs go on whose event came; return how many."""
     keys_of = {event.event_id: keys for event in events if (keys := _keys(event, awaited, load))}
     if not keys_of:
@@ -155,7 +185,9 @@ def _keys(event: RecordedEvent, awaited: set[str], load: Load) -> list[tuple[str
     if not names:
         return []
     contact = event.contact_id if not event.account_id else None
-    accounts = {id: found["account_id"] for id, found in load("contact", [contact]).items()} if contact else {}
+    accounts = (
+        {id: found["account_id"] for id, found in load("contact", [contact]).items()} if contact else {}
+    )
     return [(name, f"{kind}:{id}") for name in names for kind, id in subjects(event, accounts).items()]
 
 

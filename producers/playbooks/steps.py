@@ -94,7 +94,12 @@ def _create_task(step: CreateTask, scene: Scene) -> str:
     due_at = datetime.now(UTC) + span(step.due_in) if step.due_in else None
     note = scene.text("note") if step.note else None
     id = playbooks.add_task(scene.session, scene.tenant, scene.run, title, note, assignee, due_at)
-    scene.say("task.created", TaskCreated(title=title, assignee=assignee, due_at=due_at), record_type="task", record_id=str(id))
+    scene.say(
+        "task.created",
+        TaskCreated(title=title, assignee=assignee, due_at=due_at),
+        record_type="task",
+        record_id=str(id),
+    )
     return f"for {assignee or 'nobody: the record has no owner'}"
 
 
@@ -116,9 +121,13 @@ def _update_field(step: UpdateField, scene: Scene) -> str:
     changes = (FieldChange(field=step.field, from_=_plain(before), to=value),)
     name = (scene.facts.get(step.record) or {}).get("name")
     if step.record == "account":
-        scene.say("account.updated", AccountUpdated(changes=changes, name=name), record_type="account", record_id=id)
+        scene.say(
+            "account.updated", AccountUpdated(changes=changes, name=name), record_type="account", record_id=id
+        )
     elif step.record == "contact":
-        scene.say("contact.updated", ContactUpdated(changes=changes, name=name), record_type="contact", record_id=id)
+        scene.say(
+            "contact.updated", ContactUpdated(changes=changes, name=name), record_type="contact", record_id=id
+        )
     elif step.field == "amount":
         amounts = DealAmountChanged(to_amount=_plain(value), from_amount=_plain(before), name=name)
         scene.say("deal.amount_changed", amounts, record_type="opportunity", record_id=id)
@@ -135,9 +144,18 @@ def _change_stage(step: ChangeStage, scene: Scene) -> str:
     if before == step.to:
         return f"was in {step.to} already"
     deal = scene.facts.get("opportunity") or {}
-    said = {"name": deal.get("name") or None, "currency": deal.get("currency"), "amount": deal.get("amount"), "from_stage": before or None}
+    said = {
+        "name": deal.get("name") or None,
+        "currency": deal.get("currency"),
+        "amount": deal.get("amount"),
+        "from_stage": before or None,
+    }
     said["account_name"] = (scene.facts.get("account") or {}).get("name")
-    about = {"record_type": "opportunity", "record_id": id, "account_id": scene.run.account_id or deal.get("account_id")}
+    about = {
+        "record_type": "opportunity",
+        "record_id": id,
+        "account_id": scene.run.account_id or deal.get("account_id"),
+    }
     if step.to.lower() in _WON:
         scene.say("deal.won", DealWon(**said), **about)
     elif step.to.lower() in _LOST:
@@ -148,7 +166,9 @@ def _change_stage(step: ChangeStage, scene: Scene) -> str:
 
 
 def _add_note(step: AddNote, scene: Scene) -> None:
-    note = NoteAdded(text=scene.text("text") or "-", title=scene.text("title")[:_NAME] if step.title else None)
+    note = NoteAdded(
+        text=scene.text("text") or "-", title=scene.text("title")[:_NAME] if step.title else None
+    )
     scene.say("note.added", note, record_type="note", record_id=str(uuid7()))
 
 
@@ -168,18 +188,39 @@ def _enroll(step: Enroll, scene: Scene) -> str:
 
 def _unenroll(step: Unenroll, scene: Scene) -> str:
     sequence = sequences.find(scene.session, scene.tenant, step.sequence).id if step.sequence else None
-    ended = stop(scene.session, scene.tenant, scene.subject("contact"), step.reason, sequence_id=sequence, cause_id=scene.run.started_id)
+    ended = stop(
+        scene.session,
+        scene.tenant,
+        scene.subject("contact"),
+        step.reason,
+        sequence_id=sequence,
+        cause_id=scene.run.started_id,
+    )
     return f"ended {ended} enrolments"
 
 
 def _enrich(step: Enrich, scene: Scene) -> None:
     about, cause = scene.subject(step.record), scene.run.started_id
-    ask(scene.session, scene.tenant, step.record, about, step.fields or None, priority=Priority.PLAYBOOK, cause_id=cause)
+    ask(
+        scene.session,
+        scene.tenant,
+        step.record,
+        about,
+        step.fields or None,
+        priority=Priority.PLAYBOOK,
+        cause_id=cause,
+    )
 
 
 def _detect_signal(step: DetectSignal, scene: Scene) -> str:
     name = scene.text("name")[:_NAME] if step.name else None
-    signal = SignalDetected(signal=step.signal, name=name, score=step.score, rule=scene.program.name, rule_version=scene.run.version)
+    signal = SignalDetected(
+        signal=step.signal,
+        name=name,
+        score=step.score,
+        rule=scene.program.name,
+        rule_version=scene.run.version,
+    )
     scene.say("signal.detected", signal, record_type="signal", record_id=str(uuid7()))
     return step.signal
 
@@ -212,7 +253,10 @@ def prepare(scene: Scene) -> Callable[[], str]:
     step = scene.operation.step
     message_id = f"run_{scene.run.id}_{scene.operation.label}"
     if isinstance(step, CallWebhook):
-        data = {name: scene.text(f"data.{name}") if isinstance(value, str) else value for name, value in step.data.items()}
+        data = {
+            name: scene.text(f"data.{name}") if isinstance(value, str) else value
+            for name, value in step.data.items()
+        }
         return partial(post, step.url, message_id, _message(scene, data), step.secret)
     assert isinstance(step, Notify)
     text = scene.text("message")
@@ -221,11 +265,31 @@ def prepare(scene: Scene) -> Callable[[], str]:
     recipient = scene.person(step.to)
     if recipient is None:
         raise StepFailed(f"nobody to tell: no {step.to} is known")
-    return partial(mail, recipient, f"{scene.program.name}: {text.splitlines()[0] if text.strip() else ''}", text, message_id)
+    return partial(
+        mail,
+        recipient,
+        f"{scene.program.name}: {text.splitlines()[0] if text.strip() else ''}",
+        text,
+        message_id,
+    )
 
 
 def _message(scene: Scene, data: Mapping[str, Any]) -> dict[str, Any]:
     run = scene.run
-    about = {name: getattr(run, name) for name in ("account_id", "contact_id", "opportunity_id") if getattr(run, name)}
-    said = {"playbook": scene.program.name, "run": str(run.id), "cause_id": str(run.started_id), **about, **data}
-    return {"type": f"playbook.{scene.operation.kind}", "timestamp": datetime.now(UTC).isoformat(), "data": said}
+    about = {
+        name: getattr(run, name)
+        for name in ("account_id", "contact_id", "opportunity_id")
+        if getattr(run, name)
+    }
+    said = {
+        "playbook": scene.program.name,
+        "run": str(run.id),
+        "cause_id": str(run.started_id),
+        **about,
+        **data,
+    }
+    return {
+        "type": f"playbook.{scene.operation.kind}",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "data": said,
+    }

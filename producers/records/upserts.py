@@ -18,7 +18,11 @@ from worker.emit import emit
 
 R = TypeVar("R", Account, Contact, Opportunity)
 _MOST = Decimal(10) ** 15
-_KINDS: Mapping[type[records.Record], str] = {Account: "account", Contact: "contact", Opportunity: "opportunity"}
+_KINDS: Mapping[type[records.Record], str] = {
+    Account: "account",
+    Contact: "contact",
+    Opportunity: "opportunity",
+}
 
 
 class RecordUnknown(ActivityError):
@@ -57,7 +61,9 @@ def put(session: Session, said: Said, record: R) -> Changed:
     return Changed(after, before is None, events)
 
 
-def move(session: Session, said: Said, deal_id: str, to_stage: str, outcome: str | None, reason: str | None) -> Changed:
+def move(
+    session: Session, said: Said, deal_id: str, to_stage: str, outcome: str | None, reason: str | None
+) -> Changed:
     """Move a deal to a stage, and say so; with `outcome` (won, lost) say that it ended there. Raises RecordUnknown."""
     records.hold(session, said.tenant, Opportunity, deal_id)
     before = records.get(session, said.tenant, Opportunity, deal_id)
@@ -68,10 +74,18 @@ def move(session: Session, said: Said, deal_id: str, to_stage: str, outcome: str
     deal = _deal(session, said.tenant, after)
     events = []
     if before.stage != to_stage:
-        events.append(_event(said, after, "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=to_stage)))
+        events.append(
+            _event(
+                said, after, "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=to_stage)
+            )
+        )
     if outcome is not None:
         cause = events[0].event_id if events else None
-        events.append(_event(said, after, f"deal.{outcome}", deal | _said(from_stage=before.stage, reason=reason), cause))
+        events.append(
+            _event(
+                said, after, f"deal.{outcome}", deal | _said(from_stage=before.stage, reason=reason), cause
+            )
+        )
     emit(session, events)
     return Changed(after, False, events)
 
@@ -83,12 +97,18 @@ def _check(session: Session, tenant: int, record: Account | Contact | Opportunit
     if above is not None:
         if records.get(session, tenant, Account, above) is None:
             raise InvalidEvent(field, f"there is no account {above!r}", "put that account first")
-        if isinstance(record, Account) and (above == record.id or above in records.beneath(session, tenant, record.id)):
-            raise InvalidEvent(field, f"account {above!r} is beneath this one", "an account can't be above itself")
+        if isinstance(record, Account) and (
+            above == record.id or above in records.beneath(session, tenant, record.id)
+        ):
+            raise InvalidEvent(
+                field, f"account {above!r} is beneath this one", "an account can't be above itself"
+            )
     if isinstance(record, Opportunity) and record.amount is not None:
         exponent = record.amount.as_tuple().exponent
         if not isinstance(exponent, int) or exponent < -2 or abs(record.amount) >= _MOST:
-            raise InvalidEvent("amount", f"{record.amount} can't be kept", "give up to 15 digits and two decimals")
+            raise InvalidEvent(
+                "amount", f"{record.amount} can't be kept", "give up to 15 digits and two decimals"
+            )
 
 
 What = tuple[str, dict[str, Any]]
@@ -105,12 +125,22 @@ def _what(session: Session, tenant: int, before: R | None, after: R) -> Iterator
 
 def _of_account(session: Session, tenant: int, before: Account | None, after: Account) -> Iterator[What]:
     if before is None:
-        yield "account.added", _said(name=after.name, domain=after.domain, parent_name=_account_name(session, tenant, after.parent_id))
+        yield (
+            "account.added",
+            _said(
+                name=after.name,
+                domain=after.domain,
+                parent_name=_account_name(session, tenant, after.parent_id),
+            ),
+        )
         return
     if before.parent_id != after.parent_id:
         above = {"from_parent": before.parent_id, "to_parent": after.parent_id}
         named = {name: _account_name(session, tenant, value) for name, value in above.items()}
-        yield "account.parent_changed", _said(name=after.name, **named, **{f"{name}_id": value for name, value in above.items()})
+        yield (
+            "account.parent_changed",
+            _said(name=after.name, **named, **{f"{name}_id": value for name, value in above.items()}),
+        )
     changes = _changes(before, after, "name", "domain", "owner_email", "fields")
     if changes:
         yield "account.updated", _said(name=after.name, changes=changes)
@@ -118,7 +148,14 @@ def _of_account(session: Session, tenant: int, before: Account | None, after: Ac
 
 def _of_contact(session: Session, tenant: int, before: Contact | None, after: Contact) -> Iterator[What]:
     if before is None:
-        yield "contact.added", _said(name=after.name, email=after.email, account_name=_account_name(session, tenant, after.account_id))
+        yield (
+            "contact.added",
+            _said(
+                name=after.name,
+                email=after.email,
+                account_name=_account_name(session, tenant, after.account_id),
+            ),
+        )
         return
     changes = _changes(before, after, "name", "email", "account_id", "owner_email", "fields")
     if changes:
@@ -133,7 +170,10 @@ def _of_deal(session: Session, tenant: int, before: Opportunity | None, after: O
     if before.stage != after.stage and after.stage:
         yield "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=after.stage)
     if before.amount != after.amount:
-        yield "deal.amount_changed", deal | _said(from_amount=_amount(before.amount), to_amount=_amount(after.amount))
+        yield (
+            "deal.amount_changed",
+            deal | _said(from_amount=_amount(before.amount), to_amount=_amount(after.amount)),
+        )
 
 
 def _changes(before: Account | Contact, after: Account | Contact, *fields: str) -> list[dict[str, Any]]:
@@ -171,7 +211,9 @@ def said_id(said: Said, type_: str) -> UUID:
     return uuid7() if said.key is None else uuid5(said.key, type_)
 
 
-def _event(said: Said, record: records.Record, type_: str, payload: dict[str, Any], cause: UUID | None = None) -> Event:
+def _event(
+    said: Said, record: records.Record, type_: str, payload: dict[str, Any], cause: UUID | None = None
+) -> Event:
     account = record.id if isinstance(record, Account) else getattr(record, "account_id", None)
     return Event(
         tenant_id=said.tenant,

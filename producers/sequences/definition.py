@@ -61,7 +61,9 @@ class Email(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="email"):
 
     def variant(self, sequence_id: int, step: int, contact_id: str) -> Variant:
         """Return the contact's variant: always the same one, spread over contacts by weight."""
-        point = int.from_bytes(hashlib.sha256(f"{sequence_id}/{step}/{contact_id}".encode()).digest()[:8], "big")
+        point = int.from_bytes(
+            hashlib.sha256(f"{sequence_id}/{step}/{contact_id}".encode()).digest()[:8], "big"
+        )
         point %= sum(variant.weight for variant in self.variants)
         for variant in self.variants:
             point -= variant.weight
@@ -83,7 +85,9 @@ class Definition(_Strict, frozen=True, kw_only=True, dict=True):
     name: Label
     mailbox: Annotated[str, Meta(max_length=320)]  # the sending mailbox's address
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=100)]
-    consent: Literal["opt_in", "opt_out"] = "opt_out"  # opt_in: write only to who agreed; opt_out: to all who did not object
+    consent: Literal["opt_in", "opt_out"] = (
+        "opt_out"  # opt_in: write only to who agreed; opt_out: to all who did not object
+    )
     window: Window | None = None  # when mail may go out; absent: at any time
     track_opens: bool = True
     track_clicks: bool = True
@@ -101,7 +105,9 @@ class Definition(_Strict, frozen=True, kw_only=True, dict=True):
 def read(text: str, form: Literal["json", "toml"] = "json") -> Definition:
     """Return the definition that a text holds, with every template tried. Raises DefinitionInvalid."""
     try:
-        found: Definition = msgspec.toml.decode(text, type=Definition) if form == "toml" else _stored.decode(text)
+        found: Definition = (
+            msgspec.toml.decode(text, type=Definition) if form == "toml" else _stored.decode(text)
+        )
     except msgspec.DecodeError as error:
         raise DefinitionInvalid(f"the sequence cannot be read: {error}") from None
     _check(found)

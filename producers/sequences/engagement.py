@@ -50,8 +50,15 @@ def unsubscribe(target: Target, method: str) -> str | None:
         message = sequences.message_by_row(session, target.message)
         if message is None:
             return None
-        event = _event("email.unsubscribed", message, {"method": method}, event_id(message.tenant_id, "unsubscribed", message.id))
-        if suppression.add(session, message.tenant_id, message.recipient, "unsubscribed", cause_id=event.event_id):
+        event = _event(
+            "email.unsubscribed",
+            message,
+            {"method": method},
+            event_id(message.tenant_id, "unsubscribed", message.id),
+        )
+        if suppression.add(
+            session, message.tenant_id, message.recipient, "unsubscribed", cause_id=event.event_id
+        ):
             emit(session, event)
         stop(session, message.tenant_id, message.contact_id, "unsubscribed", cause_id=event.event_id)
     return message.recipient
@@ -68,10 +75,17 @@ def _keep(kind: str, target: Target, visit: Visit, more: dict[str, Any]) -> bool
 
 def _verdict(message: Message, visit: Visit) -> dict[str, Any]:
     since = None if message.sent_at is None else (datetime.now(UTC) - message.sent_at).total_seconds()
-    verdict = classify(visit.user_agent, seconds_since_delivery=since, method=visit.method, referrer=visit.referrer or None)
+    verdict = classify(
+        visit.user_agent, seconds_since_delivery=since, method=visit.method, referrer=visit.referrer or None
+    )
     agent = "".join(character if character.isprintable() else " " for character in visit.user_agent)
     evidence = {"method": visit.method, "seconds_since_delivery": since}  # what a later verdict needs
-    return {"machine": verdict.machine, "machine_rule": verdict.rule, "user_agent": agent[:_LONGEST_AGENT], **evidence}
+    return {
+        "machine": verdict.machine,
+        "machine_rule": verdict.rule,
+        "user_agent": agent[:_LONGEST_AGENT],
+        **evidence,
+    }
 
 
 def _event(kind: str, message: Message, more: dict[str, Any], said_as: UUID | None = None) -> Event:

@@ -15,7 +15,9 @@ from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
 SOURCE = "sequence"
-_NAMESPACE = UUID("6f1d7c1e-52f1-5a5e-9d1c-5a3d3b0a2f10")  # any fixed one: ids made of it are the same for ever
+_NAMESPACE = UUID(
+    "6f1d7c1e-52f1-5a5e-9d1c-5a3d3b0a2f10"
+)  # any fixed one: ids made of it are the same for ever
 
 OnDuplicate = Literal["ignore", "refuse"]
 
@@ -53,12 +55,20 @@ def enrol(
     if records.get(session, tenant, records.Contact, contact_id) is None:
         raise ContactUnknown(f"no contact {contact_id!r}: add it first")
     if on_duplicate == "refuse":
-        raise AlreadyEnrolled(f"contact {contact_id!r} is or was enrolled in this sequence: a contact goes through a sequence once")
+        raise AlreadyEnrolled(
+            f"contact {contact_id!r} is or was enrolled in this sequence: a contact goes through a sequence once"
+        )
     return None
 
 
 def enrol_many(
-    session: Session, tenant: int, sequence_id: int, contacts: Sequence[str], *, by: str, cause_id: UUID | None = None
+    session: Session,
+    tenant: int,
+    sequence_id: int,
+    contacts: Sequence[str],
+    *,
+    by: str,
+    cause_id: UUID | None = None,
 ) -> list[Enrolment]:
     """Enrol many contacts at once and return those that are new; who is enrolled already or does not exist is left out."""
     sequences.find(session, tenant, sequence_id)
@@ -69,7 +79,13 @@ def enrol_many(
 
 
 def stop(
-    session: Session, tenant: int, contact_id: str, reason: str, *, sequence_id: int | None = None, cause_id: UUID | None = None
+    session: Session,
+    tenant: int,
+    contact_id: str,
+    reason: str,
+    *,
+    sequence_id: int | None = None,
+    cause_id: UUID | None = None,
 ) -> int:
     """End the contact's way through every sequence, or through one, from this transaction's commit on; return how many it ended.
 
@@ -88,11 +104,24 @@ def finished(tenant: int, one: Enrolment, reason: str, cause_id: UUID | None = N
     """Return the event that says that an enrolment ended; by default the enrolling is its cause."""
     more = {"reason": reason, "sent": one.sent, "step": one.step}
     return _event(
-        "sequence.finished", tenant, one, more, cause_id or event_id(tenant, "enrolled", one.id), event_id(tenant, "finished", one.id)
+        "sequence.finished",
+        tenant,
+        one,
+        more,
+        cause_id or event_id(tenant, "enrolled", one.id),
+        event_id(tenant, "finished", one.id),
     )
 
 
-def _event(kind: str, tenant: int, one: Enrolment, more: dict[str, object], cause: UUID | None, said_as: UUID, by: str = "system") -> Event:
+def _event(
+    kind: str,
+    tenant: int,
+    one: Enrolment,
+    more: dict[str, object],
+    cause: UUID | None,
+    said_as: UUID,
+    by: str = "system",
+) -> Event:
     return Event(
         tenant_id=tenant,
         type=kind,
@@ -104,5 +133,9 @@ def _event(kind: str, tenant: int, one: Enrolment, more: dict[str, object], caus
         record_id=str(one.sequence_id),
         cause_id=cause,
         event_id=said_as,
-        payload={"sequence": one.sequence, **({"contact_name": one.contact_name} if one.contact_name else {}), **more},
+        payload={
+            "sequence": one.sequence,
+            **({"contact_name": one.contact_name} if one.contact_name else {}),
+            **more,
+        },
     )

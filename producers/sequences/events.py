@@ -30,18 +30,34 @@ def sent(out: Outgoing, mail: Mail, box: Mailbox) -> Event:
 def deferred(out: Outgoing, mail: Mail, reason: str, status: str | None, attempt: int) -> Event:
     """The mail server put it off."""
     said = f"deferred-{attempt}-{out.due.fence}"
-    return _of_mail("email.deferred", out, _answer(out, mail, reason, status) | {"attempt": attempt}, _enrolled(out.due), said)
+    return _of_mail(
+        "email.deferred",
+        out,
+        _answer(out, mail, reason, status) | {"attempt": attempt},
+        _enrolled(out.due),
+        said,
+    )
 
 
 def bounced(out: Outgoing, mail: Mail, refused: Refused, kind: str) -> Event:
     """The mail server refused it for good."""
     return _of_mail(
-        "email.bounced", out, _answer(out, mail, str(refused), refused.status) | {"bounce_type": kind}, _enrolled(out.due), "bounced"
+        "email.bounced",
+        out,
+        _answer(out, mail, str(refused), refused.status) | {"bounce_type": kind},
+        _enrolled(out.due),
+        "bounced",
     )
 
 
 def _answer(out: Outgoing, mail: Mail, reason: str, status: str | None) -> dict[str, object]:
-    said = {"subject": mail.subject, "recipient": out.due.email, "message_id": f"<{out.message_id}>", "reason": reason, **_step(out)}
+    said = {
+        "subject": mail.subject,
+        "recipient": out.due.email,
+        "message_id": f"<{out.message_id}>",
+        "reason": reason,
+        **_step(out),
+    }
     return said | ({"status": status} if status else {})
 
 
@@ -77,14 +93,20 @@ def undecided(message: Message, reason: str) -> Event:
 def settled(message: Message, by: str) -> Event:
     """A person found out whether a mail was sent of which nobody could know."""
     if message.state != "sent":
-        return _of_message(message, "settled", by, "sequence.step_skipped", {"reason": "it was not sent after all"})
+        return _of_message(
+            message, "settled", by, "sequence.step_skipped", {"reason": "it was not sent after all"}
+        )
     said: dict[str, object] = {
         "subject": message.subject,
         "to_address": message.recipient,
         "message_id": f"<{message.message_id}>",
         "variant": message.variant,
     }
-    about: dict[str, Any] = {"record_type": "thread", "record_id": message.thread_id, "occurred_at": message.sent_at}
+    about: dict[str, Any] = {
+        "record_type": "thread",
+        "record_id": message.thread_id,
+        "occurred_at": message.sent_at,
+    }
     return msgspec.structs.replace(_of_message(message, "sent", by, "email.sent", said), **about)
 
 
@@ -106,13 +128,19 @@ def _of_message(message: Message, said: str, by: str, kind: str, payload: dict[s
 
 def ended(due: Due, step: int, reason: str, sent: int) -> Event:
     """The enrolment is over."""
-    one = Enrolment(due.id, due.sequence_id, due.sequence, due.contact_id, due.account_id, due.contact_name, step, sent)
+    one = Enrolment(
+        due.id, due.sequence_id, due.sequence, due.contact_id, due.account_id, due.contact_name, step, sent
+    )
     return finished(due.tenant_id, one, reason)
 
 
 def task(due: Due, title: str, number: int, due_at: datetime) -> Event:
     """A manual step is the owner's to do."""
-    payload = {"title": title, "due_at": due_at.isoformat(), **({"assignee": due.owner_email} if due.owner_email else {})}
+    payload = {
+        "title": title,
+        "due_at": due_at.isoformat(),
+        **({"assignee": due.owner_email} if due.owner_email else {}),
+    }
     return Event(
         tenant_id=due.tenant_id,
         type="task.created",
@@ -131,7 +159,12 @@ def mailbox_paused(box: Mailbox, until: datetime | None, reason: str) -> Event:
     """Sending from a mailbox stopped."""
     payload = {"mailbox": box.address, "reason": reason, **({"until": until.isoformat()} if until else {})}
     return Event(
-        tenant_id=box.tenant_id, type="mailbox.paused", source=SOURCE, record_type="mailbox", record_id=str(box.id), payload=payload
+        tenant_id=box.tenant_id,
+        type="mailbox.paused",
+        source=SOURCE,
+        record_type="mailbox",
+        record_id=str(box.id),
+        payload=payload,
     )
 
 
@@ -150,5 +183,9 @@ def _of_enrolment(due: Due, kind: str, said: str, more: dict[str, object]) -> Ev
         record_id=str(due.sequence_id),
         cause_id=_enrolled(due),
         event_id=event_id(due.tenant_id, said, due.id),
-        payload={"sequence": due.sequence, **({"contact_name": due.contact_name} if due.contact_name else {}), **more},
+        payload={
+            "sequence": due.sequence,
+            **({"contact_name": due.contact_name} if due.contact_name else {}),
+            **more,
+        },
     )

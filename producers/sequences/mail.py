@@ -19,7 +19,9 @@ from producers.sequences.html import add_pixel, rewrite_links
 from producers.sequences.templates import render
 from producers.sequences.tracking import Target
 
-_NAMESPACE = UUID("1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11")  # any fixed one: Message-IDs made of it are the same for ever
+_NAMESPACE = UUID(
+    "1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11"
+)  # any fixed one: Message-IDs made of it are the same for ever
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LONGEST_SUBJECT, _LONGEST_NAME = 400, 200
 _LINES = re.compile(r"[^\x00-\x1f\x7f]+(\r\n [^\x00-\x1f\x7f]+)*")
@@ -90,7 +92,10 @@ def compose(out: Outgoing, box: Mailbox) -> Mail:
     known = names(out.due, box, unsubscribe)
     thread = [mail for mail in out.due.earlier if mail.step < out.step and mail.state in ("sent", "unknown")]
     subject = _subject(render(out.variant.subject, known, html=False), thread)
-    (sender, sender_utf8), (recipient, recipient_utf8) = deliverable(box.address), deliverable(out.due.email or "")
+    (sender, sender_utf8), (recipient, recipient_utf8) = (
+        deliverable(box.address),
+        deliverable(out.due.email or ""),
+    )
     headers = {
         "From": _mailbox(box.name, sender),
         "To": _mailbox(out.due.contact_name, recipient),
@@ -123,7 +128,9 @@ def _written(headers: Mapping[str, str], bodies: Mapping[str, str], boundary: st
     parts = [_part(kind, text) for kind, text in bodies.items()]
     if len(parts) == 1:
         return head.encode() + parts[0]
-    fence = f"--{boundary}".encode()  # no line of a part begins so: "=_" is nothing in quoted-printable, and "-" nothing in base64
+    fence = (
+        f"--{boundary}".encode()
+    )  # no line of a part begins so: "=_" is nothing in quoted-printable, and "-" nothing in base64
     head += f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     return head.encode() + b"".join(fence + b"\r\n" + part + b"\r\n" for part in parts) + fence + b"--\r\n"
 
@@ -134,7 +141,10 @@ def _part(kind: str, text: str) -> bytes:
     encoding, body = "quoted-printable", b2a_qp(data)
     if len(body) > 2 * len(data):
         encoding, body = "base64", body_encode(data, eol="\r\n").encode()
-    return f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode() + body
+    return (
+        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode()
+        + body
+    )
 
 
 def _mailbox(name: str, address: str) -> str:
@@ -154,7 +164,13 @@ def deliverable(address: str) -> tuple[str, bool]:
     """Return the address as mail servers take it, and whether they need SMTPUTF8 for it. Raises AddressInvalid."""
     local, _, domain = address.strip().rpartition("@")
     ascii_domain = _ascii_domain(domain)
-    if not local or ascii_domain is None or len(local) > 64 or _UNPRINTABLE.search(local) or re.search(r'[\s<>()\[\],;:\\"@]', local):
+    if (
+        not local
+        or ascii_domain is None
+        or len(local) > 64
+        or _UNPRINTABLE.search(local)
+        or re.search(r'[\s<>()\[\],;:\\"@]', local)
+    ):
         raise AddressInvalid(f"no mail can be sent to {address[:100]!r}")
     return f"{local}@{ascii_domain}", not local.isascii()
 
@@ -165,7 +181,11 @@ def _ascii_domain(domain: str) -> str | None:
         found = domain.encode("idna").decode()
     except UnicodeError:
         return None
-    return found if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", found) and ".." not in found else None
+    return (
+        found
+        if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", found) and ".." not in found
+        else None
+    )
 
 
 def _subject(rendered: str, thread: Sequence[Earlier]) -> str:
@@ -185,7 +205,9 @@ def _one_line(text: str, longest: int) -> str:
 def _printable(text: str) -> str:
     """Return a body's text without what no mail may hold: lone surrogates and control characters other than line ends and tabs."""
     return re.sub(
-        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n")
+        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]",
+        "\N{REPLACEMENT CHARACTER}",
+        text.replace("\r\n", "\n").replace("\r", "\n"),
     )
 
 

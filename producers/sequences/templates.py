@@ -10,7 +10,22 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from activity.errors import ActivityError
 
 LONGEST = 200_000  # characters of a rendered text
-_FILTERS = ("capitalize", "default", "d", "e", "escape", "first", "int", "last", "length", "lower", "round", "title", "trim", "upper")
+_FILTERS = (
+    "capitalize",
+    "default",
+    "d",
+    "e",
+    "escape",
+    "first",
+    "int",
+    "last",
+    "length",
+    "lower",
+    "round",
+    "title",
+    "trim",
+    "upper",
+)
 _TESTS = (
     "defined",
     "undefined",
@@ -114,12 +129,16 @@ def check(source: str, *, html: bool) -> None:
         raise TemplateInvalid(str(error)) from None
     for found in tree.find_all(nodes.Node):
         if not isinstance(found, _ALLOWED):
-            raise TemplateInvalid(f"{type(found).__name__.lower()} is not allowed in a mail: it has values, filters, if and for")
+            raise TemplateInvalid(
+                f"{type(found).__name__.lower()} is not allowed in a mail: it has values, filters, if and for"
+            )
         if isinstance(found, nodes.For) and (found.recursive or next(found.find_all(nodes.For), None)):
             raise TemplateInvalid("a loop within a loop is not allowed in a mail")
         if isinstance(found, nodes.Getattr):
             _check_path(found)
-    unknown = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"} - NAMES - _own_names(tree)
+    unknown = (
+        {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"} - NAMES - _own_names(tree)
+    )
     if unknown:
         raise TemplateInvalid(f"unknown name {min(unknown)!r}: a mail knows {', '.join(sorted(NAMES))}")
     render(source, SAMPLE, html=html)
@@ -132,8 +151,14 @@ def _own_names(tree: nodes.Template) -> set[str]:
 
 def _check_path(found: nodes.Getattr) -> None:
     """Refuse an attribute that no contact, account or sender has, also in a branch that the sample does not take."""
-    if isinstance(found.node, nodes.Name) and isinstance(known := SAMPLE.get(found.node.name), Mapping) and found.attr not in known:
-        raise TemplateInvalid(f"unknown name '{found.node.name}.{found.attr}': it has {', '.join(sorted(known))}")
+    if (
+        isinstance(found.node, nodes.Name)
+        and isinstance(known := SAMPLE.get(found.node.name), Mapping)
+        and found.attr not in known
+    ):
+        raise TemplateInvalid(
+            f"unknown name '{found.node.name}.{found.attr}': it has {', '.join(sorted(known))}"
+        )
 
 
 @lru_cache(maxsize=1000)
@@ -150,7 +175,15 @@ def render(source: str, names: Mapping[str, Any], *, html: bool) -> str:
             if length > LONGEST:
                 raise TemplateInvalid(f"the text grows beyond {LONGEST} characters")
             parts.append(part)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         if isinstance(error, TemplateInvalid):
             raise
         raise TemplateInvalid(f"{type(error).__name__}: {error}") from None

@@ -40,15 +40,23 @@ class Target(NamedTuple):
 def _keys(setting: str) -> dict[str, bytes]:
     """Return the keys by id, the one that signs first."""
     found = dict(part.strip().split(":", 1) for part in setting.split(",") if ":" in part)
-    if not found or any(not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", name) or len(key) < 16 for name, key in found.items()):
-        raise SettingMissing("ACTIVITY_TRACKING_KEYS is not usable: write id:secret,id:secret, with 16 characters or more in a secret")
+    if not found or any(
+        not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", name) or len(key) < 16 for name, key in found.items()
+    ):
+        raise SettingMissing(
+            "ACTIVITY_TRACKING_KEYS is not usable: write id:secret,id:secret, with 16 characters or more in a secret"
+        )
     return {name: key.encode() for name, key in found.items()}
 
 
 def sign(kind: Kind, target: Target) -> str:
     """Return the token of a target. Raises SettingMissing without a key."""
     name, key = next(iter(_keys(settings().required("tracking_keys")).items()))
-    said = _text(msgspec.msgpack.encode((target.tenant, target.message, target.url) if target.url else (target.tenant, target.message)))
+    said = _text(
+        msgspec.msgpack.encode(
+            (target.tenant, target.message, target.url) if target.url else (target.tenant, target.message)
+        )
+    )
     return f"{name}.{said}.{_signature(key, kind, said)}"
 
 

@@ -16,7 +16,9 @@ from worker.emit import emit
 _SIGNALS = uuid5(NAMESPACE_URL, "signal.detected")
 
 
-def of_changes(session: Session, rules: Iterable[Rule], kind: str, event: Event, changes: Sequence[Mapping[str, Any]]) -> list[Event]:
+def of_changes(
+    session: Session, rules: Iterable[Rule], kind: str, event: Event, changes: Sequence[Mapping[str, Any]]
+) -> list[Event]:
     """Return the signals in what a pass changed, to be said in its transaction; `event` is the pass's own, and their cause."""
     by_field = {change["field"]: change for change in changes}
     found = []
@@ -24,7 +26,12 @@ def of_changes(session: Session, rules: Iterable[Rule], kind: str, event: Event,
         change = by_field.get(rule.field or "")
         if change is None or rule.kind != kind or not _shows(rule, change.get("from"), change.get("to")):
             continue
-        evidence = {"field": change["field"], "from": change.get("from"), "to": change.get("to"), "provider": change.get("provider")}
+        evidence = {
+            "field": change["field"],
+            "from": change.get("from"),
+            "to": change.get("to"),
+            "provider": change.get("provider"),
+        }
         found += _fire(session, rule, event, event.occurred_at, evidence)
     return found
 
@@ -40,14 +47,20 @@ def _shows(rule: Rule, before: Any, after: Any) -> bool:
 
 
 def _texts(value: Any) -> list[str]:
-    return [str(item).lower() for item in (value if isinstance(value, list) else [] if value is None else [value])]
+    return [
+        str(item).lower() for item in (value if isinstance(value, list) else [] if value is None else [value])
+    ]
 
 
 def examine(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> None:
     """Say the signals in events of the timeline: the handler of the durable follower `signals`."""
     rules = [rule for rule in configuration().signals if rule.events]
     found = [
-        signal for event in events for rule in rules if event.type in rule.events for signal in _in_event(session, tenant, rule, event)
+        signal
+        for event in events
+        for rule in rules
+        if event.type in rule.events
+        for signal in _in_event(session, tenant, rule, event)
     ]
     emit(session, found)
 
@@ -59,7 +72,16 @@ def _in_event(session: Session, tenant: int, rule: Rule, event: RecordedEvent) -
     evidence: dict[str, Any] = {"event": event.type}
     if rule.count > 1:
         since = event.occurred_at - timedelta(hours=rule.within_hours)
-        seen = fired.count_events(tenant, rule.kind, subject, rule.events, since, event.occurred_at, human=rule.human, payload=rule.payload)
+        seen = fired.count_events(
+            tenant,
+            rule.kind,
+            subject,
+            rule.events,
+            since,
+            event.occurred_at,
+            human=rule.human,
+            payload=rule.payload,
+        )
         if seen < rule.count:
             return []
         evidence |= {"count": seen, "within_hours": rule.within_hours}
@@ -74,12 +96,18 @@ def matches(rule: Rule, event: RecordedEvent) -> bool:
     return all(str(payload.get(name, "")).lower() == value.lower() for name, value in rule.payload.items())
 
 
-def _fire(session: Session, rule: Rule, cause: Event | RecordedEvent, at: datetime, evidence: dict[str, Any]) -> list[Event]:
+def _fire(
+    session: Session, rule: Rule, cause: Event | RecordedEvent, at: datetime, evidence: dict[str, Any]
+) -> list[Event]:
     record = cause.account_id if rule.kind == "account" else cause.contact_id
-    if record is None or not fired.fire(session, cause.tenant_id, rule.rule, rule.kind, record, at, rule.window):
+    if record is None or not fired.fire(
+        session, cause.tenant_id, rule.rule, rule.kind, record, at, rule.window
+    ):
         return []
     payload = {"signal": rule.signal, "rule": rule.rule, "rule_version": rule.version, "evidence": evidence}
-    payload |= {name: value for name, value in (("name", rule.name), ("score", rule.score)) if value is not None}
+    payload |= {
+        name: value for name, value in (("name", rule.name), ("score", rule.score)) if value is not None
+    }
     return [
         Event(
             event_id=uuid5(_SIGNALS, f"{rule.rule}:{rule.version}:{cause.event_id}"),

@@ -45,10 +45,14 @@ class Dev:
     def __init__(self, folder: Path, out: Path, *options: str) -> None:
         self.folder = folder
         self.out = out
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("ACTIVITY_", "FLOWER_"))}
+        own = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ACTIVITY_", "FLOWER_"))
+        }
         argv = [*ACTIVITY, "dev", *options]
         with out.open("wb") as file:
-            self.process = subprocess.Popen(argv, stdout=file, stderr=file, start_new_session=True, env={**own, "TMPDIR": str(folder)})
+            self.process = subprocess.Popen(
+                argv, stdout=file, stderr=file, start_new_session=True, env={**own, "TMPDIR": str(folder)}
+            )
 
     def printed(self) -> str:
         return self.out.read_text()
@@ -76,7 +80,9 @@ class Dev:
         """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
         everything = self.descendants()
         commands = {process.pid: command(process) for process in everything}
-        seconds = 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # five of a machine that is not busy with other things
+        seconds = 5 * max(
+            1.0, os.getloadavg()[0] / (os.cpu_count() or 1)
+        )  # five of a machine that is not busy with other things
         deadline = time.monotonic() + seconds
         self.process.send_signal(number)
         try:
@@ -129,8 +135,12 @@ def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
         assert client.ping() is True
     assert page(endpoints, "/workers")[0] == 200
     assert httpx.get(f"{endpoints['api']}/readyz").status_code == 200
-    subprocess.run([*ACTIVITY, "doctor"], check=True, env={**os.environ, "ACTIVITY_DATA_DIR": endpoints["data_dir"]})
-    assert {"api", "append", "producers", "flower"} <= {line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line}
+    subprocess.run(
+        [*ACTIVITY, "doctor"], check=True, env={**os.environ, "ACTIVITY_DATA_DIR": endpoints["data_dir"]}
+    )
+    assert {"api", "append", "producers", "flower"} <= {
+        line.split("|")[0].strip() for line in dev.printed().splitlines() if "|" in line
+    }
 
 
 def test_a_new_workspace_has_a_history_and_lives(dev: Dev) -> None:
@@ -160,10 +170,20 @@ def test_flower_shows_the_words_a_task_is_sent_with(dev: Dev) -> None:
 def test_the_banner_names_every_place_and_no_secret(dev: Dev) -> None:
     endpoints = dev.until_up()
     dev.until(lambda: "development only" in dev.printed())
-    for shown in ("postgresql://postgres@127.0.0.1:", "redis://127.0.0.1:", endpoints["flower"], str(dev.folder)):
+    for shown in (
+        "postgresql://postgres@127.0.0.1:",
+        "redis://127.0.0.1:",
+        endpoints["flower"],
+        str(dev.folder),
+    ):
         assert shown in dev.printed()
     kept = json.loads((dev.folder / "settings.json").read_text())
-    secrets = [urlsplit(kept["database_url"]).password, urlsplit(kept["redis_url"]).password, kept["api_key"], kept["writer_password"]]
+    secrets = [
+        urlsplit(kept["database_url"]).password,
+        urlsplit(kept["redis_url"]).password,
+        kept["api_key"],
+        kept["writer_password"],
+    ]
     assert [secret for secret in secrets if secret in dev.printed()] == []
 
 
@@ -199,7 +219,9 @@ def test_a_port_in_use_is_named_and_another_taken(run: Callable[..., Dev]) -> No
     assert other.process.returncode == 0
 
 
-def test_ctrl_c_stops_all_of_it_within_five_seconds_and_the_next_start_finds_the_data(run: Callable[..., Dev]) -> None:
+def test_ctrl_c_stops_all_of_it_within_five_seconds_and_the_next_start_finds_the_data(
+    run: Callable[..., Dev],
+) -> None:
     first = run("--port", str(free_port()))
     with psycopg.connect(first.until_up()["database_url"]) as connection:
         connection.execute("create table kept as select 7 as n")

@@ -49,7 +49,9 @@ class Worker:
     """A process that works passes off, for ever."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", WORK], env=os.environ | environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORK], env=os.environ | environment, cwd=ROOT, stderr=subprocess.DEVNULL
+        )
 
     def kill(self) -> None:
         self.process.kill()
@@ -74,7 +76,9 @@ def churn(admin: Admin, environment: dict[str, str], kills: int, share: int) -> 
 
 def waiting(admin: Admin) -> int:
     """Return how many passes are not over. Leases are cut to 8 s: the test need not wait two minutes for those of the dead."""
-    admin.execute("update crm.enrichment_pass set due_at = now() where due_at > now() and due_at < now() + interval '112 seconds'")
+    admin.execute(
+        "update crm.enrichment_pass set due_at = now() where due_at > now() and due_at < now() + interval '112 seconds'"
+    )
     return count(admin, "select count(*) from crm.enrichment_pass where due_at is not null")
 
 
@@ -106,7 +110,11 @@ def test_under_kill_9_every_pass_ends_in_one_event_and_spend_is_what_was_answere
 ) -> None:
     config = tmp_path / "enrichment.toml"
     config.write_text(CONFIGURATION.format(port=port))
-    environment |= {"ACTIVITY_ENRICHMENT_CONFIG": str(config), "ACTIVITY_OUTBOUND_ALLOW": "127.0.0.1/32", "ACTIVITY_LOG_LEVEL": "error"}
+    environment |= {
+        "ACTIVITY_ENRICHMENT_CONFIG": str(config),
+        "ACTIVITY_OUTBOUND_ALLOW": "127.0.0.1/32",
+        "ACTIVITY_LOG_LEVEL": "error",
+    }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     from activity.settings import settings
@@ -124,12 +132,26 @@ def test_under_kill_9_every_pass_ends_in_one_event_and_spend_is_what_was_answere
     while append_batch(1000):
         pass
     ended = "select count({}) from activity.event where record_type = 'enrichment_pass'"
-    assert [count(admin, ended.format(what)) for what in ("*", "distinct record_id", "distinct account_id")] == [passes] * 3
+    assert [
+        count(admin, ended.format(what)) for what in ("*", "distinct record_id", "distinct account_id")
+    ] == [passes] * 3
     assert count(admin, "select count(*) from activity.rejected") == 0
-    ((spent, reserved, calls, repeats),) = admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall()
+    ((spent, reserved, calls, repeats),) = admin.execute(
+        "select spent, reserved, calls, repeats from crm.enrichment_spend"
+    ).fetchall()
     lost = count(admin, "select count(*) from crm.enrichment_call where state = 'lost'")
-    late = count(admin, "select count(*) from crm.enrichment_call where state = 'failed' and reason like 'no answer within%'")
-    figures = {"answered": answered, "booked": calls, "repeats": repeats, "lost": lost, "late": late, "kills": kills}
+    late = count(
+        admin,
+        "select count(*) from crm.enrichment_call where state = 'failed' and reason like 'no answer within%'",
+    )
+    figures = {
+        "answered": answered,
+        "booked": calls,
+        "repeats": repeats,
+        "lost": lost,
+        "late": late,
+        "kills": kills,
+    }
     with capsys.disabled():
         print(f"\n{passes} passes", "  ".join(f"{name} {number}" for name, number in figures.items()))  # noqa: T201  # the table of the run
     assert (reserved, spent) == (0, calls * Decimal("0.05"))

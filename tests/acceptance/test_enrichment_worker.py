@@ -25,9 +25,19 @@ industry = {{ providers = ["own"] }}
 """)
     monkeypatch.setenv("ACTIVITY_ENRICHMENT_CONFIG", str(tmp_path / "enrichment.toml"))
     settings.cache_clear()
-    admin.execute("insert into crm.account (tenant_id, id, name, domain) values (%s, 'acme', 'Acme', 'acme.example')", (tenant,))
+    admin.execute(
+        "insert into crm.account (tenant_id, id, name, domain) values (%s, 'acme', 'Acme', 'acme.example')",
+        (tenant,),
+    )
     with celery(
-        "-A", "worker", "worker", "--queues=enrichment,append", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle"
+        "-A",
+        "worker",
+        "worker",
+        "--queues=enrichment,append",
+        "--pool=prefork",
+        "--concurrency=2",
+        "--without-gossip",
+        "--without-mingle",
     ):
         with begin("producer", tenant) as session:
             ask(session, tenant, "account", "acme", by="ana@example.com")

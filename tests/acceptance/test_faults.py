@@ -98,7 +98,9 @@ class System:
         return process
 
     def produce(self) -> Process:
-        return self.run("-m", "tests.acceptance.programs.saying", *map(str, TENANTS), out=self.folder / "acked")
+        return self.run(
+            "-m", "tests.acceptance.programs.saying", *map(str, TENANTS), out=self.folder / "acked"
+        )
 
     def follow(self) -> None:
         self.followers = [threading.Thread(target=self._follow, args=(tenant,)) for tenant in TENANTS]
@@ -156,17 +158,23 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
     from db.migrate import migrate
     from worker.nudge import redis_client
 
-    with TemporaryDirectory(prefix="activity-") as folder, ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with (
+        TemporaryDirectory(prefix="activity-") as folder,
+        ExitStack() as stack,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         running = System(Path(folder), stack)
         variables = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
         for name, value in (
-            variables | {"ACTIVITY_DATABASE_URL": running.postgres.url(), "ACTIVITY_REDIS_URL": running.valkey.url()}
+            variables
+            | {"ACTIVITY_DATABASE_URL": running.postgres.url(), "ACTIVITY_REDIS_URL": running.valkey.url()}
         ).items():
             patch.setenv(name, value)
         settings.cache_clear()
         migrate()
         running.query(
-            "insert into crm.tenant (id, slug, name) select n, 't' || n, 't' from generate_series(1, %s) n returning id", len(TENANTS)
+            "insert into crm.tenant (id, slug, name) select n, 't' || n, 't' from generate_series(1, %s) n returning id",
+            len(TENANTS),
         )
         for _ in range(workers):
             running.run(*(worker or WORKER))
@@ -206,7 +214,9 @@ def settle(running: System, name: str, capsys: pytest.CaptureFixture[str]) -> No
         assert not follower.is_alive(), "a follower did not reach the head"
     lines = [line.split() for line in (running.folder / "acked").read_text().splitlines()]
     acked = {(int(line[0]), line[1]) for line in lines if len(line) == 2 and len(line[1]) == 36}
-    rows = running.query("select tenant_id, event_id::text, seq, recorded_at from activity.event order by tenant_id, seq")
+    rows = running.query(
+        "select tenant_id, event_id::text, seq, recorded_at from activity.event order by tenant_id, seq"
+    )
     stored = [(tenant, event_id) for tenant, event_id, _, _ in rows]
     heads = {tenant: running.head(tenant) for tenant in TENANTS}
     counts = {
@@ -219,14 +229,16 @@ def settle(running: System, name: str, capsys: pytest.CaptureFixture[str]) -> No
         "rejected": running.query("select count(*) from activity.rejected")[0][0],
         "chain": "whole" if not any(verify(tenant).faults for tenant in TENANTS) else "BROKEN",
         "worker restarts": running.processes[0].starts - 1,
-        "followers": "complete" if all(running.seen[tenant] == list(range(1, heads[tenant] + 1)) for tenant in TENANTS) else "INCOMPLETE",
+        "followers": "complete"
+        if all(running.seen[tenant] == list(range(1, heads[tenant] + 1)) for tenant in TENANTS)
+        else "INCOMPLETE",
     }
     with capsys.disabled():
         print(f"\n{name:<42}", "  ".join(f"{key} {value}" for key, value in counts.items()))  # noqa: T201  # the table of the run
     assert counts["acked"] > 0
-    assert {key: counts[key] for key in ("lost", "duplicated", "gaps", "inversions", "rejected")} == dict.fromkeys(
-        ("lost", "duplicated", "gaps", "inversions", "rejected"), 0
-    )
+    assert {
+        key: counts[key] for key in ("lost", "duplicated", "gaps", "inversions", "rejected")
+    } == dict.fromkeys(("lost", "duplicated", "gaps", "inversions", "rejected"), 0)
     assert (counts["chain"], counts["followers"]) == ("whole", "complete")
 
 
@@ -241,7 +253,10 @@ def test_the_append_worker_is_killed_at_random(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("point", ["before_move", "after_claim", "after_insert", "before_publish"])
 def test_the_append_worker_dies_at_a_named_point(point: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with TemporaryDirectory() as marks, system("-m", "tests.acceptance.programs.dying", point, marks, "3") as running:
+    with (
+        TemporaryDirectory() as marks,
+        system("-m", "tests.acceptance.programs.dying", point, marks, "3") as running,
+    ):
         running.until(lambda: len(list(Path(marks).iterdir())) == 3)
         running.until_more(50)
         settle(running, f"kill -9 append worker {point}, 3 times", capsys)
@@ -275,7 +290,9 @@ def test_a_database_backend_is_killed(capsys: pytest.CaptureFixture[str]) -> Non
     with system() as running:
         for _ in range(2):
             running.until_more(50)
-            ((pid,),) = running.query("select pid from pg_stat_activity where usename = 'activity_writer' limit 1")
+            ((pid,),) = running.query(
+                "select pid from pg_stat_activity where usename = 'activity_writer' limit 1"
+            )
             os.kill(pid, signal.SIGKILL)
             running.until_database_answers()
             running.until_more(50)
@@ -304,13 +321,23 @@ def test_two_append_workers_at_once_with_repeats(capsys: pytest.CaptureFixture[s
         settle(running, "two append workers, repeats and reorder", capsys)
 
 
-def test_a_message_that_comes_while_the_database_is_away_is_kept_until_it_is_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_that_comes_while_the_database_is_away_is_kept_until_it_is_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with system() as running:
         running.postgres.stop("immediate")
-        said = {"tenant_id": 1, "type": "note.added", "source": "foreign", "account_id": "acme", "payload": {"text": "the only copy"}}
+        said = {
+            "tenant_id": 1,
+            "type": "note.added",
+            "source": "foreign",
+            "account_id": "acme",
+            "payload": {"text": "the only copy"},
+        }
         with Celery(broker=running.valkey.url()) as foreign:
             foreign.send_task("activity.append", kwargs={"events": [said]}, queue="append")
         running.until(lambda: "append_put_off" in (running.folder / "log").read_text())
         running.postgres.start()
-        running.until(lambda: running.query("select count(*) from activity.event where source = 'foreign'") == [(1,)])
+        running.until(
+            lambda: running.query("select count(*) from activity.event where source = 'foreign'") == [(1,)]
+        )
         settle(running, "message while the database is away", capsys)

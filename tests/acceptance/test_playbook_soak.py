@@ -129,7 +129,9 @@ def worker() -> Iterator[Worker]:
         made.stop()
 
 
-def play(tenant: int, folder: Path, moves: Callable[[Worker], None], idle: Callable[[], bool]) -> tuple[int, float]:
+def play(
+    tenant: int, folder: Path, moves: Callable[[Worker], None], idle: Callable[[], bool]
+) -> tuple[int, float]:
     """Enable the playbooks, import the log, and let a worker do the rest; return its kills and the seconds it took."""
     folder.mkdir()
     log = folder / "log.csv"
@@ -141,7 +143,9 @@ def play(tenant: int, folder: Path, moves: Callable[[Worker], None], idle: Calla
             operate.enable(session, tenant, build(source).name)
     started = time.monotonic()
     with worker() as running:
-        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, tell=lambda ticks: moves(running)).run(log, folder, wait=False)
+        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, tell=lambda ticks: moves(running)).run(
+            log, folder, wait=False
+        )
         while not idle():
             moves(running)
             time.sleep(0.2)
@@ -156,7 +160,10 @@ def tell(line: str) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
-    admin: psycopg.Connection[Any], make_tenant: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    admin: psycopg.Connection[Any],
+    make_tenant: Callable[[], int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not LOG.exists():
         pytest.skip(f"no {LOG}: set ACTIVITY_SHARED_DATA")
@@ -198,14 +205,23 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
             for tenant in (calm, killed)
         )
         rate = tested.examined / tested.seconds
-        tell(f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live {len(live)}, killed {len(under)}")
+        tell(
+            f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live {len(live)}, killed {len(under)}"
+        )
         assert tested.starts
         assert set(tested.starts) == live.keys() == under.keys()
         assert len(tested.starts) == len(live)
         assert live == under
     for tenant in (calm, killed):
-        said = dict(rows("select type, count(*) from activity.event where tenant_id = %s and source = 'playbook' group by type", tenant))
-        runs = dict(rows("select state, count(*) from playbook.run where tenant_id = %s group by state", tenant))
+        said = dict(
+            rows(
+                "select type, count(*) from activity.event where tenant_id = %s and source = 'playbook' group by type",
+                tenant,
+            )
+        )
+        runs = dict(
+            rows("select state, count(*) from playbook.run where tenant_id = %s group by state", tenant)
+        )
         steps = rows("select sum(done) from playbook.run where tenant_id = %s", tenant)[0][0]
         tell(f"tenant {tenant}: runs {runs}, said {said}")
         assert said["playbook.started"] == sum(runs.values())
@@ -213,5 +229,7 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
         assert said["playbook.step_completed"] == steps
         assert said["note.added"] == runs["completed"]
         assert not rows("select 1 from activity.rejected where tenant_id = %s", tenant)
-        tasks = rows("select count(*), count(distinct run_id) from playbook.task where tenant_id = %s", tenant)
+        tasks = rows(
+            "select count(*), count(distinct run_id) from playbook.task where tenant_id = %s", tenant
+        )
         assert tasks == [(said["task.created"], said["task.created"])]

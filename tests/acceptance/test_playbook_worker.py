@@ -36,15 +36,24 @@ def test_the_example_playbooks_are_played_by_the_workers(
     run = {child.name: partial(celery, *child.argv[3:]) for child in processes()}
     with run["append"](), run["producers"](), run["beat"]():
         world.say("signal.detected", {"signal": "demo_requested"})
-        until("select title, assignee from playbook.task", ("Call Acme: demo_requested", "ana@vendor.example"))
+        until(
+            "select title, assignee from playbook.task", ("Call Acme: demo_requested", "ana@vendor.example")
+        )
         world.say("deal.stage_changed", {"to_stage": "Legal"}, record_type="opportunity", record_id="deal")
         world.say("email.bounced", {"bounce_type": "hard"}, contact_id="jo")
-        until("select state, count(*)::int from playbook.run group by 1 order by 1", ("completed", 1), ("waiting", 2))
+        until(
+            "select state, count(*)::int from playbook.run group by 1 order by 1",
+            ("completed", 1),
+            ("waiting", 2),
+        )
         until("select reason from crm.enrolment where state = 'finished'", ("address bounced",))
         until("select fields->'champion_lost' from crm.contact", (True,))
         world.pass_time()  # nobody called within the hour, and the deal stood still for two weeks
         until("select recipient from playbook.notice", ("bo@vendor.example",))
-        until("select title from playbook.task where opportunity_id = 'deal'", ("Renewal has stood in Proposal for 14 days",))
+        until(
+            "select title from playbook.task where opportunity_id = 'deal'",
+            ("Renewal has stood in Proposal for 14 days",),
+        )
         world.pass_time()  # and for four
         until("select fields->'stalled' from crm.opportunity", (True,))
         until("select distinct state from playbook.run", ("completed",))

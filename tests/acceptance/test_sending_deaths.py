@@ -18,11 +18,17 @@ from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {"ACTIVITY_TRACKING_KEYS": "k1:a-secret-of-the-tests", "ACTIVITY_SEND_LEASE_S": "4", "ACTIVITY_SMTP_TIMEOUT_S": "3"}
+SETTINGS = {
+    "ACTIVITY_TRACKING_KEYS": "k1:a-secret-of-the-tests",
+    "ACTIVITY_SEND_LEASE_S": "4",
+    "ACTIVITY_SMTP_TIMEOUT_S": "3",
+}
 
 
 @pytest.fixture
-def space(admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def space(
+    admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Workspace:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
@@ -40,7 +46,9 @@ def test_a_killed_worker_costs_a_delay_but_in_the_one_moment(
     died = tmp_path / "died"
 
     def worker() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "tests.acceptance.programs.dyingsender", point, str(died)], cwd=ROOT)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.acceptance.programs.dyingsender", point, str(died)], cwd=ROOT
+        )
 
     with running(Sink(), free_port) as sink:
         with worker() as first:
@@ -58,13 +66,24 @@ def test_a_killed_worker_costs_a_delay_but_in_the_one_moment(
 
 CONTACTS, STEPS = 2000, 3
 MAILS_A_LIFE = 250  # that a worker sends until it is killed
-WORKER = ("worker", "--queues=sequences,append", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle", "-l", "ERROR")
+WORKER = (
+    "worker",
+    "--queues=sequences,append",
+    "--pool=prefork",
+    "--concurrency=2",
+    "--without-gossip",
+    "--without-mingle",
+    "-l",
+    "ERROR",
+)
 
 
 @contextmanager
 def process(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a group of its own, which ends with the block."""
-    with subprocess.Popen([sys.executable, *argv], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL) as child:
+    with subprocess.Popen(
+        [sys.executable, *argv], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
+    ) as child:
         try:
             yield child
         finally:
@@ -75,9 +94,18 @@ def process(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("killed", [False, True], ids=["faults", "faults-and-kill-9"])
 def test_every_contact_gets_each_mail_once_or_there_is_a_reason(
-    space: Workspace, free_port: int, tmp_path: Path, killed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    space: Workspace,
+    free_port: int,
+    tmp_path: Path,
+    killed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, value in {"ACTIVITY_SEND_LEASE_S": "20", "ACTIVITY_SMTP_TIMEOUT_S": "10", "ACTIVITY_SMTP_RETRY_S": "0.5"}.items():
+    for name, value in {
+        "ACTIVITY_SEND_LEASE_S": "20",
+        "ACTIVITY_SMTP_TIMEOUT_S": "10",
+        "ACTIVITY_SMTP_RETRY_S": "0.5",
+    }.items():
         monkeypatch.setenv(name, value)
     taken, deaths = tmp_path / "taken", 0
     space.enrol(space.sequence(mail("One"), mail(), mail()), *(f"c{n}" for n in range(CONTACTS)))
@@ -123,5 +151,14 @@ def reckoning(space: Workspace, taken: list[str]) -> dict[str, int]:
     never = space.one("select sum(%s - step) from crm.enrolment where reason = 'bounced'", STEPS)
     assert len(rows) + never == CONTACTS * STEPS
     unknown = {row[0] for row in rows if row[1] == "unknown"}
-    more = {"mails at the server": len(taken), "email.sent": count("email.sent"), "email.deferred": count("email.deferred")}
-    return {**more, **states, "of the unknown at the server": len(unknown & at_server), "steps not begun after a bounce": never}
+    more = {
+        "mails at the server": len(taken),
+        "email.sent": count("email.sent"),
+        "email.deferred": count("email.deferred"),
+    }
+    return {
+        **more,
+        **states,
+        "of the unknown at the server": len(unknown & at_server),
+        "steps not begun after a bounce": never,
+    }

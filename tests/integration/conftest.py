@@ -34,8 +34,15 @@ def send(key: str) -> Callable[..., httpx.Response]:
             named = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
             named |= {name.replace("_", "-"): value for name, value in headers.items()}
             content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api") as client:
-                return await client.request(method, path, content=content, headers={name: value for name, value in named.items() if value})
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(create_app()), base_url="http://api"
+            ) as client:
+                return await client.request(
+                    method,
+                    path,
+                    content=content,
+                    headers={name: value for name, value in named.items() if value},
+                )
 
         return asyncio.run(once())
 

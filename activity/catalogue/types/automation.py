@@ -4,7 +4,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Address, Category, Count, EventType, Line, Moment, Name, Payload, Said, Step, Tone, Version
+from activity.catalogue.event_type import (
+    Address,
+    Category,
+    Count,
+    EventType,
+    Line,
+    Moment,
+    Name,
+    Payload,
+    Said,
+    Step,
+    Tone,
+    Version,
+)
 
 
 class Playbook(Payload, frozen=True, kw_only=True):
@@ -91,7 +104,9 @@ class TaskCompleted(Payload, frozen=True, kw_only=True):
     outcome: Annotated[Line | None, Meta(description="What came of it")] = None
 
 
-def _playbook(name: str, payload: type[Payload], icon: str, title: str, tone: Tone = Tone.GREY, **example: object) -> EventType:
+def _playbook(
+    name: str, payload: type[Payload], icon: str, title: str, tone: Tone = Tone.GREY, **example: object
+) -> EventType:
     return EventType(
         name=name,
         payload=payload,
@@ -104,7 +119,9 @@ def _playbook(name: str, payload: type[Payload], icon: str, title: str, tone: To
     )
 
 
-def _sequence(name: str, payload: type[Payload], icon: str, title: str, fold: bool = False, **example: object) -> EventType:
+def _sequence(
+    name: str, payload: type[Payload], icon: str, title: str, fold: bool = False, **example: object
+) -> EventType:
     return EventType(
         name=name,
         payload=payload,
@@ -133,10 +150,31 @@ def _task(name: str, payload: type[Payload], icon: str, title: str, **example: o
 
 TYPES = (
     _playbook("playbook.started", PlaybookStarted, "workflow", "Playbook started", trigger="signal.detected"),
-    _playbook("playbook.step_completed", PlaybookStepCompleted, "list-checks", "Playbook step done", step=2, action="create_task"),
+    _playbook(
+        "playbook.step_completed",
+        PlaybookStepCompleted,
+        "list-checks",
+        "Playbook step done",
+        step=2,
+        action="create_task",
+    ),
     _playbook("playbook.completed", PlaybookCompleted, "circle-check", "Playbook completed", steps=4),
-    _playbook("playbook.failed", PlaybookFailed, "octagon-x", "Playbook failed", Tone.RED, step=3, reason="the webhook answered 500"),
-    _playbook("playbook.cancelled", PlaybookCancelled, "circle-stop", "Playbook cancelled", reason="the account was merged"),
+    _playbook(
+        "playbook.failed",
+        PlaybookFailed,
+        "octagon-x",
+        "Playbook failed",
+        Tone.RED,
+        step=3,
+        reason="the webhook answered 500",
+    ),
+    _playbook(
+        "playbook.cancelled",
+        PlaybookCancelled,
+        "circle-stop",
+        "Playbook cancelled",
+        reason="the account was merged",
+    ),
     _playbook(
         "playbook.paused",
         PlaybookPaused,
@@ -147,9 +185,37 @@ TYPES = (
         reason="no answer yet",
         until="2026-11-24T08:00:00Z",
     ),
-    _sequence("sequence.enrolled", SequenceEnrolled, "refresh-cw", "Enrolled in sequence", mailbox="ana.ruiz@vendor.example"),
-    _sequence("sequence.step_skipped", SequenceStepSkipped, "skip-forward", "Sequence step skipped", True, step=3, reason="no consent"),
-    _sequence("sequence.finished", SequenceFinished, "flag", "Sequence finished", reason="the contact replied", sent=3),
-    _task("task.created", TaskCreated, "list-todo", "Task created", assignee="Li Wei", due_at="2026-11-24T16:00:00Z"),
+    _sequence(
+        "sequence.enrolled",
+        SequenceEnrolled,
+        "refresh-cw",
+        "Enrolled in sequence",
+        mailbox="ana.ruiz@vendor.example",
+    ),
+    _sequence(
+        "sequence.step_skipped",
+        SequenceStepSkipped,
+        "skip-forward",
+        "Sequence step skipped",
+        True,
+        step=3,
+        reason="no consent",
+    ),
+    _sequence(
+        "sequence.finished",
+        SequenceFinished,
+        "flag",
+        "Sequence finished",
+        reason="the contact replied",
+        sent=3,
+    ),
+    _task(
+        "task.created",
+        TaskCreated,
+        "list-todo",
+        "Task created",
+        assignee="Li Wei",
+        due_at="2026-11-24T16:00:00Z",
+    ),
     _task("task.completed", TaskCompleted, "check-check", "Task completed", outcome="meeting agreed"),
 )

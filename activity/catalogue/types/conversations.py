@@ -5,7 +5,18 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Category, EventType, Id, Line, Moment, Name, Payload, Seconds, Tone, Url
+from activity.catalogue.event_type import (
+    Category,
+    EventType,
+    Id,
+    Line,
+    Moment,
+    Name,
+    Payload,
+    Seconds,
+    Tone,
+    Url,
+)
 
 Text = Annotated[str, Meta(min_length=1, max_length=100_000)]
 Direction = Literal["inbound", "outbound"]
@@ -14,7 +25,9 @@ Direction = Literal["inbound", "outbound"]
 class Call(Payload, frozen=True, kw_only=True):
     """What every call can carry."""
 
-    direction: Annotated[Direction | None, Meta(description="Who called: the other side (inbound) or ours (outbound)")] = None
+    direction: Annotated[
+        Direction | None, Meta(description="Who called: the other side (inbound) or ours (outbound)")
+    ] = None
     contact_name: Annotated[Name | None, Meta(description="Whom the call was with")] = None
     phone: Annotated[Name | None, Meta(description="The other side's number")] = None
     note: Annotated[Line | None, Meta(description="What was written down about it")] = None
@@ -24,7 +37,9 @@ class CallCompleted(Call, frozen=True, kw_only=True):
     """A call took place and was logged."""
 
     duration_s: Annotated[Seconds | None, Meta(description="How long it lasted, in seconds")] = None
-    outcome: Annotated[Name | None, Meta(description="What came of it, such as interested or voicemail")] = None
+    outcome: Annotated[Name | None, Meta(description="What came of it, such as interested or voicemail")] = (
+        None
+    )
     recording_url: Annotated[Url | None, Meta(description="Where the recording is")] = None
 
 
@@ -66,7 +81,9 @@ class CommentAdded(Payload, frozen=True, kw_only=True):
     on: Annotated[Name | None, Meta(description="The name of what is commented on")] = None
     event_id: Annotated[UUID | None, Meta(description="The event that is commented on")] = None
     reply_to: Annotated[Id | None, Meta(description="The comment that this one answers")] = None
-    mentions: Annotated[tuple[Name, ...], Meta(description="The users named in it, by e-mail", max_length=100)] = ()
+    mentions: Annotated[
+        tuple[Name, ...], Meta(description="The users named in it, by e-mail", max_length=100)
+    ] = ()
 
 
 TYPES = (
@@ -78,7 +95,12 @@ TYPES = (
         tone=Tone.GREEN,
         title="Call",
         record_type="call",
-        example={"direction": "outbound", "contact_name": "Jo Park", "duration_s": 754, "outcome": "interested"},
+        example={
+            "direction": "outbound",
+            "contact_name": "Jo Park",
+            "duration_s": 754,
+            "outcome": "interested",
+        },
     ),
     EventType(
         name="call.missed",
@@ -98,7 +120,12 @@ TYPES = (
         tone=Tone.GREEN,
         title="Meeting booked",
         record_type="meeting",
-        example={"title": "Kick-off", "contact_name": "Jo Park", "starts_at": "2026-11-24T14:00:00+01:00", "duration_s": 1800},
+        example={
+            "title": "Kick-off",
+            "contact_name": "Jo Park",
+            "starts_at": "2026-11-24T14:00:00+01:00",
+            "duration_s": 1800,
+        },
     ),
     EventType(
         name="meeting.completed",
@@ -108,7 +135,12 @@ TYPES = (
         tone=Tone.GREEN,
         title="Meeting",
         record_type="meeting",
-        example={"title": "Kick-off", "contact_name": "Jo Park", "duration_s": 3720, "outcome": "proposal wanted"},
+        example={
+            "title": "Kick-off",
+            "contact_name": "Jo Park",
+            "duration_s": 3720,
+            "outcome": "proposal wanted",
+        },
     ),
     EventType(
         name="note.added",
@@ -118,7 +150,10 @@ TYPES = (
         tone=Tone.AMBER,
         title="Note",
         record_type="note",
-        example={"text": "Budget is decided in January; talk to their finance lead first.", "title": "Budget"},
+        example={
+            "text": "Budget is decided in January; talk to their finance lead first.",
+            "title": "Budget",
+        },
     ),
     EventType(
         name="comment.added",

@@ -14,7 +14,9 @@ class EventCorrected(Payload, frozen=True, kw_only=True):
     event_id: Annotated[UUID, Meta(description="The event that was wrong")]
     event_type: Annotated[Name | None, Meta(description="Its type")] = None
     retracted: Annotated[bool, Meta(description="True when what it said never happened")] = False
-    correct: Annotated[dict[str, Any] | None, Meta(description="The payload fields with their right values")] = None
+    correct: Annotated[
+        dict[str, Any] | None, Meta(description="The payload fields with their right values")
+    ] = None
     reason: Annotated[Line | None, Meta(description="Why it was wrong")] = None
 
 
@@ -22,7 +24,9 @@ class EventClassified(Payload, frozen=True, kw_only=True):
     """A later verdict says whether an open or a click was a machine's. The newest verdict counts."""
 
     event_id: Annotated[UUID, Meta(description="The open or click that is judged")]
-    machine: Annotated[bool | None, Meta(description="Whether it was a machine's; null when it cannot be told")]
+    machine: Annotated[
+        bool | None, Meta(description="Whether it was a machine's; null when it cannot be told")
+    ]
     event_type: Annotated[Name | None, Meta(description="Its type")] = None
     rule: Annotated[Name | None, Meta(description="The rule that decided")] = None
     rule_version: Annotated[Version | None, Meta(description="The rule's version")] = None
@@ -32,7 +36,9 @@ class BodiesErased(Payload, frozen=True, kw_only=True):
     """The content of a person's events was erased; the events themselves and their order stay provable."""
 
     events: Annotated[Count, Meta(description="How many events lost their content")]
-    reason: Annotated[Line | None, Meta(description="Why, such as a request of the person; no personal data")] = None
+    reason: Annotated[
+        Line | None, Meta(description="Why, such as a request of the person; no personal data")
+    ] = None
     request_id: Annotated[Id | None, Meta(description="The request in the privacy register")] = None
 
 
@@ -47,7 +53,12 @@ TYPES = (
         tone=Tone.AMBER,
         title="Event corrected",
         record_type="event",
-        example={"event_id": _EVENT_ID, "event_type": "deal.won", "correct": {"amount": "12500.00"}, "reason": "one zero too many"},
+        example={
+            "event_id": _EVENT_ID,
+            "event_type": "deal.won",
+            "correct": {"amount": "12500.00"},
+            "reason": "one zero too many",
+        },
     ),
     EventType(
         name="event.classified",

@@ -5,7 +5,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Amount, Category, Currency, EventType, Line, Name, Payload, Said, Tone
+from activity.catalogue.event_type import (
+    Amount,
+    Category,
+    Currency,
+    EventType,
+    Line,
+    Name,
+    Payload,
+    Said,
+    Tone,
+)
 
 
 class Deal(Payload, frozen=True, kw_only=True):
@@ -14,8 +24,12 @@ class Deal(Payload, frozen=True, kw_only=True):
     name: Annotated[Name | None, Meta(description="The deal's name")] = None
     account_name: Annotated[Name | None, Meta(description="The account it is with")] = None
     pipeline: Annotated[Name | None, Meta(description="The pipeline it is in")] = None
-    amount: Annotated[Amount | None, Meta(description="The deal's amount: a decimal in a string, or a number")] = None
-    currency: Annotated[Currency | None, Meta(description="The currency of all amounts here, as its ISO 4217 code")] = None
+    amount: Annotated[
+        Amount | None, Meta(description="The deal's amount: a decimal in a string, or a number")
+    ] = None
+    currency: Annotated[
+        Currency | None, Meta(description="The currency of all amounts here, as its ISO 4217 code")
+    ] = None
 
 
 class DealAdded(Deal, frozen=True, kw_only=True):
@@ -36,7 +50,9 @@ class DealAmountChanged(Deal, frozen=True, kw_only=True):
     """A deal's amount changed."""
 
     to_amount: Annotated[Amount, Meta(description="The amount after: a decimal in a string, or a number")]
-    from_amount: Annotated[Amount | None, Meta(description="The amount before; absent when there was none")] = None
+    from_amount: Annotated[
+        Amount | None, Meta(description="The amount before; absent when there was none")
+    ] = None
 
 
 class DealWon(Deal, frozen=True, kw_only=True):
@@ -54,7 +70,9 @@ class DealLost(Deal, frozen=True, kw_only=True):
     competitor: Annotated[Name | None, Meta(description="Who won it instead")] = None
 
 
-def _deal(name: str, payload: type[Payload], icon: str, tone: Tone, title: str, **example: object) -> EventType:
+def _deal(
+    name: str, payload: type[Payload], icon: str, tone: Tone, title: str, **example: object
+) -> EventType:
     return EventType(
         name=name,
         payload=payload,
@@ -70,7 +88,16 @@ def _deal(name: str, payload: type[Payload], icon: str, tone: Tone, title: str, 
 _MONEY = {"amount": "125000.00", "currency": "EUR"}
 
 TYPES = (
-    _deal("deal.added", DealAdded, "badge-dollar-sign", Tone.TEAL, "Deal added", stage="Discovery", closes_on="2027-01-31", **_MONEY),
+    _deal(
+        "deal.added",
+        DealAdded,
+        "badge-dollar-sign",
+        Tone.TEAL,
+        "Deal added",
+        stage="Discovery",
+        closes_on="2027-01-31",
+        **_MONEY,
+    ),
     _deal(
         "deal.stage_changed",
         DealStageChanged,
@@ -91,6 +118,25 @@ TYPES = (
         to_amount="125000.00",
         currency="EUR",
     ),
-    _deal("deal.won", DealWon, "trophy", Tone.GREEN, "Deal won", from_stage="Negotiation", reason="faster delivery", **_MONEY),
-    _deal("deal.lost", DealLost, "circle-x", Tone.RED, "Deal lost", from_stage="Proposal", reason="price", competitor="Globex", **_MONEY),
+    _deal(
+        "deal.won",
+        DealWon,
+        "trophy",
+        Tone.GREEN,
+        "Deal won",
+        from_stage="Negotiation",
+        reason="faster delivery",
+        **_MONEY,
+    ),
+    _deal(
+        "deal.lost",
+        DealLost,
+        "circle-x",
+        Tone.RED,
+        "Deal lost",
+        from_stage="Proposal",
+        reason="price",
+        competitor="Globex",
+        **_MONEY,
+    ),
 )

@@ -4,7 +4,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Address, Category, Count, EventType, Id, Line, Moment, Name, Payload, Step, Tone, Url
+from activity.catalogue.event_type import (
+    Address,
+    Category,
+    Count,
+    EventType,
+    Id,
+    Line,
+    Moment,
+    Name,
+    Payload,
+    Step,
+    Tone,
+    Url,
+)
 
 
 class Email(Payload, frozen=True, kw_only=True):
@@ -12,10 +25,14 @@ class Email(Payload, frozen=True, kw_only=True):
 
     subject: Annotated[Name | None, Meta(description="The e-mail's subject when it was sent")] = None
     recipient: Annotated[Address | None, Meta(description="The address the e-mail went to")] = None
-    message_id: Annotated[Id | None, Meta(description="The Message-ID header, or the provider's id of the message")] = None
+    message_id: Annotated[
+        Id | None, Meta(description="The Message-ID header, or the provider's id of the message")
+    ] = None
     provider: Annotated[Name | None, Meta(description="The e-mail provider that said so")] = None
     sequence: Annotated[Name | None, Meta(description="The sequence that sent the e-mail, by name")] = None
-    step: Annotated[Step | None, Meta(description="The sequence step that sent the e-mail: 1-based, or its name")] = None
+    step: Annotated[
+        Step | None, Meta(description="The sequence step that sent the e-mail: 1-based, or its name")
+    ] = None
     variant: Annotated[Name | None, Meta(description="Which variant of the step was sent")] = None
 
 
@@ -29,7 +46,9 @@ class EmailSent(Payload, frozen=True, kw_only=True):
     message_id: Annotated[Id | None, Meta(description="The Message-ID header")] = None
     provider: Annotated[Name | None, Meta(description="The e-mail provider that took it")] = None
     sequence: Annotated[Name | None, Meta(description="The sequence that sent it, by name")] = None
-    step: Annotated[Step | None, Meta(description="The sequence step that sent it: 1-based, or its name")] = None
+    step: Annotated[Step | None, Meta(description="The sequence step that sent it: 1-based, or its name")] = (
+        None
+    )
     variant: Annotated[Name | None, Meta(description="Which variant of the step was sent")] = None
 
 
@@ -57,7 +76,9 @@ class EmailClicked(Email, frozen=True, kw_only=True):
     """A link in an e-mail was followed by a person or by a machine."""
 
     url: Annotated[Url, Meta(description="The link's target")]
-    machine: Annotated[bool | None, Meta(description="Whether a machine followed it; null when unknown")] = None
+    machine: Annotated[bool | None, Meta(description="Whether a machine followed it; null when unknown")] = (
+        None
+    )
     machine_rule: Annotated[Name | None, Meta(description="The rule that told machine from person")] = None
     user_agent: Annotated[Line | None, Meta(description="The user agent that followed the link")] = None
 
@@ -66,7 +87,8 @@ class EmailBounced(Email, frozen=True, kw_only=True):
     """An e-mail could not be delivered."""
 
     bounce_type: Annotated[
-        Literal["hard", "soft", "unknown"], Meta(description="Hard: the address is of no use; soft: it may work later")
+        Literal["hard", "soft", "unknown"],
+        Meta(description="Hard: the address is of no use; soft: it may work later"),
     ] = "unknown"
     status: Annotated[Name | None, Meta(description="The enhanced status code, such as 5.1.1")] = None
     reason: Annotated[Line | None, Meta(description="What the mail server answered")] = None
@@ -84,7 +106,9 @@ class EmailReplied(Email, frozen=True, kw_only=True):
 class EmailAutoReplied(EmailReplied, frozen=True, kw_only=True):
     """A machine answered an e-mail: an absence note, a ticket number. It counts as no reply."""
 
-    back_at: Annotated[Moment | None, Meta(description="When the person is back, where the answer says so")] = None
+    back_at: Annotated[
+        Moment | None, Meta(description="When the person is back, where the answer says so")
+    ] = None
 
 
 class EmailReceived(EmailReplied, frozen=True, kw_only=True):
@@ -95,20 +119,26 @@ class EmailUnsubscribed(Email, frozen=True, kw_only=True):
     """A recipient asked for no more e-mail."""
 
     method: Annotated[Name | None, Meta(description="How: link, one-click, reply, provider")] = None
-    list_name: Annotated[Name | None, Meta(description="The list that was left; absent when it is all of them")] = None
+    list_name: Annotated[
+        Name | None, Meta(description="The list that was left; absent when it is all of them")
+    ] = None
 
 
 class EmailSubscribed(Email, frozen=True, kw_only=True):
     """A recipient wants e-mail again."""
 
     method: Annotated[Name | None, Meta(description="How: link, provider")] = None
-    list_name: Annotated[Name | None, Meta(description="The list that was joined; absent when it is all of them")] = None
+    list_name: Annotated[
+        Name | None, Meta(description="The list that was joined; absent when it is all of them")
+    ] = None
 
 
 class EmailComplained(Email, frozen=True, kw_only=True):
     """A recipient reported an e-mail as spam."""
 
-    feedback_type: Annotated[Name | None, Meta(description="The report's kind, such as abuse or fraud")] = None
+    feedback_type: Annotated[Name | None, Meta(description="The report's kind, such as abuse or fraud")] = (
+        None
+    )
 
 
 class EmailRejected(Email, frozen=True, kw_only=True):
@@ -122,16 +152,31 @@ class MailboxPaused(Payload, frozen=True, kw_only=True):
 
     mailbox: Annotated[Address, Meta(description="The mailbox's address", min_length=1)]
     reason: Annotated[Line | None, Meta(description="Why, such as a bounce rate above the limit")] = None
-    until: Annotated[Moment | None, Meta(description="When sending goes on; absent when a person decides")] = None
+    until: Annotated[
+        Moment | None, Meta(description="When sending goes on; absent when a person decides")
+    ] = None
 
 
-_SENT = {"subject": "Renewal terms", "recipient": "jo.park@acme.example", "message_id": "<7c1f@mail.example>", "provider": "sendgrid"}
+_SENT = {
+    "subject": "Renewal terms",
+    "recipient": "jo.park@acme.example",
+    "message_id": "<7c1f@mail.example>",
+    "provider": "sendgrid",
+}
 _STEP = {"sequence": "Q4 renewals", "step": 2, "variant": "B"}
 
 _BY_CONTACT = ("email.opened", "email.clicked", "email.complained")
 
 
-def _email(name: str, payload: type[Payload], icon: str, tone: Tone, title: str, fold: bool = False, **example: object) -> EventType:
+def _email(
+    name: str,
+    payload: type[Payload],
+    icon: str,
+    tone: Tone,
+    title: str,
+    fold: bool = False,
+    **example: object,
+) -> EventType:
     return EventType(
         name=name,
         payload=payload,
@@ -241,10 +286,30 @@ TYPES = (
         from_name="Jo Park",
         excerpt="Do you ship to Norway?",
     ),
-    _email("email.unsubscribed", EmailUnsubscribed, "mail-minus", Tone.AMBER, "Unsubscribed", method="link", list_name="Newsletter"),
-    _email("email.subscribed", EmailSubscribed, "mail-plus", Tone.GREEN, "Subscribed again", method="provider", list_name="Newsletter"),
-    _email("email.complained", EmailComplained, "mail-warning", Tone.RED, "Spam complaint", feedback_type="abuse"),
-    _email("email.rejected", EmailRejected, "ban", Tone.RED, "Email not sent", reason="on the suppression list"),
+    _email(
+        "email.unsubscribed",
+        EmailUnsubscribed,
+        "mail-minus",
+        Tone.AMBER,
+        "Unsubscribed",
+        method="link",
+        list_name="Newsletter",
+    ),
+    _email(
+        "email.subscribed",
+        EmailSubscribed,
+        "mail-plus",
+        Tone.GREEN,
+        "Subscribed again",
+        method="provider",
+        list_name="Newsletter",
+    ),
+    _email(
+        "email.complained", EmailComplained, "mail-warning", Tone.RED, "Spam complaint", feedback_type="abuse"
+    ),
+    _email(
+        "email.rejected", EmailRejected, "ban", Tone.RED, "Email not sent", reason="on the suppression list"
+    ),
     EventType(
         name="mailbox.paused",
         payload=MailboxPaused,
@@ -253,6 +318,10 @@ TYPES = (
         tone=Tone.AMBER,
         title="Mailbox paused",
         record_type="mailbox",
-        example={"mailbox": "ana.ruiz@vendor.example", "reason": "bounce rate of 9 %", "until": "2026-11-24T08:00:00Z"},
+        example={
+            "mailbox": "ana.ruiz@vendor.example",
+            "reason": "bounce rate of 9 %",
+            "until": "2026-11-24T08:00:00Z",
+        },
     ),
 )

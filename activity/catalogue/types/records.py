@@ -4,7 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Address, Category, Count, EventType, FieldChange, Id, Line, Name, Payload, Seconds, Tone
+from activity.catalogue.event_type import (
+    Address,
+    Category,
+    Count,
+    EventType,
+    FieldChange,
+    Id,
+    Line,
+    Name,
+    Payload,
+    Seconds,
+    Tone,
+)
 
 Changes = Annotated[tuple[FieldChange, ...], Meta(max_length=1_000)]
 
@@ -36,7 +48,9 @@ class ContactMerged(Payload, frozen=True, kw_only=True):
 class ContactErased(Payload, frozen=True, kw_only=True):
     """A contact was erased on request. It names nobody."""
 
-    reason: Annotated[Line | None, Meta(description="Why, such as a request of the person; no personal data")] = None
+    reason: Annotated[
+        Line | None, Meta(description="Why, such as a request of the person; no personal data")
+    ] = None
     request_id: Annotated[Id | None, Meta(description="The request in the privacy register")] = None
 
 
@@ -59,8 +73,12 @@ class AccountParentChanged(Payload, frozen=True, kw_only=True):
     """An account came under another parent, or has none any more."""
 
     name: Annotated[Name | None, Meta(description="The account's name")] = None
-    from_parent: Annotated[Name | None, Meta(description="The name of the parent before; absent when there was none")] = None
-    to_parent: Annotated[Name | None, Meta(description="The name of the parent after; absent when there is none")] = None
+    from_parent: Annotated[
+        Name | None, Meta(description="The name of the parent before; absent when there was none")
+    ] = None
+    to_parent: Annotated[
+        Name | None, Meta(description="The name of the parent after; absent when there is none")
+    ] = None
     from_parent_id: Annotated[Id | None, Meta(description="The parent before")] = None
     to_parent_id: Annotated[Id | None, Meta(description="The parent after")] = None
 
@@ -97,7 +115,12 @@ TYPES = (
         tone=Tone.GREY,
         title="Contact added",
         record_type="contact",
-        example={"name": "Jo Park", "email": "jo.park@acme.example", "title": "Head of IT", "account_name": "Acme"},
+        example={
+            "name": "Jo Park",
+            "email": "jo.park@acme.example",
+            "title": "Head of IT",
+            "account_name": "Acme",
+        },
     ),
     EventType(
         name="contact.updated",
@@ -151,7 +174,10 @@ TYPES = (
         foldable=True,
         example={
             "name": "Acme",
-            "changes": [{"field": "industry", "from": "Retail", "to": "Logistics"}, {"field": "employees", "from": 120, "to": 140}],
+            "changes": [
+                {"field": "industry", "from": "Retail", "to": "Logistics"},
+                {"field": "employees", "from": 120, "to": 140},
+            ],
         },
     ),
     EventType(

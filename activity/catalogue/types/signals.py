@@ -30,7 +30,9 @@ class SignalDetected(Payload, frozen=True, kw_only=True):
     rule: Annotated[Name | None, Meta(description="The rule that found it")] = None
     rule_version: Annotated[Version | None, Meta(description="The rule's version")] = None
     evidence: Annotated[Any, Meta(description="What the rule saw: any JSON")] = None
-    score: Annotated[Amount | None, Meta(description="How strong the signal is, on the rule's own scale")] = None
+    score: Annotated[Amount | None, Meta(description="How strong the signal is, on the rule's own scale")] = (
+        None
+    )
 
 
 class EnrichedField(FieldChange, frozen=True, kw_only=True):
@@ -45,17 +47,27 @@ class Enrichment(Payload, frozen=True, kw_only=True):
     """What every enrichment pass can carry."""
 
     name: Annotated[Name | None, Meta(description="The name of the record that was enriched")] = None
-    providers: Annotated[tuple[Name, ...], Meta(description="The providers tried, in order", max_length=100)] = ()
-    cost: Annotated[Amount | None, Meta(description="What the whole pass cost: a decimal in a string, or a number")] = None
-    currency: Annotated[Currency | None, Meta(description="The currency of all costs here, as its ISO 4217 code")] = None
+    providers: Annotated[
+        tuple[Name, ...], Meta(description="The providers tried, in order", max_length=100)
+    ] = ()
+    cost: Annotated[
+        Amount | None, Meta(description="What the whole pass cost: a decimal in a string, or a number")
+    ] = None
+    currency: Annotated[
+        Currency | None, Meta(description="The currency of all costs here, as its ISO 4217 code")
+    ] = None
     duration_s: Annotated[Seconds | None, Meta(description="How long the pass took, in seconds")] = None
 
 
 class EnrichmentCompleted(Enrichment, frozen=True, kw_only=True):
     """An enrichment pass over a record ended."""
 
-    changes: Annotated[tuple[EnrichedField, ...], Meta(description="What changed, field by field", max_length=1_000)] = ()
-    changed: Annotated[Count | None, Meta(description="How many fields changed, where the changes are not all listed")] = None
+    changes: Annotated[
+        tuple[EnrichedField, ...], Meta(description="What changed, field by field", max_length=1_000)
+    ] = ()
+    changed: Annotated[
+        Count | None, Meta(description="How many fields changed, where the changes are not all listed")
+    ] = None
 
 
 class EnrichmentFailed(Enrichment, frozen=True, kw_only=True):
@@ -95,8 +107,22 @@ TYPES = (
             "name": "Acme",
             "changed": 2,
             "changes": [
-                {"field": "industry", "from": None, "to": "Logistics", "provider": "orbit", "confidence": 0.93, "cost": "0.08"},
-                {"field": "employees", "from": 120, "to": 140, "provider": "lumen", "confidence": 0.8, "cost": "0.04"},
+                {
+                    "field": "industry",
+                    "from": None,
+                    "to": "Logistics",
+                    "provider": "orbit",
+                    "confidence": 0.93,
+                    "cost": "0.08",
+                },
+                {
+                    "field": "employees",
+                    "from": 120,
+                    "to": 140,
+                    "provider": "lumen",
+                    "confidence": 0.8,
+                    "cost": "0.04",
+                },
             ],
             "providers": ["orbit", "lumen"],
             "cost": "0.12",
@@ -111,6 +137,11 @@ TYPES = (
         tone=Tone.RED,
         title="Enrichment failed",
         record_type="enrichment_pass",
-        example={"name": "Acme", "reason": "every provider was over its limit", "providers": ["orbit", "lumen"], "attempt": 3},
+        example={
+            "name": "Acme",
+            "reason": "every provider was over its limit",
+            "providers": ["orbit", "lumen"],
+            "attempt": 3,
+        },
     ),
 )

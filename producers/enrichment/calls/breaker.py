@@ -29,7 +29,9 @@ class Breakers:
         until = self._open_until.get(provider)
         if until is None:
             return None
-        if until <= datetime.now(UTC) and ledger.probe(session, provider, self._config.providers[provider].breaker_s):
+        if until <= datetime.now(UTC) and ledger.probe(
+            session, provider, self._config.providers[provider].breaker_s
+        ):
             return None
         return f"left alone until {until:%H:%M:%S} UTC, since it kept failing"
 

@@ -7,7 +7,13 @@ from itertools import count
 from typing import NamedTuple
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from activity.errors import ActivityError
 from producers.enrichment.configuration import ProviderConfig
@@ -56,7 +62,9 @@ class Desk:
 
     async def ask(self, question: Question, priority: int) -> Reply:
         """Ask the provider when it is this question's turn. Raises NoTurn if that never comes."""
-        waiting = _Waiting(priority, next(self._numbers), question, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(
+            priority, next(self._numbers), question, asyncio.get_running_loop().create_future()
+        )
         heapq.heappush(self._waiting, waiting)
         at_once = len(self._serving) < self._config.concurrency
         if at_once:
@@ -76,7 +84,9 @@ class Desk:
             if self.provider.batch_size > 1:
                 await asyncio.sleep(_GATHER_S)
             await self._slot()
-            turn = [heapq.heappop(self._waiting) for _ in range(min(self.provider.batch_size, len(self._waiting)))]
+            turn = [
+                heapq.heappop(self._waiting) for _ in range(min(self.provider.batch_size, len(self._waiting)))
+            ]
             if not turn:
                 return
             try:
@@ -104,7 +114,10 @@ class Desk:
         tries = 0
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(self._config.tries), wait=_wait, retry=retry_if_exception(_worth_repeating), reraise=True
+                stop=stop_after_attempt(self._config.tries),
+                wait=_wait,
+                retry=retry_if_exception(_worth_repeating),
+                reraise=True,
             ):
                 with attempt:
                     tries += 1

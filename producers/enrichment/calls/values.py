@@ -66,8 +66,22 @@ def _list(value: Any) -> list[str] | None:
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
     return kinds.get(type(value), type(value).__name__)
 
 
-_CHECKS = {"text": _text, "url": _url, "integer": _integer, "number": _number, "boolean": _boolean, "list": _list}
+_CHECKS = {
+    "text": _text,
+    "url": _url,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "list": _list,
+}

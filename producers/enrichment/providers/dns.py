@@ -72,8 +72,14 @@ class Dns:
             return {"receives_mail": Found(False), "deliverable": Found(False)}
         spf = next((text for text in await self._texts(domain) if text.lower().startswith("v=spf1")), None)
         takes = bool(servers)
-        answer = {"receives_mail": Found(takes), "deliverable": Found(takes, 0.7 if takes else 1.0), "mail_servers": Found(servers[:20])}
-        provider = _operator(servers) or _operator([word.rpartition(":")[2] for word in (spf or "").split() if word.startswith("include:")])
+        answer = {
+            "receives_mail": Found(takes),
+            "deliverable": Found(takes, 0.7 if takes else 1.0),
+            "mail_servers": Found(servers[:20]),
+        }
+        provider = _operator(servers) or _operator(
+            [word.rpartition(":")[2] for word in (spf or "").split() if word.startswith("include:")]
+        )
         if provider:
             answer["mail_provider"] = Found(provider, 0.95)
         return answer | ({"spf": Found(spf[:500])} if spf else {})
@@ -103,7 +109,9 @@ class Dns:
         except dns.exception.Timeout:
             raise ProviderFailed("the name servers did not answer in time", again=True) from None
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
-            raise ProviderFailed(f"the name servers gave no usable answer: {type(error).__name__}", again=True) from None
+            raise ProviderFailed(
+                f"the name servers gave no usable answer: {type(error).__name__}", again=True
+            ) from None
 
 
 def _operator(names: Sequence[str]) -> str | None:

@@ -69,7 +69,9 @@ class HttpJson:
         if self._options.bulk and not isinstance(question.values.get(self._options.bulk.by), str):
             return None
         values.pop("idempotency_key", None)
-        return hashlib.sha256(msgspec.json.encode([self._says, sorted(values.items()), question.fields])).hexdigest()
+        return hashlib.sha256(
+            msgspec.json.encode([self._says, sorted(values.items()), question.fields])
+        ).hexdigest()
 
     async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
         """Send the request and read the fields out of the answer."""
@@ -79,28 +81,45 @@ class HttpJson:
 
     async def _ask_one(self, question: Question) -> Answer:
         url = self._url.fill(self._url.values(question) or {}, in_url)
-        content = None if self._options.body is None else self._body.fill(self._body.values(question) or {}, _in_json).encode()
+        content = (
+            None
+            if self._options.body is None
+            else self._body.fill(self._body.values(question) or {}, _in_json).encode()
+        )
         answer = await self._send(self._options.method, url, question, content)
         return {} if answer is None else self._read(answer, question)
 
     async def _ask_bulk(self, bulk: Bulk, questions: Sequence[Question]) -> Sequence[Answer]:
         by = [question.values[bulk.by].lower() for question in questions]
-        answer = await self._send("POST", Template(bulk.url).fill({}), questions[0], msgspec.json.encode({bulk.parameter: by}))
+        answer = await self._send(
+            "POST", Template(bulk.url).fill({}), questions[0], msgspec.json.encode({bulk.parameter: by})
+        )
         items = _search(_path(bulk.items), answer)
         if not isinstance(items, list):
             raise ProviderFailed("its answer is no list of records")
         match = _path(bulk.match)
         of = {str(_search(match, item)).lower(): item for item in items}
-        return [self._read(of[value], question) if value in of else {} for value, question in zip(by, questions, strict=True)]
+        return [
+            self._read(of[value], question) if value in of else {}
+            for value, question in zip(by, questions, strict=True)
+        ]
 
     async def _send(self, method: str, url: str, question: Question, content: bytes | None) -> Any:
-        headers = {name: template.fill(template.values(question) or {}, in_header) for name, template in self._headers.items()}
+        headers = {
+            name: template.fill(template.values(question) or {}, in_header)
+            for name, template in self._headers.items()
+        }
         if content is not None:
             headers = {"content-type": "application/json", **headers}
         timeout_s = self._surroundings.timeout_s
         try:
             answer = await self._surroundings.outbound.request(
-                method, url, headers={"accept": "application/json", **headers}, content=content, timeout_s=timeout_s, max_bytes=MAX_BYTES
+                method,
+                url,
+                headers={"accept": "application/json", **headers},
+                content=content,
+                timeout_s=timeout_s,
+                max_bytes=MAX_BYTES,
             )
         except (OutboundRefused, AnswerUnusable) as error:
             raise ProviderFailed(str(error)) from None
@@ -109,7 +128,9 @@ class HttpJson:
         return _decoded(answer)
 
     def _read(self, answer: Any, question: Question) -> Answer:
-        confidence = self._options.confidence if self._confidence is None else _search(self._confidence, answer)
+        confidence = (
+            self._options.confidence if self._confidence is None else _search(self._confidence, answer)
+        )
         if isinstance(confidence, bool) or not isinstance(confidence, int | float):
             raise ProviderFailed("its answer has no confidence where the configuration looks for it")
         wanted = [name for name in question.fields if name in self._fields]
@@ -121,9 +142,13 @@ def _decoded(answer: HttpAnswer) -> Any:
     if answer.status in (204, 404, 410):
         return None
     if answer.status == 429:
-        raise ProviderFailed("its rate limit is reached (429)", again=True, after_s=_seconds(answer.headers.get("retry-after")))
+        raise ProviderFailed(
+            "its rate limit is reached (429)", again=True, after_s=_seconds(answer.headers.get("retry-after"))
+        )
     if answer.status >= 500 or answer.status in (408, 425):
-        raise ProviderFailed(f"it answered {answer.status}", again=True, after_s=_seconds(answer.headers.get("retry-after")))
+        raise ProviderFailed(
+            f"it answered {answer.status}", again=True, after_s=_seconds(answer.headers.get("retry-after"))
+        )
     if answer.status in (401, 402, 403):
         raise ProviderFailed(f"it refuses our key ({answer.status})")
     if not 200 <= answer.status < 300:

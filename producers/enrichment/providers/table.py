@@ -49,7 +49,9 @@ class Table:
 
     def key(self, question: Question) -> str | None:
         """Return the value that the row is found by."""
-        value = question.values.get(self._options.by, question.record_id if self._options.by == "id" else None)
+        value = question.values.get(
+            self._options.by, question.record_id if self._options.by == "id" else None
+        )
         return value.strip().lower() if isinstance(value, str) and value.strip() else None
 
     async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
@@ -61,10 +63,15 @@ class Table:
         row = self._in_file(question, by) if self._options.csv else self._in_database(question, by)
         if row is None:
             return {}
-        return {name: Found(self._typed(name, row.get(column)), self._options.confidence) for name, column in self._options.fields.items()}
+        return {
+            name: Found(self._typed(name, row.get(column)), self._options.confidence)
+            for name, column in self._options.fields.items()
+        }
 
     def _in_file(self, question: Question, by: str) -> Mapping[str, Any] | None:
-        path = Path((self._options.csv or "").replace("{tenant}", question.tenant_slug))  # a slug is a-z, 0-9 and -
+        path = Path(
+            (self._options.csv or "").replace("{tenant}", question.tenant_slug)
+        )  # a slug is a-z, 0-9 and -
         try:
             return _rows(path, path.stat().st_mtime_ns, self._options.column).get(by)
         except FileNotFoundError:
@@ -75,7 +82,9 @@ class Table:
     def _in_database(self, question: Question, by: str) -> Mapping[str, Any] | None:
         values = {"by": by, "record_id": question.record_id, "tenant": question.tenant_slug}
         try:
-            return look_up(os.environ[self._options.url_env or ""], self._options.query or "", values, self._timeout_s)
+            return look_up(
+                os.environ[self._options.url_env or ""], self._options.query or "", values, self._timeout_s
+            )
         except QueryFailed as error:
             raise ProviderFailed(str(error), again=True) from None
 

@@ -16,9 +16,13 @@ class Template:
     def __init__(self, text: str) -> None:
         self._text = text
         places = set(_PLACE.findall(text))
-        missing = sorted(place for place in places if place.startswith("env:") and place[4:] not in os.environ)
+        missing = sorted(
+            place for place in places if place.startswith("env:") and place[4:] not in os.environ
+        )
         if missing:
-            raise ValueError(f"the environment has no {missing[0][4:]}: set it, the configuration reads a secret from there")
+            raise ValueError(
+                f"the environment has no {missing[0][4:]}: set it, the configuration reads a secret from there"
+            )
         self.names = sorted(place for place in places if not place.startswith("env:"))
 
     def values(self, question: Question) -> dict[str, str] | None:
@@ -30,7 +34,9 @@ class Template:
             "idempotency_key": question.idempotency_key,
         }
         found = {
-            name: str(known[name]) for name in self.names if isinstance(known.get(name), str | int | float) and str(known[name]).strip()
+            name: str(known[name])
+            for name in self.names
+            if isinstance(known.get(name), str | int | float) and str(known[name]).strip()
         }
         return found if len(found) == len(self.names) else None
 

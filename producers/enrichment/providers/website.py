@@ -19,7 +19,9 @@ _SOCIAL = re.compile(
     re.IGNORECASE,
 )
 _NO_PROFILE = re.compile(r"/(share|sharer|intent|sharer\.php|dialog|watch|embed|login|home)\b", re.IGNORECASE)
-_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
+_DOMAIN = re.compile(
+    r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE
+)
 
 # What a page loads or says, by the technology that it shows.
 _TECHNOLOGIES = {
@@ -44,7 +46,13 @@ _TECHNOLOGIES = {
     "js.driftt.com": "Drift",
     "plausible.io": "Plausible",
 }
-_SERVERS = {"cloudflare": "Cloudflare", "nginx": "nginx", "apache": "Apache", "vercel": "Vercel", "netlify": "Netlify"}
+_SERVERS = {
+    "cloudflare": "Cloudflare",
+    "nginx": "nginx",
+    "apache": "Apache",
+    "vercel": "Vercel",
+    "netlify": "Netlify",
+}
 
 
 class Options(BaseModel):
@@ -124,17 +132,30 @@ def _clean(text: str | None, limit: int) -> str | None:
 def _language(page: LexborHTMLParser) -> str | None:
     html = page.css_first("html")
     said = (html.attributes.get("lang") or "") if html else ""
-    return said.split("-")[0].split("_")[0].lower() if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", said) else None
+    return (
+        said.split("-")[0].split("_")[0].lower()
+        if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", said)
+        else None
+    )
 
 
 def _socials(url: str, page: LexborHTMLParser) -> list[str]:
-    links = {(anchor.attributes.get("href") or "").split("?")[0].rstrip("/") for anchor in page.css("a[href]")[:2000]}
-    profiles = (link for link in links if len(link) <= 100 and _SOCIAL.fullmatch(link) and not _NO_PROFILE.search(link))
+    links = {
+        (anchor.attributes.get("href") or "").split("?")[0].rstrip("/")
+        for anchor in page.css("a[href]")[:2000]
+    }
+    profiles = (
+        link
+        for link in links
+        if len(link) <= 100 and _SOCIAL.fullmatch(link) and not _NO_PROFILE.search(link)
+    )
     return sorted(profiles)[:20]
 
 
 def _technologies(answer: HttpAnswer, page: LexborHTMLParser) -> list[str]:
-    found = {name for loaded in _loaded(answer.url, page) for sign, name in _TECHNOLOGIES.items() if sign in loaded}
+    found = {
+        name for loaded in _loaded(answer.url, page) for sign, name in _TECHNOLOGIES.items() if sign in loaded
+    }
     server = answer.headers.get("server", "").lower()
     found |= {name for sign, name in _SERVERS.items() if sign in server}
     generator = _clean(_meta(page, "generator"), 60)

@@ -45,7 +45,9 @@ _ORIGINAL = re.compile(
     r"|forwarded message)",
     re.IGNORECASE | re.MULTILINE,
 )
-_DAEMON = re.compile(r"mailer-?daemon|postmaster|mail delivery (sub)?system|mail\.?daemon|mdaemon|bounce", re.IGNORECASE)
+_DAEMON = re.compile(
+    r"mailer-?daemon|postmaster|mail delivery (sub)?system|mail\.?daemon|mdaemon|bounce", re.IGNORECASE
+)
 _SUBJECT = re.compile(
     r"undeliver|deliver(y|ing)[\w ()]*(fail|error|status|problem|notif|report|unsuccess|delay|impossible)|returned mail|failure notice"
     r"|failed (mail|delivery)|mail (system )?(error|status|failure)|could ?n.t be delivered|not delivered|unzustellbar|non remis"
@@ -93,7 +95,9 @@ def _reported(message: Message) -> Iterator[Failure]:
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status" and isinstance(part.get_payload(), list):
             for group in part.get_payload():
-                if isinstance(group, Message) and (made := _failure({name.lower(): str(value) for name, value in group.items()})):
+                if isinstance(group, Message) and (
+                    made := _failure({name.lower(): str(value) for name, value in group.items()})
+                ):
                     yield made
 
 
@@ -116,7 +120,14 @@ def _failure(fields: Mapping[str, str]) -> Failure | None:
         return None
     diagnostic = _folded(fields.get("diagnostic-code"))
     status = reading.status_of(fields.get("status")) or reading.status_of(diagnostic)
-    return Failure(original or final or "", action, status, diagnostic, _folded(fields.get("remote-mta")), final or original)
+    return Failure(
+        original or final or "",
+        action,
+        status,
+        diagnostic,
+        _folded(fields.get("remote-mta")),
+        final or original,
+    )
 
 
 def _address(field: str) -> str | None:
@@ -135,8 +146,12 @@ def _folded(value: str | None) -> str | None:
 def _guessed(message: Message, text: str) -> Iterator[Failure]:
     """Yield what the library finds in the forms it knows, else the addresses that the notification names."""
     temporary, permanent = all_failures(message)
-    named = {address.decode("ascii", "replace") for address in (*temporary, *permanent)} or set(_named(message, text))
-    delayed = bool(_DELAYED.search(_first(message, "Subject") + "\n" + notification(text))) or bool(temporary and not permanent)
+    named = {address.decode("ascii", "replace") for address in (*temporary, *permanent)} or set(
+        _named(message, text)
+    )
+    delayed = bool(_DELAYED.search(_first(message, "Subject") + "\n" + notification(text))) or bool(
+        temporary and not permanent
+    )
     for address in sorted(named):
         said = _about(address, notification(text), len(named))
         yield Failure(address, "delayed" if delayed else "failed", reading.status_of(said), said)
@@ -152,10 +167,18 @@ def _named(message: Message, text: str) -> Iterable[str]:
     listed = _first(message, "X-Failed-Recipients")
     if listed:
         return _ADDRESS.findall(listed)
-    ours = {address.lower() for name in ("To", "From", "Sender", "Return-Path") for address in _ADDRESS.findall(_first(message, name))}
+    ours = {
+        address.lower()
+        for name in ("To", "From", "Sender", "Return-Path")
+        for address in _ADDRESS.findall(_first(message, name))
+    }
     said = notification(text)
     found = _ANGLED.findall(said) or _ADDRESS.findall(said)
-    return [address for address in dict.fromkeys(found) if address.lower() not in ours and not _DAEMON.match(address)][:20]
+    return [
+        address
+        for address in dict.fromkeys(found)
+        if address.lower() not in ours and not _DAEMON.match(address)
+    ][:20]
 
 
 def _about(address: str, text: str, recipients: int) -> str | None:
@@ -176,7 +199,9 @@ def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
         status = reading.status_of(failure.diagnostic, about) or status
     around = f"{said}\n{told if alone else about}"
     reason = reason_of(said) or reason_of(around)
-    hard = failure.action == "failed" and _is_hard(status, reason, after_data=">>> DATA" in around or "end of DATA" in around)
+    hard = failure.action == "failed" and _is_hard(
+        status, reason, after_data=">>> DATA" in around or "end of DATA" in around
+    )
     return replace(failure, status=status, diagnostic=said or None, reason=reason, hard=hard)
 
 

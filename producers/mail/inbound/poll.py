@@ -89,7 +89,9 @@ def _poll(row: Row[Any]) -> bool:
             raw = _fetch(imap, uid)
             with begin("producer", row.tenant_id) as session:
                 if raw is not None:
-                    log.info("mail_taken", tenant_id=row.tenant_id, **take(session, row.tenant_id, read_mail(raw)))
+                    log.info(
+                        "mail_taken", tenant_id=row.tenant_id, **take(session, row.tenant_id, read_mail(raw))
+                    )
                 sources.read_to(session, row.id, validity, uid)
     return len(waiting) > _MAILS
 
@@ -115,7 +117,9 @@ def _open(mailbox: dict[str, Any], password: str) -> Iterator[imaplib.IMAP4]:
 def _new(imap: imaplib.IMAP4, after: int) -> list[int]:
     since = (datetime.now(UTC) - _FIRST).strftime("%d-%b-%Y")
     _, found = imap.uid("SEARCH", *(("UID", f"{after + 1}:*") if after else ("SINCE", since)))
-    return sorted(uid for uid in map(int, (found[0] or b"").split()) if uid > after)  # n:* names the last mail even where it is older
+    return sorted(
+        uid for uid in map(int, (found[0] or b"").split()) if uid > after
+    )  # n:* names the last mail even where it is older
 
 
 def _fetch(imap: imaplib.IMAP4, uid: int) -> bytes | None:

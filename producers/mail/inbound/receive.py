@@ -35,7 +35,9 @@ _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n))From [^\n]*\d{4}[^\n]*\n")
 _MARK = re.compile(r"<[^<>]*>")
 _PARTS = 200  # parts of a mail that are looked at
 
-Class = Literal["bounce", "delayed", "delivered", "complaint", "opt_out", "receipt", "auto_reply", "reply", "other"]
+Class = Literal[
+    "bounce", "delayed", "delivered", "complaint", "opt_out", "receipt", "auto_reply", "reply", "other"
+]
 
 _ID = re.compile(r"<[^<>\s@]+@[^<>\s]+>|<[^<>\s@]{3,}>")
 _AUTO_HEADERS = (
@@ -54,9 +56,16 @@ _AUTO_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _RE = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|ynt|回复|答复)(\[\d+\])?\s*[:\uff1a]\s*)+", re.IGNORECASE)
-_QUOTED = re.compile(r"(^[^\n>]*[<@\d][^\n]*\n)?^[^\n>][^\n]*:[ \t]*\n\s*(^>[^\n]*(\n|\Z))+|^>[^\n]*(\n|\Z)", re.MULTILINE)
+_QUOTED = re.compile(
+    r"(^[^\n>]*[<@\d][^\n]*\n)?^[^\n>][^\n]*:[ \t]*\n\s*(^>[^\n]*(\n|\Z))+|^>[^\n]*(\n|\Z)", re.MULTILINE
+)
 _LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "da"]
-_FEEDBACK: dict[str, Class] = {"not-spam": "other", "auth-failure": "other", "opt-out": "opt_out", "opt-out-list": "opt_out"}
+_FEEDBACK: dict[str, Class] = {
+    "not-spam": "other",
+    "auth-failure": "other",
+    "opt-out": "opt_out",
+    "opt-out-list": "opt_out",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +101,8 @@ def read_mail(raw: bytes) -> Inbound:
     return Inbound(
         class_=class_,
         identity=reading.identity(
-            *(_header(message, name) for name in ("Message-ID", "From", "To", "Date", "Subject")), reading.digest(text)
+            *(_header(message, name) for name in ("Message-ID", "From", "To", "Date", "Subject")),
+            reading.digest(text),
         ),
         failures=found,
         in_reply_to=_ids(_header(message, "In-Reply-To")),
@@ -109,7 +119,9 @@ def read_mail(raw: bytes) -> Inbound:
     )
 
 
-def _class(message: Message, parts: Sequence[Message], found: Sequence[Failure], feedback: dict[str, str]) -> Class:
+def _class(
+    message: Message, parts: Sequence[Message], found: Sequence[Failure], feedback: dict[str, str]
+) -> Class:
     if feedback:
         return _FEEDBACK.get(feedback.get("feedback-type", "abuse").lower(), "complaint")
     if any(part.get_content_type() == "message/disposition-notification" for part in parts):
@@ -119,7 +131,9 @@ def _class(message: Message, parts: Sequence[Message], found: Sequence[Failure],
         return "bounce" if "failed" in actions else "delayed" if "delayed" in actions else "delivered"
     if is_automatic(message):
         return "auto_reply"
-    return "reply" if _ids(_header(message, "In-Reply-To")) or _ids(_header(message, "References")) else "other"
+    return (
+        "reply" if _ids(_header(message, "In-Reply-To")) or _ids(_header(message, "References")) else "other"
+    )
 
 
 def is_automatic(message: Message) -> bool:
@@ -168,7 +182,11 @@ def _date(message: Message) -> datetime | None:
 
 def _text(parts: Sequence[Message]) -> str:
     """Return what a mail says to people: its plain texts, else its HTML without the marks."""
-    plain = [_decoded(part) for part in parts if part.get_content_type() == "text/plain" and not part.get_filename()]
+    plain = [
+        _decoded(part)
+        for part in parts
+        if part.get_content_type() == "text/plain" and not part.get_filename()
+    ]
     if any(one.strip() for one in plain):
         return _tidy("\n".join(plain))
     if len(parts) == 1 and parts[0].get_content_maintype() == "multipart":
@@ -202,8 +220,16 @@ def _fields(parts: Sequence[Message], kind: str) -> dict[str, str]:
     for part in parts:
         if part.get_content_type() == kind:
             inner = part.get_payload()
-            held = inner[0] if isinstance(inner, list) and inner else message_from_bytes(_decoded(part).strip().encode())
-            return {name.lower(): str(value).strip() for name, value in held.items()} if isinstance(held, Message) else {}
+            held = (
+                inner[0]
+                if isinstance(inner, list) and inner
+                else message_from_bytes(_decoded(part).strip().encode())
+            )
+            return (
+                {name.lower(): str(value).strip() for name, value in held.items()}
+                if isinstance(held, Message)
+                else {}
+            )
     return {}
 
 
@@ -211,20 +237,30 @@ def _reported_id(message: Message, parts: Sequence[Message], text: str) -> str |
     """Return the Message-ID of the mail that a report holds or quotes."""
     receipt = _fields(parts, "message/disposition-notification").get("original-message-id", "")
     inner = (_header(part, "Message-ID") for part in parts[1:] if part.get("Message-ID"))
-    quoted = re.search(r"^[ \t]*message-id:\s*(<[^<>\s]+>)", "\n".join([text, *_headers_only(parts)]), re.IGNORECASE | re.MULTILINE)
+    quoted = re.search(
+        r"^[ \t]*message-id:\s*(<[^<>\s]+>)",
+        "\n".join([text, *_headers_only(parts)]),
+        re.IGNORECASE | re.MULTILINE,
+    )
     found = next((id_ for value in (receipt, *inner) for id_ in _ids(value)), None)
     return found or (quoted[1] if quoted else None)
 
 
 def _headers_only(parts: Sequence[Message]) -> list[str]:
-    return [_decoded(part) for part in parts if part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers")]
+    return [
+        _decoded(part)
+        for part in parts
+        if part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers")
+    ]
 
 
 def _complainer(parts: Sequence[Message], feedback: dict[str, str]) -> str | None:
     """Return whom the reported mail went to, unless the report hides it."""
     told = feedback.get("original-rcpt-to") or feedback.get("removal-recipient") or ""
     held = next((_header(part, "To") for part in parts[1:] if part.get("To")), "") if feedback else ""
-    return next((address for value in (told, held) for _, address in getaddresses([value]) if "@" in address), None)
+    return next(
+        (address for value in (told, held) for _, address in getaddresses([value]) if "@" in address), None
+    )
 
 
 # --- what is made of it ---
@@ -251,7 +287,10 @@ def split_mbox(raw: bytes) -> list[bytes]:
 
 def take(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     """Say what a mail says in the session's transaction."""
-    reports = {report.event_id("inbound", event): event for event in events_of(found, answers=_answers(session, tenant, found))}
+    reports = {
+        report.event_id("inbound", event): event
+        for event in events_of(found, answers=_answers(session, tenant, found))
+    }
     fresh = sources.unseen(session, tenant, reports.keys())
     new = [(id_, event) for id_, event in reports.items() if id_ in fresh]
     report.say(session, tenant, "inbound", new, source="inbound")
@@ -278,7 +317,16 @@ def events_of(found: Inbound, *, answers: bool = False) -> list[MailEvent]:
         return [_report(found, failure) for failure in found.failures]
     if found.class_ in ("complaint", "opt_out"):
         kind: Kind = "complained" if found.class_ == "complaint" else "unsubscribed"
-        return [_made(found, kind, recipient=found.recipient, header_id=found.reported, feedback_type=found.feedback_type, method="report")]
+        return [
+            _made(
+                found,
+                kind,
+                recipient=found.recipient,
+                header_id=found.reported,
+                feedback_type=found.feedback_type,
+                method="report",
+            )
+        ]
     if found.class_ == "receipt":
         return [_made(found, "read", recipient=found.from_address, header_id=found.reported)]
     kinds: dict[Class, Kind] = {"auto_reply": "autoresponded", "reply": "replied"}
@@ -310,9 +358,17 @@ def _answer(found: Inbound, kind: Kind) -> MailEvent:
     before = [*found.in_reply_to, *reversed(found.references)]
     said["in_reply_to"] = before[0] if before else None
     return _made(
-        found, kind, recipient=found.from_address, message_id=found.message_id, references=tuple(before), subject=found.subject, extra=said
+        found,
+        kind,
+        recipient=found.from_address,
+        message_id=found.message_id,
+        references=tuple(before),
+        subject=found.subject,
+        extra=said,
     )
 
 
 def _made(found: Inbound, kind: Kind, **fields: Any) -> MailEvent:
-    return MailEvent(kind=kind, name=found.class_, occurred_at=found.sent_at, **{"identity": found.identity} | fields)
+    return MailEvent(
+        kind=kind, name=found.class_, occurred_at=found.sent_at, **{"identity": found.identity} | fields
+    )

@@ -43,7 +43,10 @@ def receive(provider: str, public_id: str, request: Request) -> Taken:
         source = sources.source(session, public_id)
     if source is None or source.provider != provider or provider not in PROVIDERS:
         raise NoSuchSource("no webhook source has this address: `activity source list` shows those there are")
-    checks = [Check(secret=secret, now=clock(), tolerance_s=source.tolerance_s, url=source.url or "") for secret in source.secrets]
+    checks = [
+        Check(secret=secret, now=clock(), tolerance_s=source.tolerance_s, url=source.url or "")
+        for secret in source.secrets
+    ]
     authenticate(PROVIDERS[provider], request, checks, source.unsigned)
     events = PROVIDERS[provider].parse(request)
     if len(events) > MAX_EVENTS:
@@ -57,13 +60,19 @@ def _take(source: Source, events: Sequence[MailEvent], request: Request) -> Take
         sources.heard(session, source.id)
         ids = {report.event_id(source.provider, event): event for event in events}
         fresh = sources.unseen(session, source.tenant_id, ids.keys())
-        for name, number in Counter(event.name for id_, event in ids.items() if id_ in fresh and event.kind == "unknown").items():
+        for name, number in Counter(
+            event.name for id_, event in ids.items() if id_ in fresh and event.kind == "unknown"
+        ).items():
             sources.count_unknown(session, source.tenant_id, source.id, name, number)
         new = [(id_, event) for id_, event in ids.items() if id_ in fresh and event.kind != "unknown"]
         said = report.say(session, source.tenant_id, source.provider, new)
         if not events:
             sources.count_unknown(session, source.tenant_id, source.id, "nothing in it", 1)
-        if source.provider == "ses" and sns.ANY_TOPIC not in source.secrets and (url := sns.confirmation(request)):
+        if (
+            source.provider == "ses"
+            and sns.ANY_TOPIC not in source.secrets
+            and (url := sns.confirmation(request))
+        ):
             sources.confirm_later(session, source.id, url)
             nudge_after_commit(session, POLL)
     log.info("webhook_taken", provider=source.provider, source=source.public_id, events=len(events), new=said)

@@ -50,7 +50,9 @@ def authenticate(provider: Provider, request: Request, checks: list[Check], unsi
         return
     proofs = [_proves(provider, request, check) for check in checks]
     if not any(proofs):
-        raise Forged("no secret of this source proves the request: its signature, credentials or age are wrong")
+        raise Forged(
+            "no secret of this source proves the request: its signature, credentials or age are wrong"
+        )
 
 
 def _proves(provider: Provider, request: Request, check: Check) -> bool:

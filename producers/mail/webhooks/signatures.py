@@ -43,7 +43,10 @@ def hmac_body(header: str, *, prefix: str = "") -> Callable[[Request, Check], bo
     """Return the check of a header that holds the hexadecimal HMAC-SHA256 of the body."""
 
     def verify(request: Request, check: Check) -> bool:
-        return same(request.headers.get(header, "").removeprefix(prefix).lower() or None, hmac_hex(check.secret, request.body))
+        return same(
+            request.headers.get(header, "").removeprefix(prefix).lower() or None,
+            hmac_hex(check.secret, request.body),
+        )
 
     return verify
 
@@ -56,7 +59,9 @@ def md5_hex(message: bytes) -> str:
 def standard_webhooks(request: Request, check: Check) -> bool:
     """Check the headers of Standard Webhooks (webhook-*) or of Svix (svix-*): any of the v1 signatures may be right."""
     for prefix in ("webhook", "svix"):
-        identifier, stamp, given = (request.headers.get(f"{prefix}-{name}") for name in ("id", "timestamp", "signature"))
+        identifier, stamp, given = (
+            request.headers.get(f"{prefix}-{name}") for name in ("id", "timestamp", "signature")
+        )
         if identifier and stamp and given:
             key = _decoded(check.secret.removeprefix("whsec_"))
             right = hmac_base64(key, f"{identifier}.{stamp}.".encode() + request.body)
@@ -76,7 +81,11 @@ def public_key_verifies(key: str, signature: str | None, message: bytes, hash_: 
     """Check a base64 signature by a public key given as PEM, or as the base64 of its DER: RSA (PKCS #1) or ECDSA."""
     der = b"" if "-----" in key else _decoded("".join(key.split()))
     try:
-        public = serialization.load_pem_public_key(key.encode()) if "-----" in key else serialization.load_der_public_key(der)
+        public = (
+            serialization.load_pem_public_key(key.encode())
+            if "-----" in key
+            else serialization.load_der_public_key(der)
+        )
         proof = base64.b64decode(signature or "", validate=True)
         if isinstance(public, ec.EllipticCurvePublicKey):
             public.verify(proof, message, ec.ECDSA(hash_))

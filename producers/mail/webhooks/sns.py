@@ -43,7 +43,12 @@ def verify(request: Request, check: Check) -> bool:
     if key is None:
         return False
     try:
-        key.verify(base64.b64decode(str(said.get("Signature")), validate=True), _signed(said), padding.PKCS1v15(), hash_)
+        key.verify(
+            base64.b64decode(str(said.get("Signature")), validate=True),
+            _signed(said),
+            padding.PKCS1v15(),
+            hash_,
+        )
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -93,7 +98,13 @@ def confirmation(request: Request) -> str | None:
     said = reading.object_of(reading.json_of(request.body))
     topic, token = str(said.get("TopicArn")), str(said.get("Token"))
     match = _TOPIC.fullmatch(topic)
-    if said.get("Type") != "SubscriptionConfirmation" or match is None or not re.fullmatch(r"[0-9a-fA-F]{16,1024}", token):
+    if (
+        said.get("Type") != "SubscriptionConfirmation"
+        or match is None
+        or not re.fullmatch(r"[0-9a-fA-F]{16,1024}", token)
+    ):
         return None
     host = f"sns.{match[2]}.amazonaws.com" + (".cn" if match[1] == "-cn" else "")
-    return f"https://{host}/?" + urlencode({"Action": "ConfirmSubscription", "TopicArn": topic, "Token": token})
+    return f"https://{host}/?" + urlencode(
+        {"Action": "ConfirmSubscription", "TopicArn": topic, "Token": token}
+    )

@@ -60,7 +60,9 @@ def _declared(types: Iterable[str]) -> dict[str, tuple[Any, Fetch]]:
     """Return every name an expression may use, with its CEL type and how to get it."""
     kind = cel.Type
     payload = kind.Map(kind.STRING, kind.DYN)
-    known: dict[str, tuple[Any, Fetch]] = {"now": (kind.TIMESTAMP, lambda facts: facts.get("now") or datetime.now(UTC))}
+    known: dict[str, tuple[Any, Fetch]] = {
+        "now": (kind.TIMESTAMP, lambda facts: facts.get("now") or datetime.now(UTC))
+    }
     for of in ("event", "trigger"):
         for name in _EVENT:
             known[f"{of}.{name}"] = (_CEL_TYPES.get(name, kind.STRING), _from_event(of, name))
@@ -177,7 +179,11 @@ class Language:
         types_of = {name: type_ for name, (type_, _) in self.declared.items()}
         self._env = cel.NewEnv(variables=types_of)
         # In has(event.payload.x) the name must be a key of the payload, not a variable of its own.
-        self._loose = cel.NewEnv(variables={name: type_ for name, type_ in types_of.items() if not name.startswith("event.payload.")})
+        self._loose = cel.NewEnv(
+            variables={
+                name: type_ for name, type_ in types_of.items() if not name.startswith("event.payload.")
+            }
+        )
 
     def compile(self, text: str, wanted: tuple[str, ...] = ()) -> "Expression":
         """Compile an expression whose value is of one of the wanted CEL types (any, if none). Raises InvalidExpression."""
@@ -190,8 +196,17 @@ class Language:
             raise InvalidExpression(f"this is {result.lower()}, and {wanted[0].lower()} is wanted")
         paths = {re.sub(r"\s", "", path) for path in _PATH.findall(_LITERAL.sub(" ", text))}
         self._check_payload(paths)
-        prefixes = {".".join(parts[:count]) for path in paths if (parts := path.split(".")) for count in range(1, len(parts) + 1)}
-        return Expression(text, compiled, tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys())))
+        prefixes = {
+            ".".join(parts[:count])
+            for path in paths
+            if (parts := path.split("."))
+            for count in range(1, len(parts) + 1)
+        }
+        return Expression(
+            text,
+            compiled,
+            tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys())),
+        )
 
     def show(self, data: Mapping[str, Any]) -> Any:
         """Return values by name as CEL takes them: each is converted when an expression asks for it."""
@@ -209,7 +224,11 @@ class Language:
 
     def _reason(self, said: str) -> str:
         match = _POSITION.search(said)
-        reason = (match[1] if match else said.splitlines()[0])[:300].removesuffix(" (in container '')").removesuffix(" [INVALID_ARGUMENT]")
+        reason = (
+            (match[1] if match else said.splitlines()[0])[:300]
+            .removesuffix(" (in container '')")
+            .removesuffix(" [INVALID_ARGUMENT]")
+        )
         unknown = re.search(r"undeclared reference to '([^']+)'", reason)
         near = difflib.get_close_matches(unknown[1], self.declared, n=1) if unknown else []
         return f"{reason}; did you mean {near[0]!r}?" if near else reason
@@ -261,10 +280,14 @@ class View:
     """What many expressions see of one event: handed to CEL once for all of them, which costs more than to evaluate one."""
 
     def __init__(self, type: str, expressions: Iterable[Expression]) -> None:
-        of_type = language(tuple(built_in([type])))  # it gives a name the type and value that every language of this event gives it
+        of_type = language(
+            tuple(built_in([type]))
+        )  # it gives a name the type and value that every language of this event gives it
         needed = {name for expression in expressions for name, _ in expression.names}
         self._show = of_type.show
-        self._names = tuple((name, of_type.declared[name][1]) for name in sorted(needed & of_type.declared.keys()))
+        self._names = tuple(
+            (name, of_type.declared[name][1]) for name in sorted(needed & of_type.declared.keys())
+        )
 
     def of(self, facts: Facts) -> Any:
         """Return what `Expression.holds_in` takes."""
@@ -286,7 +309,11 @@ _NOT_PLAIN = re.compile(r"\|\||\?")
 def _equality(text: str, fetch: Mapping[str, Fetch]) -> Equality | None:
     """Return the equality that the whole condition is, or begins with before `&&`; None where it is not so plain."""
     match = _EQUALITY.match(text)
-    if match is None or not (match.end() == len(text) or text.startswith("&&", match.end())) or _NOT_PLAIN.search(_LITERAL.sub(" ", text)):
+    if (
+        match is None
+        or not (match.end() == len(text) or text.startswith("&&", match.end()))
+        or _NOT_PLAIN.search(_LITERAL.sub(" ", text))
+    ):
         return None
     path, literal = match.groups()
     if path in fetch:
@@ -304,8 +331,12 @@ class Template:
 
     def __init__(self, text: str, language: Language) -> None:
         pieces = _HOLE.split(text)
-        self._parts = tuple(language.compile(piece.strip()) if at % 2 else piece for at, piece in enumerate(pieces))
-        self.records: frozenset[str] = frozenset().union(*(part.records for part in self._parts if isinstance(part, Expression)))
+        self._parts = tuple(
+            language.compile(piece.strip()) if at % 2 else piece for at, piece in enumerate(pieces)
+        )
+        self.records: frozenset[str] = frozenset().union(
+            *(part.records for part in self._parts if isinstance(part, Expression))
+        )
 
     def fill(self, facts: Facts) -> str:
         """Return the text with its values. Raises InvalidExpression where one has none."""

@@ -13,11 +13,19 @@ from producers.playbooks.definition.source import InvalidPlaybook, Path, Source,
 
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Condition = Annotated[str, Meta(min_length=1, max_length=2_000, description="A CEL expression that is true or false")]
-Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", description="Such as 90s, 15m, 4h, 3d or 2w")]
+Condition = Annotated[
+    str, Meta(min_length=1, max_length=2_000, description="A CEL expression that is true or false")
+]
+Duration = Annotated[
+    str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", description="Such as 90s, 15m, 4h, 3d or 2w")
+]
 EventName = Annotated[
     str,
-    Meta(max_length=80, pattern=r"^([a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?|\*)$", description="An event type, or a pattern: email.*"),
+    Meta(
+        max_length=80,
+        pattern=r"^([a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?|\*)$",
+        description="An event type, or a pattern: email.*",
+    ),
 ]
 EventNames = EventName | Annotated[list[EventName], Meta(min_length=1, max_length=20)]
 Address = Annotated[str, Meta(max_length=320, pattern=r"^[^\s@]+@[^\s@]+$")]
@@ -35,15 +43,22 @@ class EventTrigger(Part, frozen=True, kw_only=True):
     """Starts at an event."""
 
     event: Annotated[EventNames, Meta(description="The event type or types, or patterns")]
-    max_age: Annotated[Duration | None, Meta(description="Events that happened longer before they were recorded start nothing")] = None
+    max_age: Annotated[
+        Duration | None,
+        Meta(description="Events that happened longer before they were recorded start nothing"),
+    ] = None
 
 
 class ScheduleTrigger(Part, frozen=True, kw_only=True):
     """Starts by the clock, for each record of a kind that meets the conditions."""
 
-    schedule: Annotated[str, Meta(max_length=100, description="Five cron fields: minute hour day month weekday")]
+    schedule: Annotated[
+        str, Meta(max_length=100, description="Five cron fields: minute hour day month weekday")
+    ]
     for_each: Annotated[Subject, Meta(description="The kind of record it is tried for")]
-    zone: Annotated[str, Meta(max_length=60, description="The time zone of the schedule, such as Europe/Berlin")] = "UTC"
+    zone: Annotated[
+        str, Meta(max_length=60, description="The time zone of the schedule, such as Europe/Berlin")
+    ] = "UTC"
 
 
 class ManualTrigger(Part, frozen=True, kw_only=True):
@@ -61,9 +76,15 @@ class CreateTask(Step, frozen=True, kw_only=True, tag="create_task"):
 
     title: Text
     assign_to: Annotated[
-        str, Meta(pattern=_ASSIGNEE, description="owner (the record's), manager (the owner's), round_robin (of members), or an address")
+        str,
+        Meta(
+            pattern=_ASSIGNEE,
+            description="owner (the record's), manager (the owner's), round_robin (of members), or an address",
+        ),
     ] = "owner"
-    members: Annotated[tuple[Address, ...], Meta(max_length=100, description="Who takes turns, for round_robin")] = ()
+    members: Annotated[
+        tuple[Address, ...], Meta(max_length=100, description="Who takes turns, for round_robin")
+    ] = ()
     due_in: Duration | None = None
     note: Text | None = None
 
@@ -72,7 +93,10 @@ class Notify(Step, frozen=True, kw_only=True, tag="notify"):
     """Tell somebody: in the app, by e-mail, or a webhook."""
 
     message: Text
-    to: Annotated[str, Meta(pattern=_ASSIGNEE, description="owner, manager or an address: who is told, in_app or by email")] = "owner"
+    to: Annotated[
+        str,
+        Meta(pattern=_ASSIGNEE, description="owner, manager or an address: who is told, in_app or by email"),
+    ] = "owner"
     via: Literal["in_app", "email", "webhook"] = "in_app"
     url: Url | None = None
     secret: Label | None = None
@@ -82,7 +106,13 @@ class UpdateField(Step, frozen=True, kw_only=True, tag="update_field"):
     """Set a field of the record the run is about."""
 
     record: Subject
-    field: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$", description="owner_email, or one of the record's own fields")]
+    field: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$",
+            description="owner_email, or one of the record's own fields",
+        ),
+    ]
     value: str | int | float | bool | None
 
 
@@ -132,8 +162,12 @@ class CallWebhook(Step, frozen=True, kw_only=True, tag="call_webhook"):
     """POST a signed message (Standard Webhooks) to a URL."""
 
     url: Url
-    secret: Annotated[Label | None, Meta(description="The name of a secret in ACTIVITY_WEBHOOK_SECRETS")] = None
-    data: Annotated[dict[str, Any], Meta(description="What is sent as `data`; texts may hold {{ CEL }}", max_length=50)] = {}
+    secret: Annotated[Label | None, Meta(description="The name of a secret in ACTIVITY_WEBHOOK_SECRETS")] = (
+        None
+    )
+    data: Annotated[
+        dict[str, Any], Meta(description="What is sent as `data`; texts may hold {{ CEL }}", max_length=50)
+    ] = {}
 
 
 class Wait(Step, frozen=True, kw_only=True, tag="wait"):
@@ -147,7 +181,9 @@ class WaitForEvent(Step, frozen=True, kw_only=True, tag="wait_for_event"):
 
     event: EventNames
     within: Duration
-    about: Annotated[Subject | None, Meta(description="Whose event; the default is the contact, else the account")] = None
+    about: Annotated[
+        Subject | None, Meta(description="Whose event; the default is the contact, else the account")
+    ] = None
     where: Annotated[tuple[Condition, ...], Meta(max_length=20)] = ()
     on_timeout: "tuple[AnyStep, ...]" = ()
 
@@ -192,9 +228,15 @@ class Playbook(Part, frozen=True, kw_only=True):
     trigger: Annotated[dict[str, Any], Meta(description="event, schedule, or manual: true")]
     steps: Annotated[tuple[AnyStep, ...], Meta(min_length=1)]
     description: Annotated[str, Meta(max_length=4_000)] = ""
-    conditions: Annotated[tuple[Condition, ...], Meta(max_length=20, description="All of them must hold")] = ()
-    once_per: Annotated[OncePer, Meta(description="What it starts once for, or once in each cooldown")] = "event"
-    cooldown: Annotated[Duration | None, Meta(description="How long after a start it may start again for the same record")] = None
+    conditions: Annotated[
+        tuple[Condition, ...], Meta(max_length=20, description="All of them must hold")
+    ] = ()
+    once_per: Annotated[OncePer, Meta(description="What it starts once for, or once in each cooldown")] = (
+        "event"
+    )
+    cooldown: Annotated[
+        Duration | None, Meta(description="How long after a start it may start again for the same record")
+    ] = None
 
 
 AnyTrigger = EventTrigger | ScheduleTrigger | ManualTrigger
@@ -242,7 +284,9 @@ def _with_advice(message: str) -> str:
     wrong = re.fullmatch(r"Invalid value '(.*)'", message)
     if wrong:
         near = difflib.get_close_matches(wrong[1], KINDS, n=1)
-        return f"{message}; " + (f"did you mean {near[0]!r}?" if near else f"the steps are {', '.join(KINDS)}")
+        return f"{message}; " + (
+            f"did you mean {near[0]!r}?" if near else f"the steps are {', '.join(KINDS)}"
+        )
     if "matching regex '^[1-9]" in message:
         return "a duration is a whole number and a unit: 90s, 15m, 4h, 3d or 2w"
     if "(owner|manager" in message:
@@ -270,6 +314,14 @@ def names_of(type: str) -> Iterator[str]:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a definition, for editors that check while one types."""
-    (_, *_), parts = msgspec.json.schema_components([Playbook, *_TRIGGERS.values()], ref_template="#/$defs/{name}")
-    parts["Playbook"]["properties"]["trigger"] = {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in _TRIGGERS.values()]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": "#/$defs/Playbook", "$defs": parts}
+    (_, *_), parts = msgspec.json.schema_components(
+        [Playbook, *_TRIGGERS.values()], ref_template="#/$defs/{name}"
+    )
+    parts["Playbook"]["properties"]["trigger"] = {
+        "anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in _TRIGGERS.values()]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": "#/$defs/Playbook",
+        "$defs": parts,
+    }

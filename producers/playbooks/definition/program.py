@@ -141,7 +141,9 @@ class _Builder:
         if playbook.cooldown and playbook.once_per == "event":
             self._fault(("cooldown",), "a cooldown needs once_per: account, contact or opportunity")
         at_start = language(tuple(built_in(started_by)))
-        conditions = [self._condition(at_start, text, ("conditions", at)) for at, text in enumerate(playbook.conditions)]
+        conditions = [
+            self._condition(at_start, text, ("conditions", at)) for at, text in enumerate(playbook.conditions)
+        ]
         self._add(playbook.steps, ("steps",), "", language(()), 0)
         return Program(self._definition, tuple(self._operations), tuple(filter(None, conditions)))
 
@@ -165,12 +167,17 @@ class _Builder:
         try:
             ZoneInfo(trigger.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            self._fault(("trigger", "zone"), f"no time zone {trigger.zone!r}; write one such as Europe/Berlin")
+            self._fault(
+                ("trigger", "zone"), f"no time zone {trigger.zone!r}; write one such as Europe/Berlin"
+            )
             return
         try:
             next(CronSim(trigger.schedule, datetime.now(UTC)))
         except (CronSimError, StopIteration):
-            self._fault(("trigger", "schedule"), "write five cron fields: minute hour day month weekday, such as '0 8 * * 1-5'")
+            self._fault(
+                ("trigger", "schedule"),
+                "write five cron fields: minute hour day month weekday, such as '0 8 * * 1-5'",
+            )
 
     def _condition(self, of: Language, text: str, path: Path) -> Expression | None:
         try:
@@ -229,7 +236,9 @@ class _Builder:
         return tuple(filter(None, found))
 
     def _texts(self, step: Step, here: Path, of: Language) -> Iterator[tuple[str, Template]]:
-        said: dict[str, Any] = {name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__}
+        said: dict[str, Any] = {
+            name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__
+        }
         if isinstance(step, CallWebhook):
             said |= {f"data.{name}": value for name, value in step.data.items()}
         for name, text in said.items():
@@ -250,5 +259,9 @@ class _Builder:
             self._fault((*here, "field"), f"{step.field} can't be set by a playbook")
 
 
-_FIXED = {"account": {"id", "parent_id"}, "contact": {"id", "account_id"}, "opportunity": {"id", "account_id", "stage"}}
+_FIXED = {
+    "account": {"id", "parent_id"},
+    "contact": {"id", "account_id"},
+    "opportunity": {"id", "account_id", "stage"},
+}
 assert set(_FIXED) == set(RECORDS)

@@ -26,7 +26,11 @@ class Fault(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.field}: {self.message}" if self.field else f"line {self.line}: {self.message}"
+        return (
+            f"line {self.line}: {self.field}: {self.message}"
+            if self.field
+            else f"line {self.line}: {self.message}"
+        )
 
 
 class InvalidPlaybook(ActivityError, ValueError):
@@ -86,7 +90,9 @@ class _Reader:
         line = node.start_mark.line + 1
         self._lines[path] = line
         if id(node) in self._seen:
-            raise InvalidPlaybook([Fault(line, dotted(path), "anchors and aliases are not supported: write it out")])
+            raise InvalidPlaybook(
+                [Fault(line, dotted(path), "anchors and aliases are not supported: write it out")]
+            )
         self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -113,5 +119,11 @@ class _Reader:
             return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
             raise InvalidPlaybook(
-                [Fault(node.start_mark.line + 1, dotted(path), f"{node.value!r:.80} can't be read: put it in quotes")]
+                [
+                    Fault(
+                        node.start_mark.line + 1,
+                        dotted(path),
+                        f"{node.value!r:.80} can't be read: put it in quotes",
+                    )
+                ]
             ) from None

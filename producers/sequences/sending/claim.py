@@ -49,7 +49,10 @@ def take(session: Session, limit: int) -> Chunk:
     dues = sending.claim_due(session, settings().send_lease_s, limit)
     if not dues:
         return Chunk({}, {}, Counter())
-    boxes = {key: _awake(box, now) for key, box in sending.lock_mailboxes(session, (due.mailbox_id for due in dues)).items()}
+    boxes = {
+        key: _awake(box, now)
+        for key, box in sending.lock_mailboxes(session, (due.mailbox_id for due in dues)).items()
+    }
     limits = sending.lock_limits(session, (due.tenant_id for due in dues))
     quotas = {key: _quota(box) for key, box in boxes.items()}
     shared = {key: _shared_quota(limit) for key, limit in limits.items()}
@@ -60,7 +63,11 @@ def take(session: Session, limit: int) -> Chunk:
     for due in dues:
         both = [quota for quota in (quotas[due.mailbox_id], shared.get(due.tenant_id)) if quota is not None]
         definition = definitions[due.sequence_id, due.version]
-        judged.append(Judged(due, definition, judge(due, definition, World(now, boxes[due.mailbox_id], both, suppressed))))
+        judged.append(
+            Judged(
+                due, definition, judge(due, definition, World(now, boxes[due.mailbox_id], both, suppressed))
+            )
+        )
     for key, box in boxes.items():
         sending.count_mailbox(session, _counted(box, quotas[key])._replace(next_at=quotas[key].next_at))
     for key, counts in limits.items():
@@ -110,12 +117,22 @@ def _quota(box: Mailbox) -> Quota:
 
 
 def _shared_quota(limit: Limit) -> Quota:
-    return Quota(limit.per_minute, limit.per_day, limit.recent, limit.day, limit.day_count, limit.queue_at, whose="workspace")
+    return Quota(
+        limit.per_minute,
+        limit.per_day,
+        limit.recent,
+        limit.day,
+        limit.day_count,
+        limit.queue_at,
+        whose="workspace",
+    )
 
 
 def _counted(counts: C, quota: Quota) -> C:
     """Return the row with what the quota counted."""
-    return counts._replace(recent=quota.recent, day=quota.day, day_count=quota.day_count, queue_at=quota.queue_at)
+    return counts._replace(
+        recent=quota.recent, day=quota.day, day_count=quota.day_count, queue_at=quota.queue_at
+    )
 
 
 def _move(due: Due, verdict: Hold | End) -> Move:
@@ -141,18 +158,33 @@ def _tasks(one: Judged, box: Mailbox, now: datetime) -> Iterator[Event]:
         yield events.task(one.due, title.strip()[:500] or "Task", number, now + timedelta(days=step.due_days))
 
 
-def _claim(session: Session, passed: Sequence[tuple[Judged, Send]], boxes: Mapping[int, Mailbox]) -> Iterator[Outgoing]:
+def _claim(
+    session: Session, passed: Sequence[tuple[Judged, Send]], boxes: Mapping[int, Mailbox]
+) -> Iterator[Outgoing]:
     """Keep the messages of what passed, and yield them."""
-    wanted = {one.due.id: (one, send, _message(one.due, send, boxes[one.due.mailbox_id])) for one, send in passed}
+    wanted = {
+        one.due.id: (one, send, _message(one.due, send, boxes[one.due.mailbox_id])) for one, send in passed
+    }
     made = sending.claim_messages(session, [new for _, _, new in wanted.values()])
     for enrolment, row_id in made.items():
         one, send, new = wanted[enrolment]
-        yield Outgoing(one.due, one.definition, send.email.named(new.variant), send.step, row_id, new.message_id, new.thread_id)
+        yield Outgoing(
+            one.due,
+            one.definition,
+            send.email.named(new.variant),
+            send.step,
+            row_id,
+            new.message_id,
+            new.thread_id,
+        )
 
 
 def _message(due: Due, send: Send, box: Mailbox) -> NewMessage:
     variant = send.email.variant(due.sequence_id, send.step, due.contact_id)
-    header, thread = message_id(due.tenant_id, due.id, send.step, box.address), thread_id(due.tenant_id, due.id)
+    header, thread = (
+        message_id(due.tenant_id, due.id, send.step, box.address),
+        thread_id(due.tenant_id, due.id),
+    )
     return NewMessage(
         due.tenant_id,
         due.id,

@@ -77,8 +77,12 @@ def judge(due: Due, definition: Definition, world: World) -> Passed:
             return Passed(Hold(step, world.now + wait, None), tuple(tasks))
 
 
-def _mail(due: Due, definition: Definition, world: World, step: int, email: Email, state: str | None) -> Send | Hold | End:
-    if state == "sending":  # its worker may still be at it: the sweep of what is undecided says what became of it
+def _mail(
+    due: Due, definition: Definition, world: World, step: int, email: Email, state: str | None
+) -> Send | Hold | End:
+    if (
+        state == "sending"
+    ):  # its worker may still be at it: the sweep of what is undecided says what became of it
         return Hold(step, world.now + timedelta(seconds=5), "waits for what became of the mail before")
     for check in _CHECKS:
         verdict = check(due, definition, world, step)
@@ -125,4 +129,10 @@ def _window(due: Due, definition: Definition, world: World, step: int) -> Hold |
 
 
 # What ends the enrolment comes before what only delays it.
-_CHECKS: tuple[Callable[[Due, Definition, World, int], Hold | End | None], ...] = (_reachable, _suppressed, _consent, _paused, _window)
+_CHECKS: tuple[Callable[[Due, Definition, World, int], Hold | End | None], ...] = (
+    _reachable,
+    _suppressed,
+    _consent,
+    _paused,
+    _window,
+)

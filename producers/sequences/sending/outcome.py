@@ -41,7 +41,9 @@ class Sent(NamedTuple):
 def mark(outs: Sequence[Outgoing]) -> list[bool]:
     """Commit that the server is about to have these mails; False: it must not have that one."""
     margin_s = min(settings().smtp_timeout_s, settings().send_lease_s / 3)
-    marks = [sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in outs]
+    marks = [
+        sending.Marked(out.row_id, out.due.fence, suppression.targets(out.due.email or "")) for out in outs
+    ]
     with begin("producer", EVERY_TENANT) as session:
         free = sending.mark(session, marks, margin_s)
     return [out.row_id in free for out in outs]
@@ -72,7 +74,12 @@ def _keep(session: Session, sents: Sequence[Sent]) -> None:
     """Keep mails as sent, say so, and move their enrolments on; what another worker holds by now stays as it is."""
     sents = sorted(sents, key=lambda one: one.out.due.id)  # enrolments are always moved in this order
     moves = {one.out.due.id: _next(one.out) for one in sents}
-    taken = [sending.Taken(one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject, moves[one.out.due.id]) for one in sents]
+    taken = [
+        sending.Taken(
+            one.out.row_id, one.out.due.fence, one.answer[:1000], one.mail.subject, moves[one.out.due.id]
+        )
+        for one in sents
+    ]
     kept, moved = sending.keep_sent(session, taken)
     new = [one for one in sents if one.out.row_id in kept]
     ended = [one.out for one in new if one.out.due.id in moved]
@@ -148,7 +155,9 @@ def put_off(session: Session, out: Outgoing, mail: Mail, reason: str, status: st
     emit(session, events.deferred(out, mail, reason, status, attempt))
     wait = min(settings().smtp_retry_s * 2 ** (attempt - 1), _LONGEST_WAIT_S)
     due_at = datetime.now(UTC) + timedelta(seconds=wait)
-    sending.move(session, [Move(out.due.id, out.due.fence, out.step, due_at, attempt, reason=f"put off: {reason}")])
+    sending.move(
+        session, [Move(out.due.id, out.due.fence, out.step, due_at, attempt, reason=f"put off: {reason}")]
+    )
     return "deferred"
 
 
@@ -167,8 +176,26 @@ def skip(session: Session, out: Outgoing, reason: str) -> str:
     """End the enrolment: a mail that cannot be written is not sent, and neither are those that build on it."""
     if not sending.conclude(session, out.row_id, out.due.fence, "skipped", reason):
         return "kept before"
-    emit(session, [events.skipped(out.due, out.step, reason), events.ended(out.due, out.step, f"step {out.step}: {reason}", out.due.sent)])
-    sending.move(session, [Move(out.due.id, out.due.fence, out.step, None, state="finished", reason=f"step {out.step}: {reason}")])
+    emit(
+        session,
+        [
+            events.skipped(out.due, out.step, reason),
+            events.ended(out.due, out.step, f"step {out.step}: {reason}", out.due.sent),
+        ],
+    )
+    sending.move(
+        session,
+        [
+            Move(
+                out.due.id,
+                out.due.fence,
+                out.step,
+                None,
+                state="finished",
+                reason=f"step {out.step}: {reason}",
+            )
+        ],
+    )
     return "skipped"
 
 
@@ -196,6 +223,16 @@ def _give_back(box: Mailbox, mails: Sequence[Outgoing], due_at: datetime | None,
     """Let others send these mails, at `due_at` or when the mailbox is resumed; they count against no limit."""
     spread = timedelta(seconds=random.random())  # noqa: S311  # no secret
     with begin("producer", box.tenant_id) as session:
-        back = [Move(out.due.id, out.due.fence, out.step, due_at and due_at + spread, out.due.attempt, reason=reason) for out in mails]
+        back = [
+            Move(
+                out.due.id,
+                out.due.fence,
+                out.step,
+                due_at and due_at + spread,
+                out.due.attempt,
+                reason=reason,
+            )
+            for out in mails
+        ]
         sending.move(session, back)
         sending.give_back(session, box, len(back))

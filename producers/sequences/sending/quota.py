@@ -29,10 +29,14 @@ class Quota:
         self.recent = [moment for moment in self.recent if moment > now - _MINUTE]
         today = now.astimezone(self.zone).date()
         if self.per_day is not None and self.day == today and self.day_count >= self.per_day:
-            midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), self.zone).astimezone(UTC)
+            midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), self.zone).astimezone(
+                UTC
+            )
             return self._in_line(midnight), f"{self.whose}: limit of {self.per_day} a day"
         if self.per_minute is not None and len(self.recent) >= self.per_minute:
-            return self._in_line(self.recent[-self.per_minute] + _MINUTE), f"{self.whose}: limit of {self.per_minute} a minute"
+            return self._in_line(
+                self.recent[-self.per_minute] + _MINUTE
+            ), f"{self.whose}: limit of {self.per_minute} a minute"
         if self.next_at is not None and now < self.next_at:
             return self._in_line(self.next_at), f"{self.whose}: spacing"
         return None

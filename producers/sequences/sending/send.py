@@ -45,7 +45,12 @@ def _give_up_undecided() -> int:
         for row_id in lost:
             message = sequences.message_by_row(session, row_id)
             if message is not None:
-                emit(session, events.undecided(message, "unknown: the worker ended before the mail server's answer was kept"))
+                emit(
+                    session,
+                    events.undecided(
+                        message, "unknown: the worker ended before the mail server's answer was kept"
+                    ),
+                )
     if lost:
         log.error("mail_unknown", messages=lost)
     return len(lost)

@@ -58,7 +58,9 @@ class Sender:
         self._connections = [Connection(box) for _ in range(count)]
         self._composed: dict[int, Mail] = {}  # by row id: mails whose turn comes next
         self._ending = 0  # mails whose end the server has, without its answer
-        self._taken: list[Sent] = []  # what it took and is not committed yet: when no other is ending, or soon
+        self._taken: list[
+            Sent
+        ] = []  # what it took and is not committed yet: when no other is ending, or soon
         self._saving: list[asyncio.Task[None]] = []
         self._down: ServerDown | None = None
         self._until = time.monotonic() + _SEND_S
@@ -93,13 +95,23 @@ class Sender:
         await asyncio.sleep(0)  # it has begun
         self._compose_ahead(len(begun))
         marked = await marking
-        return slow | {asyncio.create_task(self._turn(one.connection, one, may)) for one, may in zip(begun, marked, strict=True)}
+        return slow | {
+            asyncio.create_task(self._turn(one.connection, one, may))
+            for one, may in zip(begun, marked, strict=True)
+        }
 
-    async def _turn(self, connection: Connection, begun: _Begun | None = None, may: bool = True) -> _Begun | None:
+    async def _turn(
+        self, connection: Connection, begun: _Begun | None = None, may: bool = True
+    ) -> _Begun | None:
         """End the mail that was begun, or break it off, and begin the next one; None: there is none to begin."""
         if begun is not None:
             await (self._end(begun) if may else self._look_again(begun))
-        while connection in self._connections and self._waiting and self._down is None and time.monotonic() < self._until:
+        while (
+            connection in self._connections
+            and self._waiting
+            and self._down is None
+            and time.monotonic() < self._until
+        ):
             if (begun := await self._begin(connection, self._waiting.popleft())) is not None:
                 return begun
         return None

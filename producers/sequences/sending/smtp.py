@@ -80,11 +80,15 @@ class Connection:
             raise Refused(553, "5.6.7 the mail server has no SMTPUTF8, which this address needs")
         options = " SMTPUTF8 BODY=8BITMIME" if mail.smtputf8 else ""
         try:
-            replies = await _ask(session, f"MAIL FROM:<{mail.sender}>{options}", f"RCPT TO:<{mail.recipient}>", "DATA")
+            replies = await _ask(
+                session, f"MAIL FROM:<{mail.sender}>{options}", f"RCPT TO:<{mail.recipient}>", "DATA"
+            )
             if (refused := _refusal(replies)) is not None:
                 await self._put_back(refused, replies)
                 if refused is replies[0] and refused.code >= 500:
-                    raise ServerDown(f"{mail.sender} may not send: {refused.code} {refused.text}", lasting=True)
+                    raise ServerDown(
+                        f"{mail.sender} may not send: {refused.code} {refused.text}", lasting=True
+                    )
                 raise Refused(*refused)
             session.writer.write(mail.content.replace(b"\r\n.", b"\r\n.."))
             async with asyncio.timeout(settings().smtp_timeout_s):
@@ -136,7 +140,9 @@ class Connection:
             except ServerDown as error:
                 if error.lasting:
                     raise
-                self._session = await _open(self._box)  # one more try at once: a server that restarts or sheds load drops a few
+                self._session = await _open(
+                    self._box
+                )  # one more try at once: a server that restarts or sheds load drops a few
         return self._session
 
 
@@ -174,7 +180,9 @@ async def _reply(reader: asyncio.StreamReader) -> Reply:
         if not line.endswith(b"\n"):
             raise ConnectionResetError("the server closed the connection")
         if not _REPLY.match(line):
-            raise ConnectionAbortedError(f"no answer of a mail server: {_printable(line[:100].decode(errors='replace'))}")
+            raise ConnectionAbortedError(
+                f"no answer of a mail server: {_printable(line[:100].decode(errors='replace'))}"
+            )
         texts.append(line[4:].decode(errors="replace").strip())
         if line[3:4] != b"-":
             return Reply(int(line[:3]), _printable(" ".join(texts)))
@@ -223,9 +231,13 @@ async def _greeted(client: aiosmtplib.SMTP, box: Mailbox) -> Session:
     protocol = asyncio.StreamReaderProtocol(reader)
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    transport.set_write_buffer_limits(high=1, low=0)  # a content that was drained is with the system, and only its end is missing
+    transport.set_write_buffer_limits(
+        high=1, low=0
+    )  # a content that was drained is with the system, and only its end is missing
     writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
-    return Session(reader, writer, client.supports_extension("pipelining"), client.supports_extension("smtputf8"))
+    return Session(
+        reader, writer, client.supports_extension("pipelining"), client.supports_extension("smtputf8")
+    )
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
@@ -259,4 +271,6 @@ def _said(error: Exception) -> str:
 def _printable(text: str) -> str:
     if text.isprintable() and len(text) <= _LONGEST_TEXT:
         return text.strip()
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:_LONGEST_TEXT]
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[
+        :_LONGEST_TEXT
+    ]

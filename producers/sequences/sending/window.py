@@ -24,7 +24,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         """Refuse a window that is never open."""
         if self.start >= self.end:
-            raise ValueError(f"a window ends after it starts, on the same day: {self.start} to {self.end} does not")
+            raise ValueError(
+                f"a window ends after it starts, on the same day: {self.start} to {self.end} does not"
+            )
 
     def opens(self, now: datetime, zone: ZoneInfo) -> datetime:
         """Return `now` if the window is open then, else the next moment at which it opens."""

@@ -58,7 +58,9 @@ def browser() -> Iterator[Browser]:
     if path is None:
         cannot("no chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
         yield running
         running.close()
 
@@ -84,7 +86,12 @@ def open_page(site: Site, browser: Browser, faults: list[str]) -> Iterator[Open]
 
     def open_(path: str = "/", *, key: str | None = None, fresh: bool = False, **options: Any) -> Page:
         if fresh or not profiles:
-            settings = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "timezone_id": "Europe/Berlin", **options}
+            settings = {
+                "viewport": {"width": 1280, "height": 800},
+                "locale": "en-GB",
+                "timezone_id": "Europe/Berlin",
+                **options,
+            }
             profiles.append(browser.new_context(**settings))
             profiles[-1].set_default_timeout(20_000)
             signed_in = profiles[-1].request.post(f"{site.url}/v1/session", data={"key": key or site.key})

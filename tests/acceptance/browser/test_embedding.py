@@ -66,7 +66,9 @@ def host_page(site: Site, browser: Browser, account: str) -> Iterator[Page]:
         crm.shutdown()
 
 
-def test_the_element_reads_follows_and_writes_from_another_site(site: Site, host_page: Page, account: str) -> None:
+def test_the_element_reads_follows_and_writes_from_another_site(
+    site: Site, host_page: Page, account: str
+) -> None:
     expect(host_page.get_by_text("No activity yet")).to_be_visible()
     expect(host_page.locator(".status.live")).to_be_visible()
     site.say("note.added", {"text": "from elsewhere"}, account)
@@ -78,13 +80,17 @@ def test_the_element_reads_follows_and_writes_from_another_site(site: Site, host
     expect(host_page.get_by_role("article")).to_have_count(2)
 
 
-def test_the_element_links_records_to_the_crm_and_leaves_its_address_alone(site: Site, host_page: Page, account: str) -> None:
+def test_the_element_links_records_to_the_crm_and_leaves_its_address_alone(
+    site: Site, host_page: Page, account: str
+) -> None:
     site.say("deal.won", {"name": "Renewal"}, account, record_type="opportunity", record_id="d 77")
     address = host_page.url
     host_page.get_by_role("article").first.locator("time").click()
     panel = host_page.get_by_role("dialog", name="Event details")
     expect(panel.get_by_role("link", name="Open")).to_have_count(2)
-    expect(panel.get_by_role("link", name="Open").nth(1)).to_have_attribute("href", "https://crm.example.com/opportunitys/d%2077")
+    expect(panel.get_by_role("link", name="Open").nth(1)).to_have_attribute(
+        "href", "https://crm.example.com/opportunitys/d%2077"
+    )
     assert host_page.url == address
 
 

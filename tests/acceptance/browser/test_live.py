@@ -23,7 +23,12 @@ def ago(**span: float) -> str:
 
 def notes(account: str, count: int) -> list[dict[str, object]]:
     return [
-        {"type": "note.added", "account_id": account, "payload": {"text": f"old {n}"}, "occurred_at": ago(minutes=5 + n)}
+        {
+            "type": "note.added",
+            "account_id": account,
+            "payload": {"text": f"old {n}"},
+            "occurred_at": ago(minutes=5 + n),
+        }
         for n in range(count)
     ]
 
@@ -33,11 +38,15 @@ def live(page: Page) -> None:
 
 
 def texts(page: Page) -> list[str]:
-    found: list[str] = page.evaluate("document.querySelector('activity-feed').model.events.map((event) => event.payload.text)")
+    found: list[str] = page.evaluate(
+        "document.querySelector('activity-feed').model.events.map((event) => event.payload.text)"
+    )
     return found
 
 
-def test_an_event_is_on_the_screen_within_200_ms_of_its_append(site: Site, open_page: Open, account: str) -> None:
+def test_an_event_is_on_the_screen_within_200_ms_of_its_append(
+    site: Site, open_page: Open, account: str
+) -> None:
     page = open_page(f"/?account={account}")
     live(page)
     delays = []
@@ -49,7 +58,9 @@ def test_an_event_is_on_the_screen_within_200_ms_of_its_append(site: Site, open_
     assert min(delays) < 200, delays  # the best of seven: other processes share these cores
 
 
-def test_new_events_wait_behind_a_pill_while_somebody_reads(site: Site, open_page: Open, account: str) -> None:
+def test_new_events_wait_behind_a_pill_while_somebody_reads(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say_all(notes(account, 60))
     page = open_page(f"/?account={account}")
     live(page)
@@ -70,7 +81,9 @@ def test_new_events_wait_behind_a_pill_while_somebody_reads(site: Site, open_pag
     expect(page.get_by_role("article").first).to_be_in_viewport()
 
 
-def test_an_event_logged_later_goes_where_it_belongs_and_moves_nothing(site: Site, open_page: Open, account: str) -> None:
+def test_an_event_logged_later_goes_where_it_belongs_and_moves_nothing(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say_all(notes(account, 45))
     page = open_page(f"/?account={account}")
     live(page)
@@ -87,14 +100,25 @@ def test_an_event_logged_later_goes_where_it_belongs_and_moves_nothing(site: Sit
     expect(page.locator(".pill")).to_have_count(0)
 
 
-def test_after_the_server_was_killed_nothing_is_missing_or_doubled(site: Site, open_page: Open, account: str) -> None:
+def test_after_the_server_was_killed_nothing_is_missing_or_doubled(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say_all(notes(account, 5))
     page = open_page(f"/?account={account}")
     live(page)
     try:
         site.kill()
-        site.say_by_message([{"type": "note.added", "account_id": account, "payload": {"text": f"missed {n}"}} for n in range(120)])
-        until(lambda: site.query("select count(*) from activity.event where account_id = %s", account) == [(125,)])
+        site.say_by_message(
+            [
+                {"type": "note.added", "account_id": account, "payload": {"text": f"missed {n}"}}
+                for n in range(120)
+            ]
+        )
+        until(
+            lambda: (
+                site.query("select count(*) from activity.event where account_id = %s", account) == [(125,)]
+            )
+        )
         expect(page.locator(".status.reconnecting")).to_be_visible()
         expect(page.get_by_role("article")).to_have_count(5)  # what was loaded stays readable
     finally:
@@ -102,14 +126,20 @@ def test_after_the_server_was_killed_nothing_is_missing_or_doubled(site: Site, o
     until(lambda: len(texts(page)) >= 125, 45)
     site.say("note.added", {"text": "after it"}, account)
     expect(page.get_by_role("article").first).to_contain_text("after it")
-    assert sorted(texts(page)) == sorted(["after it", *(f"missed {n}" for n in range(120)), *(f"old {n}" for n in range(5))])
+    assert sorted(texts(page)) == sorted(
+        ["after it", *(f"missed {n}" for n in range(120)), *(f"old {n}" for n in range(5))]
+    )
     live(page)
 
 
-def test_all_tabs_of_a_browser_share_one_stream_and_the_next_takes_over(site: Site, open_page: Open, account: str) -> None:
+def test_all_tabs_of_a_browser_share_one_stream_and_the_next_takes_over(
+    site: Site, open_page: Open, account: str
+) -> None:
     def streams() -> int:
         text = httpx.get(f"{site.url}/metrics", timeout=5).text
-        return int(sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("activity_streams")))
+        return int(
+            sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("activity_streams"))
+        )
 
     until(lambda: streams() == 0)
     tabs = [open_page(f"/?account={account}") for _ in range(8)]
@@ -138,11 +168,15 @@ def test_a_note_is_shown_at_once_and_stored_once(site: Site, open_page: Open, ac
     assert answered.value.status in (200, 201)
     expect(page.locator(".draft")).to_have_count(0)
     expect(page.get_by_role("article")).to_have_count(1)
-    expect(page.get_by_role("article")).to_contain_text("Ana Ruiz added the note “Budget”: Is decided in January")
+    expect(page.get_by_role("article")).to_contain_text(
+        "Ana Ruiz added the note “Budget”: Is decided in January"
+    )
 
 
 @pytest.mark.parametrize("fault", ["the answer is lost", "the server is away"])
-def test_a_note_that_was_not_confirmed_is_sent_again_and_stored_once(site: Site, open_page: Open, account: str, fault: str) -> None:
+def test_a_note_that_was_not_confirmed_is_sent_again_and_stored_once(
+    site: Site, open_page: Open, account: str, fault: str
+) -> None:
     page = open_page(f"/?account={account}")
     live(page)
     tries: list[str] = []
@@ -166,7 +200,9 @@ def test_a_note_that_was_not_confirmed_is_sent_again_and_stored_once(site: Site,
     assert site.query("select count(*) from activity.event where account_id = %s", account) == [(1,)]
 
 
-def test_what_is_written_offline_is_kept_over_a_reload_and_sent_when_back(site: Site, open_page: Open, account: str) -> None:
+def test_what_is_written_offline_is_kept_over_a_reload_and_sent_when_back(
+    site: Site, open_page: Open, account: str
+) -> None:
     page = open_page(f"/?account={account}")
     live(page)
     page.context.set_offline(True)
@@ -183,7 +219,9 @@ def test_what_is_written_offline_is_kept_over_a_reload_and_sent_when_back(site: 
     live(page)
 
 
-def test_a_call_of_yesterday_goes_below_what_happened_since(site: Site, open_page: Open, account: str) -> None:
+def test_a_call_of_yesterday_goes_below_what_happened_since(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say("note.added", {"text": "of now"}, account)
     page = open_page(f"/?account={account}")
     page.get_by_role("button", name="Log call").click()
@@ -215,6 +253,8 @@ def test_a_new_life_of_the_log_makes_the_page_read_it_anew(site: Site, open_page
         "**/v1/stream*",
         lambda route: route.continue_(headers={**route.request.headers, "last-event-id": OTHER_LOG}),
     )
-    page.evaluate("dispatchEvent(new Event('online'))")  # the stream is opened again, by a position of another log
+    page.evaluate(
+        "dispatchEvent(new Event('online'))"
+    )  # the stream is opened again, by a position of another log
     expect(page.get_by_text("Feed reloaded")).to_be_visible()
     expect(page.get_by_role("article")).to_have_count(1)

@@ -10,7 +10,13 @@ from playwright.sync_api import Page, expect
 
 from tests.site import Open, Site, load, until
 
-MOVED = {"name": "Acme renewal", "from_stage": "Proposal", "to_stage": "Negotiation", "amount": "125000.00", "currency": "EUR"}
+MOVED = {
+    "name": "Acme renewal",
+    "from_stage": "Proposal",
+    "to_stage": "Negotiation",
+    "amount": "125000.00",
+    "currency": "EUR",
+}
 
 
 def ago(**span: float) -> str:
@@ -22,7 +28,9 @@ def note(account: str, n: int) -> dict[str, Any]:
 
 
 def sentences(page: Page) -> list[str]:
-    return [re.sub(r"^.*?: ", "", text, count=1) for text in page.locator("article .sentence").all_text_contents()]
+    return [
+        re.sub(r"^.*?: ", "", text, count=1) for text in page.locator("article .sentence").all_text_contents()
+    ]
 
 
 def test_a_person_signs_in_with_a_key_and_out_again(site: Site, open_page: Open, account: str) -> None:
@@ -36,17 +44,23 @@ def test_a_person_signs_in_with_a_key_and_out_again(site: Site, open_page: Open,
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("ana.ruiz@vendor.example")).to_be_visible()
     expect(page.get_by_role("feed")).to_be_visible()
-    assert site.key not in page.evaluate("document.cookie + JSON.stringify({...localStorage, ...sessionStorage}) + location.href")
+    assert site.key not in page.evaluate(
+        "document.cookie + JSON.stringify({...localStorage, ...sessionStorage}) + location.href"
+    )
 
 
-def test_a_row_says_who_did_what_to_whom_and_when(site: Site, open_page: Open, account: str, named_accounts: Callable[..., None]) -> None:
+def test_a_row_says_who_did_what_to_whom_and_when(
+    site: Site, open_page: Open, account: str, named_accounts: Callable[..., None]
+) -> None:
     named_accounts(**{account: ("Acme & Sons", None)})
     site.say("deal.stage_changed", MOVED, account, actor="li.wei@vendor.example", occurred_at=ago(minutes=12))
     row = open_page("/?actor=li.wei%40vendor.example&type=deal.*").get_by_role("article").first
     expect(row).to_contain_text("Li Wei moved Acme renewal from Proposal to Negotiation")
     expect(row).to_contain_text("Acme & Sons")
     expect(row.locator("time")).to_have_text("12 min")
-    expect(row.get_by_role("heading", name="Today").or_(row.get_by_role("heading", name="Yesterday"))).to_be_visible()
+    expect(
+        row.get_by_role("heading", name="Today").or_(row.get_by_role("heading", name="Yesterday"))
+    ).to_be_visible()
     expect(row.locator(".sr")).to_have_text("Deal stage changed: ")
     expect(row.locator(".badge use")).to_have_attribute("href", "#i-arrow-right-left")
 
@@ -58,7 +72,9 @@ def test_a_type_of_the_workspace_s_own_is_shown_too(site: Site, open_page: Open,
     expect(row.locator("use")).to_have_attribute("href", "#i-activity")
 
 
-def test_what_was_logged_later_stands_where_it_happened_and_says_so(site: Site, open_page: Open, account: str) -> None:
+def test_what_was_logged_later_stands_where_it_happened_and_says_so(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say("note.added", {"text": "first"}, account)
     site.say("call.completed", {"contact_name": "Jo Park"}, account, occurred_at=ago(days=1))
     page = open_page(f"/?account={account}")
@@ -69,7 +85,9 @@ def test_what_was_logged_later_stands_where_it_happened_and_says_so(site: Site, 
 
 
 def test_the_panel_tells_everything_and_has_an_address(site: Site, open_page: Open, account: str) -> None:
-    cause = site.say("email.replied", {"subject": "Renewal terms"}, account, occurred_at="2026-01-05T10:00:00.123Z")
+    cause = site.say(
+        "email.replied", {"subject": "Renewal terms"}, account, occurred_at="2026-01-05T10:00:00.123Z"
+    )
     said = site.say(
         "deal.stage_changed",
         MOVED,
@@ -110,14 +128,26 @@ def test_a_shared_link_opens_the_feed_around_its_event(site: Site, open_page: Op
         for n in range(160)
     ]
     site.say_all(events)
-    page = open_page(f"/?account={account}&event={events[120]['event_id']}", viewport={"width": 1500, "height": 900})
+    page = open_page(
+        f"/?account={account}&event={events[120]['event_id']}", viewport={"width": 1500, "height": 900}
+    )
     expect(page.get_by_role("article").filter(has_text="note 120")).to_be_in_viewport()
     expect(page.get_by_role("region", name="Event details")).to_contain_text("note 120")
 
 
-def test_older_events_come_by_scrolling_down_to_the_beginning(site: Site, open_page: Open, account: str) -> None:
+def test_older_events_come_by_scrolling_down_to_the_beginning(
+    site: Site, open_page: Open, account: str
+) -> None:
     site.say_all(
-        [{"type": "note.added", "account_id": account, "payload": {"text": f"note {n}"}, "occurred_at": ago(minutes=n)} for n in range(130)]
+        [
+            {
+                "type": "note.added",
+                "account_id": account,
+                "payload": {"text": f"note {n}"},
+                "occurred_at": ago(minutes=n),
+            }
+            for n in range(130)
+        ]
     )
     page = open_page(f"/?account={account}")
     expect(page.get_by_role("article")).not_to_have_count(0)
@@ -150,7 +180,9 @@ def test_repeated_opens_are_one_row_that_unfolds(site: Site, open_page: Open, ac
     expect(rows).to_have_count(4)
 
 
-def test_tabs_show_their_events_and_counts(site: Site, open_page: Open, account: str, named_accounts: Callable[..., None]) -> None:
+def test_tabs_show_their_events_and_counts(
+    site: Site, open_page: Open, account: str, named_accounts: Callable[..., None]
+) -> None:
     child = f"{account}-child"
     named_accounts(**{account: ("Parent Ltd", None)})
     named_accounts(**{child: ("Daughter GmbH", account)})
@@ -234,9 +266,16 @@ def test_everything_can_be_done_by_key(site: Site, open_page: Open, account: str
 
 
 def test_markup_in_what_people_write_stays_text(site: Site, open_page: Open, account: str) -> None:
-    naughty = "<img src=x onerror=alert(1)><script>alert(2)</script> ${alert(3)} {{alert(4)}} javascript:alert(5)"
+    naughty = (
+        "<img src=x onerror=alert(1)><script>alert(2)</script> ${alert(3)} {{alert(4)}} javascript:alert(5)"
+    )
     said = site.say(
-        "note.added", {"text": naughty, "title": naughty}, account, actor="<b>x</b>@vendor.example", record_type="note", record_id="<i>"
+        "note.added",
+        {"text": naughty, "title": naughty},
+        account,
+        actor="<b>x</b>@vendor.example",
+        record_type="note",
+        record_id="<i>",
     )
     page = open_page(f"/?account={account}&event={said['event_id']}", viewport={"width": 1500, "height": 900})
     panel = page.get_by_role("region", name="Event details")
@@ -244,10 +283,17 @@ def test_markup_in_what_people_write_stays_text(site: Site, open_page: Open, acc
     assert page.locator("img[src=x], article script, activity-panel script, activity-panel i").count() == 0
 
 
-def test_five_hundred_naughty_strings_are_shown_as_they_are(site: Site, open_page: Open, account: str) -> None:
+def test_five_hundred_naughty_strings_are_shown_as_they_are(
+    site: Site, open_page: Open, account: str
+) -> None:
     strings = [text for text in load("conformance/strings/blns.json") if text.strip() and "\x00" not in text]
     events: list[Any] = [
-        {"type": "note.added", "account_id": account, "payload": {"text": text}, "occurred_at": ago(seconds=n)}
+        {
+            "type": "note.added",
+            "account_id": account,
+            "payload": {"text": text},
+            "occurred_at": ago(seconds=n),
+        }
         for n, text in enumerate(strings[:480])
     ]
     site.say_all(events)
@@ -257,7 +303,9 @@ def test_five_hundred_naughty_strings_are_shown_as_they_are(site: Site, open_pag
       const { model } = document.querySelector('activity-feed');
       while (model.hasMore) await (model.more(), new Promise(requestAnimationFrame));
     }""")
-    shown = page.evaluate("document.querySelector('activity-feed').model.events.map((event) => event.payload.text)")
+    shown = page.evaluate(
+        "document.querySelector('activity-feed').model.events.map((event) => event.payload.text)"
+    )
     assert shown == strings[:480]
     expect(page.get_by_role("article")).to_have_count(len(events))
 

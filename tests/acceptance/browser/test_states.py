@@ -20,10 +20,12 @@ def violations(page: Page) -> list[str]:
     found = []
     for scheme, rules in (("light", None), ("dark", ["color-contrast", "link-in-text-block"])):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # mypy widens the texts of a tuple
-        found += page.evaluate("(rules) => axe.run(document, {resultTypes: ['violations'], runOnly: rules ?? undefined})", rules)[
-            "violations"
-        ]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+        found += page.evaluate(
+            "(rules) => axe.run(document, {resultTypes: ['violations'], runOnly: rules ?? undefined})", rules
+        )["violations"]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]
+    ]
 
 
 @pytest.fixture
@@ -40,15 +42,29 @@ def busy(site: Site, account: str, named_accounts: Callable[..., None]) -> str:
         {"type": "deal.won", "payload": {"name": "Renewal", "amount": "1250", "currency": "EUR"}},
         {"type": "email.bounced", "payload": {"subject": "Terms"}},
         {"type": "signal.detected", "payload": {"signal": "visit"}},
-        {"type": "account.updated", "payload": {"name": "Acme", "changes": [{"field": "city", "from": None, "to": {"name": "Ulm"}}]}},
-        {"type": "note.added", "payload": {"text": "A note"}, "contact_id": "jo", "occurred_at": "2025-11-05T10:00:00Z"},
+        {
+            "type": "account.updated",
+            "payload": {"name": "Acme", "changes": [{"field": "city", "from": None, "to": {"name": "Ulm"}}]},
+        },
+        {
+            "type": "note.added",
+            "payload": {"text": "A note"},
+            "contact_id": "jo",
+            "occurred_at": "2025-11-05T10:00:00Z",
+        },
     ]
     site.say_all([{"account_id": account, **one} for one in said])
     return account
 
 
 def fail(status: int, slug: str) -> Callable[[Route], None]:
-    body = {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": "Told why", "instance": "urn:uuid:0000"}
+    body = {
+        "type": f"/problems/{slug}",
+        "title": slug,
+        "status": status,
+        "detail": "Told why",
+        "instance": "urn:uuid:0000",
+    }
     return lambda route: route.fulfill(status=status, json=body, content_type="application/problem+json")
 
 
@@ -134,7 +150,9 @@ def test_an_error_says_what_to_do_and_trying_again_helps(open_page: Open, busy: 
 
 
 def test_a_failed_next_page_leaves_what_is_shown(site: Site, open_page: Open, account: str) -> None:
-    site.say_all([{"type": "note.added", "account_id": account, "payload": {"text": f"{n}"}} for n in range(60)])
+    site.say_all(
+        [{"type": "note.added", "account_id": account, "payload": {"text": f"{n}"}} for n in range(60)]
+    )
     page = open_page("/?account=other")
     page.route("**/v1/events?*cursor=*", fail(503, "unavailable"))
     page.goto(page.url.replace("other", account))
@@ -165,9 +183,16 @@ def test_a_lost_network_is_said_and_what_was_loaded_stays(open_page: Open, busy:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(403, "You may not see this"), (404, "There is no such event"), (410, "The content of this event was erased")]
+    ("status", "said"),
+    [
+        (403, "You may not see this"),
+        (404, "There is no such event"),
+        (410, "The content of this event was erased"),
+    ],
 )
-def test_the_panel_says_why_it_cannot_show_an_event(open_page: Open, busy: str, status: int, said: str) -> None:
+def test_the_panel_says_why_it_cannot_show_an_event(
+    open_page: Open, busy: str, status: int, said: str
+) -> None:
     page = open_page("/?account=other", viewport={"width": 1500, "height": 800})
     unknown = str(uuid4())
     page.route(f"**/v1/events/{unknown}?*", fail(status, "problem"))
@@ -184,12 +209,16 @@ def test_erased_content_is_said_to_be_erased(site: Site, open_page: Open, accoun
     def erase(route: Route) -> None:
         answer = route.fetch()
         told = answer.json()
-        told["event"].update(payload=None, summary="Note: content erased", summary_parts=[{"t": "Note: content erased"}])
+        told["event"].update(
+            payload=None, summary="Note: content erased", summary_parts=[{"t": "Note: content erased"}]
+        )
         route.fulfill(response=answer, json=told)
 
     page.route(f"**/v1/events/{said['event_id']}?*", erase)
     page.goto(page.url.replace("other", f"{account}&event={said['event_id']}"))
-    expect(page.get_by_role("region", name="Event details")).to_contain_text("The content was erased; that it happened is kept.")
+    expect(page.get_by_role("region", name="Event details")).to_contain_text(
+        "The content was erased; that it happened is kept."
+    )
 
 
 def test_at_400_percent_zoom_nothing_needs_scrolling_sideways(open_page: Open, busy: str) -> None:
@@ -198,7 +227,12 @@ def test_at_400_percent_zoom_nothing_needs_scrolling_sideways(open_page: Open, b
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.get_by_role("article").first.locator("time").click()
     expect(page.get_by_role("dialog", name="Event details")).to_be_visible()
-    assert page.evaluate("document.querySelector('activity-feed').shadowRoot.querySelector('dialog').scrollWidth") <= 320
+    assert (
+        page.evaluate(
+            "document.querySelector('activity-feed').shadowRoot.querySelector('dialog').scrollWidth"
+        )
+        <= 320
+    )
 
 
 def test_who_wants_no_motion_gets_none(site: Site, open_page: Open, account: str) -> None:
@@ -214,7 +248,10 @@ def test_a_screen_reader_finds_a_feed_of_articles(open_page: Open, busy: str) ->
     rows = page.get_by_role("feed", name="Acme").get_by_role("article")
     expect(rows).to_have_count(9)
     names = [
-        row.evaluate("(row) => row.getRootNode().getElementById(row.getAttribute('aria-labelledby')).textContent") for row in rows.all()
+        row.evaluate(
+            "(row) => row.getRootNode().getElementById(row.getAttribute('aria-labelledby')).textContent"
+        )
+        for row in rows.all()
     ]
     assert any("Deal won: " in name and "won Renewal for 1,250.00 EUR" in name for name in names)
     assert [row.get_attribute("aria-posinset") for row in rows.all()] == [str(n) for n in range(1, 10)]

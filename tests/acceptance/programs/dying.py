@@ -22,13 +22,29 @@ def main() -> None:
     point, folder, times = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     deaths = len(list(folder.iterdir()))
     if deaths < times:
-        functions = {"before_move": "move", "after_claim": "_waves", "after_insert": "append", "before_publish": "publish"}
+        functions = {
+            "before_move": "move",
+            "after_claim": "_waves",
+            "after_insert": "append",
+            "before_publish": "publish",
+        }
         name = functions[point]
         setattr(road, name, dying(getattr(road, name), folder / str(deaths), after=point == "after_insert"))
-        if point in ("after_claim", "after_insert"):  # the points lie inside one statement, but for a batch that must be sifted
+        if point in (
+            "after_claim",
+            "after_insert",
+        ):  # the points lie inside one statement, but for a batch that must be sifted
             road.move = lambda limit: road.Poison("sift, to pass the point")  # type: ignore[attr-defined]  # a name the module imported
     app.worker_main(
-        ["worker", "--queues=append", "--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=ERROR"]
+        [
+            "worker",
+            "--queues=append",
+            "--pool=threads",
+            "--concurrency=2",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=ERROR",
+        ]
     )
 
 

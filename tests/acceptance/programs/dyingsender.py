@@ -20,9 +20,11 @@ from producers.sequences.sending import outcome, send
 def main() -> None:
     point, mark = sys.argv[1], Path(sys.argv[2])
     if not mark.exists():
-        where, name = {"after_claim": (send, "_send_all"), "before_mark": (outcome, "mark"), "after_answer": (outcome, "keep_all_sent")}[
-            point
-        ]
+        where, name = {
+            "after_claim": (send, "_send_all"),
+            "before_mark": (outcome, "mark"),
+            "after_answer": (outcome, "keep_all_sent"),
+        }[point]
         setattr(where, name, dying(getattr(where, name), mark))
     while True:
         send.send_chunk()

@@ -22,11 +22,15 @@ class Faulty:
         self._share = share
         self._random = random.Random(1)
 
-    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]) -> list[str]:  # noqa: N802  # aiosmtpd's name
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
+    ) -> list[str]:  # noqa: N802  # aiosmtpd's name
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]]
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802  # aiosmtpd's name
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:  # noqa: N802  # aiosmtpd's name
         if address.partition("@")[0].endswith("50"):
             return "550 5.1.1 no such user"
         fault = await self._fault(server)
@@ -56,7 +60,9 @@ class Faulty:
 
     def _keep(self, envelope: Envelope) -> None:
         assert isinstance(envelope.content, bytes)
-        self._taken.write(f"{envelope.rcpt_tos[0]} {BytesHeaderParser().parsebytes(envelope.content)['Message-ID']}\n")
+        self._taken.write(
+            f"{envelope.rcpt_tos[0]} {BytesHeaderParser().parsebytes(envelope.content)['Message-ID']}\n"
+        )
 
 
 def _abort(server: SMTP) -> None:

@@ -37,7 +37,9 @@ def main() -> None:
                     session.rollback()
                     continue
         except DBAPIError:
-            time.sleep(0.05)  # the server is away: whether the commit took place is unknown, so nothing is claimed
+            time.sleep(
+                0.05
+            )  # the server is away: whether the commit took place is unknown, so nothing is claimed
             continue
         said = (said + events)[-100:]
         sys.stdout.write("".join(f"{event.tenant_id} {event.event_id}\n" for event in events))

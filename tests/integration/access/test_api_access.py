@@ -35,7 +35,13 @@ def with_scopes(tenant: int, *scopes: str) -> str:
 
 
 def token(tenant: Any, secret: str = SECRET, **claims: Any) -> str:
-    said = {"tenant": tenant, "email": "ana@example.com", "roles": ["member"], "exp": time.time() + 60, **claims}
+    said = {
+        "tenant": tenant,
+        "email": "ana@example.com",
+        "roles": ["member"],
+        "exp": time.time() + 60,
+        **claims,
+    }
     return jwt.encode({name: value for name, value in said.items() if value is not None}, secret, "HS256")
 
 
@@ -68,15 +74,23 @@ def test_without_a_credential_nothing_is_answered(send: Send) -> None:
 
 
 def test_a_key_may_do_what_its_scopes_say_and_no_more(send: Send, tenant: int) -> None:
-    wanted = {("GET", "/v1/events"): "read", ("POST", "/v1/accounts/a/notes"): "write", ("PUT", "/v1/accounts/a"): "records"}
+    wanted = {
+        ("GET", "/v1/events"): "read",
+        ("POST", "/v1/accounts/a/notes"): "write",
+        ("PUT", "/v1/accounts/a"): "records",
+    }
     for scope in access.SCOPES:
         key = with_scopes(tenant, scope)
         for (method, path), needed in wanted.items():
-            answer = send(method, path, {"text": "x"} if method == "POST" else {}, Authorization=f"Bearer {key}")
+            answer = send(
+                method, path, {"text": "x"} if method == "POST" else {}, Authorization=f"Bearer {key}"
+            )
             assert (answer.status_code == 403) is (scope != needed), (scope, path, answer.text)
 
 
-def test_a_key_is_kept_as_a_hash_and_its_use_is_noted(send: Send, key: str, admin: psycopg.Connection[Any]) -> None:
+def test_a_key_is_kept_as_a_hash_and_its_use_is_noted(
+    send: Send, key: str, admin: psycopg.Connection[Any]
+) -> None:
     send("GET", "/v1/events")
     row = admin.execute("select k::text, last_used_at from crm.api_key k").fetchone()
     assert row is not None
@@ -84,17 +98,24 @@ def test_a_key_is_kept_as_a_hash_and_its_use_is_noted(send: Send, key: str, admi
     assert row[1] is not None
 
 
-def test_a_rotated_key_works_beside_the_new_one_until_its_end_and_a_revoked_one_not_at_all(send: Send, tenant: int) -> None:
+def test_a_rotated_key_works_beside_the_new_one_until_its_end_and_a_revoked_one_not_at_all(
+    send: Send, tenant: int
+) -> None:
     old, new, newest = with_scopes(tenant, "read"), access.new_key(), access.new_key()
     with begin("producer", tenant) as session:
         key_id = access.list_keys(session, tenant)[0].id
         rotated = access.rotate_key(session, tenant, key_id, new, timedelta(hours=1))
-    assert [send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new)] == [200, 200]
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new)] == [
+        200,
+        200,
+    ]
     with begin("producer", tenant) as session:
         access.rotate_key(session, tenant, rotated.id, newest, timedelta(0))
         access.revoke_key(session, tenant, key_id)
     forget_callers()
-    assert [send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new, newest)] == [401, 401, 200]
+    assert [
+        send("GET", "/v1/events", Authorization=f"Bearer {key}").status_code for key in (old, new, newest)
+    ] == [401, 401, 200]
 
 
 def test_the_command_makes_lists_rotates_and_revokes_keys(send: Send, tenant: int) -> None:
@@ -119,15 +140,27 @@ def test_the_command_makes_lists_rotates_and_revokes_keys(send: Send, tenant: in
 def test_a_user_of_the_host_acts_as_themselves_alone(send: Send, tenant: int) -> None:
     user = f"Bearer {token(tenant)}"
     assert send("POST", "/v1/accounts/a/notes", NOTE, Authorization=user).status_code == 201
-    assert send("POST", "/v1/accounts/a/notes", NOTE | {"actor": "ana@example.com"}, Authorization=user).status_code == 201
-    assert send("POST", "/v1/accounts/a/notes", NOTE | {"actor": "bo@example.com"}, Authorization=user).status_code == 403
+    assert (
+        send(
+            "POST", "/v1/accounts/a/notes", NOTE | {"actor": "ana@example.com"}, Authorization=user
+        ).status_code
+        == 201
+    )
+    assert (
+        send(
+            "POST", "/v1/accounts/a/notes", NOTE | {"actor": "bo@example.com"}, Authorization=user
+        ).status_code
+        == 403
+    )
     event = {"type": "note.added", "account_id": "a", "payload": NOTE}
     assert send("POST", "/v1/events", event | {"source": "sequence"}, Authorization=user).status_code == 422
     assert send("PUT", "/v1/accounts/a", {}, Authorization=user).status_code == 403
 
 
 @pytest.mark.usefixtures("jwt_secret")
-def test_a_token_is_taken_only_whole_valid_and_of_a_known_workspace(send: Send, tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_a_token_is_taken_only_whole_valid_and_of_a_known_workspace(
+    send: Send, tenant: int, admin: psycopg.Connection[Any]
+) -> None:
     row = admin.execute("select slug from crm.tenant where id = %s", (tenant,)).fetchone()
     assert row is not None
     good = [token(tenant), token(str(tenant)), token(row[0]), token(tenant, roles=None, scope="read")]
@@ -143,16 +176,26 @@ def test_a_token_is_taken_only_whole_valid_and_of_a_known_workspace(send: Send, 
         jwt.encode({"tenant": tenant, "email": "ana@example.com", "exp": time.time() + 60}, "", "none"),
         "a.b.c",
     ]
-    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in good] == [200] * len(good)
-    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in bad] == [401] * len(bad)
-    assert send("GET", "/v1/events", Authorization=f"Bearer {token(tenant, roles=['stranger'])}").status_code == 403
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in good] == [
+        200
+    ] * len(good)
+    assert [send("GET", "/v1/events", Authorization=f"Bearer {one}").status_code for one in bad] == [
+        401
+    ] * len(bad)
+    assert (
+        send("GET", "/v1/events", Authorization=f"Bearer {token(tenant, roles=['stranger'])}").status_code
+        == 403
+    )
 
 
 def test_a_token_signed_with_a_published_key_is_taken_and_that_key_is_no_shared_secret(
     send: Send, tenant: int, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:
     private = rsa.generate_private_key(65537, 2048)
-    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "k1", "use": "sig"}
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True) | {
+        "kid": "k1",
+        "use": "sig",
+    }
 
     class Host(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -182,7 +225,9 @@ def test_a_token_signed_with_a_published_key_is_taken_and_that_key_is_no_shared_
 
 def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) -> None:
     async def scene() -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="https://api") as page:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app()), base_url="https://api"
+        ) as page:
             assert (await page.get("/v1/session")).status_code == 401
             assert (await page.post("/v1/session", json={"key": "wrong"})).status_code == 401
             signed_in = await page.post("/v1/session", json={"key": key})
@@ -195,7 +240,9 @@ def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) ->
             for wrong in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": ""}):
                 refused = await page.post("/v1/accounts/a/notes", json=NOTE, headers=wrong)
                 assert (refused.status_code, refused.json()["type"]) == (403, "/problems/csrf")
-            assert (await page.post("/v1/accounts/a/notes", json=NOTE, headers={"X-CSRF-Token": csrf})).status_code == 201
+            assert (
+                await page.post("/v1/accounts/a/notes", json=NOTE, headers={"X-CSRF-Token": csrf})
+            ).status_code == 201
             assert (await page.delete("/v1/session", headers={"X-CSRF-Token": csrf})).status_code == 204
             assert (await page.get("/v1/events")).status_code == 401
 
@@ -208,12 +255,20 @@ def test_a_session_ends_with_the_key_it_was_begun_with_and_a_forged_one_is_none(
     monkeypatch.setattr("api.access.callers._REMEMBERED_S", 0.0)
 
     async def scene() -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api") as page:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app()), base_url="http://api"
+        ) as page:
             await page.post("/v1/session", json={"key": key})
-            forged = jwt.encode({"exp": time.time() + 60, "csrf": "", "key": None, "tenant": tenant, "scopes": ["read"]}, "x" * 32, "HS256")
+            forged = jwt.encode(
+                {"exp": time.time() + 60, "csrf": "", "key": None, "tenant": tenant, "scopes": ["read"]},
+                "x" * 32,
+                "HS256",
+            )
             with begin("producer", tenant) as session:
                 access.revoke_key(session, tenant, access.list_keys(session, tenant)[0].id)
             assert (await page.get("/v1/events")).status_code == 401
-            assert (await page.get("/v1/events", headers={"Cookie": f"activity_session={forged}"})).status_code == 401
+            assert (
+                await page.get("/v1/events", headers={"Cookie": f"activity_session={forged}"})
+            ).status_code == 401
 
     asyncio.run(scene())

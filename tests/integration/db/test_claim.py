@@ -39,7 +39,9 @@ def take(limit: int = 10, queue: Queue = JOBS) -> Any:
         return claim(session, queue, limit)
 
 
-def test_due_work_is_claimed_once_and_work_of_the_future_is_not(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_due_work_is_claimed_once_and_work_of_the_future_is_not(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     add(admin, tenant, 3)
     add(admin, tenant, 1, due_at=datetime.now(UTC) + timedelta(hours=1))
     add(admin, tenant, 1, due_at=None)
@@ -53,7 +55,9 @@ def test_the_urgent_goes_first_whatever_waits(admin: psycopg.Connection[Any], te
     assert [row.priority for row in take(2, URGENT)] == [0, 5]
 
 
-def test_many_workers_at_once_share_the_work_without_overlap(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_many_workers_at_once_share_the_work_without_overlap(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     add(admin, tenant, 300)
     taken: list[int] = []
 
@@ -70,7 +74,9 @@ def test_many_workers_at_once_share_the_work_without_overlap(admin: psycopg.Conn
     assert len(set(taken)) == 300
 
 
-def test_finished_work_is_gone_and_postponed_work_comes_back(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_finished_work_is_gone_and_postponed_work_comes_back(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     add(admin, tenant, 2)
     first, second = take()
     with begin("producer", EVERY_TENANT) as session:
@@ -96,7 +102,9 @@ def test_a_dead_holders_work_is_claimed_again_when_its_lease_ends_and_a_late_hol
     assert admin.execute("select done, due_at from crm.job").fetchall() == [(1, None)]
 
 
-def test_a_claim_that_rolls_back_leaves_the_work_for_others(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_a_claim_that_rolls_back_leaves_the_work_for_others(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     add(admin, tenant, 1)
     with pytest.raises(RuntimeError), begin("producer", EVERY_TENANT) as session:
         assert len(claim(session, JOBS, 1)) == 1

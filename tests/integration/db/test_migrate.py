@@ -36,7 +36,9 @@ def empty(server: EmbeddedPostgres) -> str:
 
 def tables(url: str) -> set[Any]:
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        rows = connection.execute("select schemaname || '.' || tablename from pg_tables where schemaname in ('activity', 'crm')")
+        rows = connection.execute(
+            "select schemaname || '.' || tablename from pg_tables where schemaname in ('activity', 'crm')"
+        )
         return {name for (name,) in rows}
 
 

@@ -23,12 +23,16 @@ def _append() -> int:
     return appended
 
 
-def test_ninety_days_of_history_are_written_once_however_often_and_whenever(tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_ninety_days_of_history_are_written_once_however_often_and_whenever(
+    tenant: int, admin: psycopg.Connection[Any]
+) -> None:
     assert write(tenant, _END) == 419
     assert _append() == 419
     write(tenant, _END + timedelta(days=3))
     assert _append() == 0
-    rows = admin.execute("select min(occurred_at), max(occurred_at), count(distinct type), count(distinct contact_id) from activity.event")
+    rows = admin.execute(
+        "select min(occurred_at), max(occurred_at), count(distinct type), count(distinct contact_id) from activity.event"
+    )
     ((first, last, types, contacts),) = rows.fetchall()
     assert _END - timedelta(days=90) <= first < last <= _END
     assert (types, contacts) == (28, 12)

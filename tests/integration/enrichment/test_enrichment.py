@@ -34,7 +34,14 @@ def farm() -> Iterator[int]:
 
 
 def provider(name: str, port: int, **more: object) -> str:
-    said = {"uses": "http_json", "cost": "0.05", "timeout_s": 0.5, "tries": 1, "breaker_failures": 1000, **more}
+    said = {
+        "uses": "http_json",
+        "cost": "0.05",
+        "timeout_s": 0.5,
+        "tries": 1,
+        "breaker_failures": 1000,
+        **more,
+    }
     lines = [f"{key} = {json.dumps(value)}" for key, value in said.items()]
     options = f'''options.url = "http://127.0.0.1:{port}/{name}/lookup?domain={{domain}}"
 options.fields = {{ industry = "company.industry", employees = "company.employees" }}
@@ -50,7 +57,9 @@ employees = { type = "integer", providers = ["orbit", "lumen"] }
 
 
 @pytest.fixture
-def configure(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def configure(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
     """A function that makes a text the configuration."""
 
     def use(*parts: str) -> None:
@@ -87,26 +96,41 @@ def events(admin: Admin, tenant: int) -> list[dict[str, Any]]:
     while append_batch(1000):
         pass
     rows = admin.execute(
-        "select type, account_id, actor, cause_id, payload from activity.event where tenant_id = %s order by seq", (tenant,)
+        "select type, account_id, actor, cause_id, payload from activity.event where tenant_id = %s order by seq",
+        (tenant,),
     )
-    return [{"type": type_, "account": id_, "actor": actor, "cause": cause, **payload} for type_, id_, actor, cause, payload in rows]
+    return [
+        {"type": type_, "account": id_, "actor": actor, "cause": cause, **payload}
+        for type_, id_, actor, cause, payload in rows
+    ]
 
 
 def values(admin: Admin, tenant: int, id_: str) -> dict[str, Any]:
-    ((found,),) = admin.execute("select fields from crm.account where tenant_id = %s and id = %s", (tenant, id_)).fetchall()
+    ((found,),) = admin.execute(
+        "select fields from crm.account where tenant_id = %s and id = %s", (tenant, id_)
+    ).fetchall()
     assert isinstance(found, dict)
     return found
 
 
 @pytest.mark.usefixtures("two")
-def test_a_pass_fills_fields_and_says_what_changed_by_whom_how_surely_at_which_cost(admin: Admin, tenant: int) -> None:
+def test_a_pass_fills_fields_and_says_what_changed_by_whom_how_surely_at_which_cost(
+    admin: Admin, tenant: int
+) -> None:
     account(admin, tenant, "acme")
     enrich(tenant, "acme")
     (event,) = events(admin, tenant)
-    assert (event["type"], event["account"], event["actor"], event["name"]) == ("enrichment_completed", "acme", "ana@example.com", "Acme")
+    assert (event["type"], event["account"], event["actor"], event["name"]) == (
+        "enrichment_completed",
+        "acme",
+        "ana@example.com",
+        "Acme",
+    )
     assert (event["providers"], event["cost"], event["changed"]) == (["orbit"], "0.05", 2)
     assert {change["field"]: change["to"] for change in event["changes"]} == values(admin, tenant, "acme")
-    assert {(c["from"], c["provider"], c["confidence"], c["cost"]) for c in event["changes"]} == {(None, "orbit", 0.9, "0.025")}
+    assert {(c["from"], c["provider"], c["confidence"], c["cost"]) for c in event["changes"]} == {
+        (None, "orbit", 0.9, "0.025")
+    }
     spent = admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall()
     assert spent == [(Decimal("0.05"), Decimal(0), 1, 0)]
 
@@ -145,7 +169,12 @@ def test_a_pass_that_changes_nothing_says_so(admin: Admin, tenant: int) -> None:
     account(admin, tenant, "acme", "unknown.acme.example")
     enrich(tenant, "acme")
     (event,) = events(admin, tenant)
-    assert (event["type"], event["changed"], event["cost"], event["providers"]) == ("enrichment_completed", 0, "0", ["orbit", "lumen"])
+    assert (event["type"], event["changed"], event["cost"], event["providers"]) == (
+        "enrichment_completed",
+        0,
+        "0",
+        ["orbit", "lumen"],
+    )
 
 
 @pytest.mark.usefixtures("two")
@@ -167,9 +196,13 @@ def test_a_second_request_joins_the_pass_in_flight_and_makes_it_as_urgent(admin:
     account(admin, tenant, "acme")
     with begin("producer", tenant) as session:
         first = ask(session, tenant, "account", "acme", priority=Priority.SCHEDULE)
-        assert ask(session, tenant, "account", "acme", ["employees", "industry"], priority=Priority.NOW) == first
+        assert (
+            ask(session, tenant, "account", "acme", ["employees", "industry"], priority=Priority.NOW) == first
+        )
         assert ask(session, tenant, "account", "acme", ["industry"], priority=Priority.NOW) != first
-    assert admin.execute("select priority from crm.enrichment_pass where id = %s", (first,)).fetchall() == [(0,)]
+    assert admin.execute("select priority from crm.enrichment_pass where id = %s", (first,)).fetchall() == [
+        (0,)
+    ]
     while work_off():
         pass
     assert len(events(admin, tenant)) == 2
@@ -188,19 +221,27 @@ def test_a_record_that_went_away_ends_its_pass_with_an_event(admin: Admin, tenan
     assert (event["type"], event["reason"]) == ("enrichment_failed", "the account no longer exists")
 
 
-def test_a_month_costs_no_more_than_its_budget(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+def test_a_month_costs_no_more_than_its_budget(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
+) -> None:
     configure(provider("orbit", farm), provider("lumen", farm), "[budget]\nmonthly = 0.5", FIELDS)
     ids = [f"a{number}" for number in range(30)]
     for id_ in ids:
         account(admin, tenant, id_)
     enrich(tenant, *ids)
-    assert admin.execute("select spent, reserved from crm.enrichment_spend").fetchall() == [(Decimal("0.5"), Decimal(0))]
+    assert admin.execute("select spent, reserved from crm.enrichment_spend").fetchall() == [
+        (Decimal("0.5"), Decimal(0))
+    ]
     types = [event["type"] for event in events(admin, tenant)]
     assert (types.count("enrichment_completed"), types.count("enrichment_failed")) == (10, 20)
-    assert "over the month's budget of 0.5 EUR" in next(e["reason"] for e in events(admin, tenant) if e["type"] == "enrichment_failed")
+    assert "over the month's budget of 0.5 EUR" in next(
+        e["reason"] for e in events(admin, tenant) if e["type"] == "enrichment_failed"
+    )
 
 
-def test_an_answer_is_kept_and_so_is_that_nothing_is_known(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+def test_an_answer_is_kept_and_so_is_that_nothing_is_known(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
+) -> None:
     kept = {"cache_days": 1, "negative_cache_days": 1}
     configure(provider("orbit", farm, **kept), provider("lumen", farm, **kept), FIELDS)
     account(admin, tenant, "one", "kept.example")
@@ -218,14 +259,20 @@ def test_an_answer_is_kept_and_so_is_that_nothing_is_known(admin: Admin, tenant:
 def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
     admin: Admin, tenant: int, configure: Callable[..., None], farm: int
 ) -> None:
-    configure("concurrency = 1", provider("orbit", farm, breaker_failures=3, breaker_s=600), FIELDS.replace(', "lumen"', ""))
+    configure(
+        "concurrency = 1",
+        provider("orbit", farm, breaker_failures=3, breaker_s=600),
+        FIELDS.replace(', "lumen"', ""),
+    )
     for number in range(10):
         account(admin, tenant, f"bad{number}", f"500.bad{number}.example")
     account(admin, tenant, "good")
     before = counts(farm)["asked"]
     enrich(tenant, *(f"bad{number}" for number in range(10)))
     assert counts(farm)["asked"] - before == 3
-    ((failures, is_open),) = admin.execute("select failures, open_until > now() from crm.enrichment_provider").fetchall()
+    ((failures, is_open),) = admin.execute(
+        "select failures, open_until > now() from crm.enrichment_provider"
+    ).fetchall()
     assert (failures, is_open) == (3, True)
     assert any("left alone until" in event["reason"] for event in events(admin, tenant))
     admin.execute("update crm.enrichment_provider set open_until = now()")
@@ -233,7 +280,9 @@ def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
     assert admin.execute("select failures, open_until from crm.enrichment_provider").fetchall() == [(0, None)]
 
 
-def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
+) -> None:
     configure("concurrency = 10", provider("orbit", farm, rate_per_s=20), FIELDS.replace(', "lumen"', ""))
     ids = [f"a{number}" for number in range(20)]
     for id_ in [*ids, "urgent"]:
@@ -270,13 +319,17 @@ def test_a_worker_that_dies_after_the_answer_repeats_one_call_and_counts_it(
     assert counts(farm)["answered"] - before == 2
     states = admin.execute("select attempt, state, cost from crm.enrichment_call order by attempt").fetchall()
     assert states == [(1, "lost", Decimal(0)), (2, "answered", Decimal("0.05"))]
-    assert admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall() == [(Decimal("0.05"), 0, 1, 1)]
+    assert admin.execute("select spent, reserved, calls, repeats from crm.enrichment_spend").fetchall() == [
+        (Decimal("0.05"), 0, 1, 1)
+    ]
     (event,) = events(admin, tenant)
     assert (event["repeated_calls"], event["cost"]) == (1, "0.05")
 
 
 @pytest.mark.usefixtures("two")
-def test_a_holder_that_comes_back_late_books_nothing(admin: Admin, tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_comes_back_late_books_nothing(
+    admin: Admin, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account(admin, tenant, "acme")
     with begin("producer", tenant) as session:
         ask(session, tenant, "account", "acme")
@@ -310,26 +363,36 @@ def test_two_passes_over_one_record_at_once_merge_one_after_the_other(admin: Adm
     assert set(values(admin, tenant, "acme")) == {"industry", "employees"}
 
 
-def test_records_that_have_grown_stale_are_asked_for_again(admin: Admin, tenant: int, configure: Callable[..., None], farm: int) -> None:
+def test_records_that_have_grown_stale_are_asked_for_again(
+    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
+) -> None:
     schedule = "[schedule.account]\nafter_days = 30\n"
     configure(provider("orbit", farm), provider("lumen", farm), FIELDS, schedule)
     account(admin, tenant, "old")
     account(admin, tenant, "fresh")
     account(admin, tenant, "gone")
     enrich(tenant, "old", "fresh", "gone")
-    admin.execute("update crm.enrichment_latest set ended_at = now() - interval '31 days' where record_id <> 'fresh'")
+    admin.execute(
+        "update crm.enrichment_latest set ended_at = now() - interval '31 days' where record_id <> 'fresh'"
+    )
     admin.execute("delete from crm.account where id = 'gone'")
     assert ask_for_stale() == 1
     assert ask_for_stale() == 0
-    row = admin.execute("select record_id, priority, requested_by from crm.enrichment_pass where state = 'waiting'").fetchall()
+    row = admin.execute(
+        "select record_id, priority, requested_by from crm.enrichment_pass where state = 'waiting'"
+    ).fetchall()
     assert row == [("old", 9, "system")]
 
 
 @pytest.mark.usefixtures("two")
-def test_one_pass_that_cannot_be_booked_fails_alone_and_keeps_nothing_reserved(admin: Admin, tenant: int) -> None:
+def test_one_pass_that_cannot_be_booked_fails_alone_and_keeps_nothing_reserved(
+    admin: Admin, tenant: int
+) -> None:
     for id_ in ("good", "evil", "fine"):
         account(admin, tenant, id_)
-    admin.execute("alter table crm.account add constraint no_evil check (id <> 'evil' or not fields ? 'industry')")
+    admin.execute(
+        "alter table crm.account add constraint no_evil check (id <> 'evil' or not fields ? 'industry')"
+    )
     with structlog.testing.capture_logs() as logs:
         enrich(tenant, "good", "evil", "fine")
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["pass_failed"]

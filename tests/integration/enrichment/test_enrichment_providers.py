@@ -31,7 +31,9 @@ def ask(uses: str, options: dict[str, Any], *questions: Question, **config: Any)
 
     async def run() -> list[Answer | None]:
         async with Outbound(allow=LOOPBACK) as outbound:
-            provider: Provider = make("it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound)
+            provider: Provider = make(
+                "it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound
+            )
             askable = [one for one in questions if provider.key(one) is not None]
             answers = iter(await provider.ask(askable)) if askable else iter(())
             return [next(answers) if one in askable else None for one in questions]
@@ -49,7 +51,10 @@ async def web(handle: Handler) -> AsyncIterator[str]:
         body = await reader.readexactly(int(lengths[0].split(":")[1]) if lengths else 0)
         status, headers, answer = handle(head, body)
         said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        writer.write(f"HTTP/1.1 {status}\r\n{said}content-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode() + answer)
+        writer.write(
+            f"HTTP/1.1 {status}\r\n{said}content-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode()
+            + answer
+        )
         await writer.drain()
         writer.close()
 
@@ -60,7 +65,9 @@ async def web(handle: Handler) -> AsyncIterator[str]:
         server.close()
 
 
-def ask_web(handle: Handler, uses: str, options: Callable[[str], dict[str, Any]], *questions: Question) -> list[Answer]:
+def ask_web(
+    handle: Handler, uses: str, options: Callable[[str], dict[str, Any]], *questions: Question
+) -> list[Answer]:
     async def run() -> list[Answer]:
         async with web(handle) as base, Outbound(allow=LOOPBACK) as outbound:
             provider = make("it", ProviderConfig(uses=uses, options=options(base), timeout_s=1), outbound)
@@ -91,9 +98,18 @@ def test_a_json_answer_is_read_by_its_paths_and_the_secret_goes_into_the_header_
 
     def handle(head: str, _: bytes) -> tuple[str, dict[str, str], bytes]:
         heads.append(head)
-        return "200 OK", {}, json.dumps({"data": {"industry": "Logistics", "size": {"count": 12}, "score": 0.75}}).encode()
+        return (
+            "200 OK",
+            {},
+            json.dumps({"data": {"industry": "Logistics", "size": {"count": 12}, "score": 0.75}}).encode(),
+        )
 
-    (answer,) = ask_web(handle, "http_json", lookup, question("industry", "employees", domain="acme.example", name="A & B/../x"))
+    (answer,) = ask_web(
+        handle,
+        "http_json",
+        lookup,
+        question("industry", "employees", domain="acme.example", name="A & B/../x"),
+    )
     assert answer == {"industry": Found("Logistics", 0.75), "employees": Found(12, 0.75)}
     assert heads[0].startswith("GET /v1/acme.example?who=A%20%26%20B%2F..%2Fx HTTP")
     assert "authorization: Bearer s3cret\r\nidempotency-key: key-1" in heads[0]
@@ -113,7 +129,12 @@ def test_a_json_answer_is_read_by_its_paths_and_the_secret_goes_into_the_header_
 )
 def test_an_answer_that_is_none_fails_with_its_reason(status: str, body: bytes, reason: str) -> None:
     with pytest.raises(ProviderFailed, match=reason):
-        ask_web(lambda *_: (status, {}, body), "http_json", lookup, question("industry", domain="a.example", name="A"))
+        ask_web(
+            lambda *_: (status, {}, body),
+            "http_json",
+            lookup,
+            question("industry", domain="a.example", name="A"),
+        )
 
 
 def test_a_record_that_lacks_what_a_url_needs_is_not_asked_about() -> None:
@@ -125,11 +146,21 @@ def test_many_records_are_asked_about_in_one_call_where_the_provider_has_one() -
 
     def handle(_: str, body: bytes) -> tuple[str, dict[str, str], bytes]:
         bodies.append(json.loads(body))
-        items = [{"domain": domain.upper(), "industry": f"of {domain}"} for domain in bodies[-1]["domains"] if domain != "b.example"]
+        items = [
+            {"domain": domain.upper(), "industry": f"of {domain}"}
+            for domain in bodies[-1]["domains"]
+            if domain != "b.example"
+        ]
         return "200 OK", {}, json.dumps({"results": items[::-1]}).encode()
 
     def options(base: str) -> dict[str, Any]:
-        bulk = {"url": base + "/bulk", "parameter": "domains", "items": "results", "match": "domain", "size": 10}
+        bulk = {
+            "url": base + "/bulk",
+            "parameter": "domains",
+            "items": "results",
+            "match": "domain",
+            "size": 10,
+        }
         return {"url": base + "/{domain}", "fields": {"industry": "industry"}, "bulk": bulk}
 
     async def run() -> list[Answer | ProviderFailed]:
@@ -139,7 +170,11 @@ def test_many_records_are_asked_about_in_one_call_where_the_provider_has_one() -
             asked = [desk.ask(question("industry", domain=f"{name}.example"), 0) for name in "abc"]
             return [reply.answer for reply in await asyncio.gather(*asked)]
 
-    assert asyncio.run(run()) == [{"industry": Found("of a.example", 0.8)}, {}, {"industry": Found("of c.example", 0.8)}]
+    assert asyncio.run(run()) == [
+        {"industry": Found("of a.example", 0.8)},
+        {},
+        {"industry": Found("of c.example", 0.8)},
+    ]
     assert bodies == [{"domains": ["a.example", "b.example", "c.example"]}]
 
 
@@ -175,7 +210,9 @@ def test_a_request_is_repeated_with_pauses_and_not_for_ever() -> None:
         ("table", {"fields": {"a": "b"}}, "either csv"),
     ],
 )
-def test_a_provider_that_cannot_be_made_says_what_its_options_lack(uses: str, options: dict[str, Any], fault: str) -> None:
+def test_a_provider_that_cannot_be_made_says_what_its_options_lack(
+    uses: str, options: dict[str, Any], fault: str
+) -> None:
     with pytest.raises(ConfigurationInvalid, match=fault):
         ask(uses, options)
 
@@ -227,18 +264,28 @@ def ask_dns(answer: Callable[[bytes], bytes | None], *questions: Question) -> li
     async def run() -> list[Answer]:
         async with name_server(answer) as port, Outbound(allow=LOOPBACK) as outbound:
             options = {"nameservers": ["127.0.0.1"], "port": port}
-            return list(await make("it", ProviderConfig(uses="dns", options=options, timeout_s=1), outbound).ask(questions))
+            return list(
+                await make("it", ProviderConfig(uses="dns", options=options, timeout_s=1), outbound).ask(
+                    questions
+                )
+            )
 
     return asyncio.run(run())
 
 
 def test_the_dns_says_who_runs_a_domains_mail_and_whether_it_takes_any() -> None:
     domains = ("acme.example", "spf.example", "null.example", "nowhere.example")
-    acme, spf, null, nowhere = ask_dns(from_zone, *(question("mail_provider", domain=domain) for domain in domains))
+    acme, spf, null, nowhere = ask_dns(
+        from_zone, *(question("mail_provider", domain=domain) for domain in domains)
+    )
     assert acme["mail_provider"].value == "Google Workspace"
     assert acme["mail_servers"].value == ["alt1.aspmx.l.google.com", "aspmx.l.google.com"]
     assert spf["mail_provider"].value == "Microsoft 365"
-    assert (acme["receives_mail"].value, null["receives_mail"].value, nowhere["deliverable"].value) == (True, False, False)
+    assert (acme["receives_mail"].value, null["receives_mail"].value, nowhere["deliverable"].value) == (
+        True,
+        False,
+        False,
+    )
     assert "mail_provider" not in null
 
 
@@ -268,13 +315,21 @@ def ask_site(status: str, headers: dict[str, str], body: bytes) -> Answer:
 
 
 def test_a_web_site_says_its_title_language_profiles_and_technologies() -> None:
-    said = {name: found.value for name, found in ask_site("200 OK", {"server": "nginx/1"}, PAGE.encode()).items()}
-    assert (said["website_title"], said["website_description"], said["language"]) == ("Acme GmbH", "Wir liefern.", "de")
+    said = {
+        name: found.value for name, found in ask_site("200 OK", {"server": "nginx/1"}, PAGE.encode()).items()
+    }
+    assert (said["website_title"], said["website_description"], said["language"]) == (
+        "Acme GmbH",
+        "Wir liefern.",
+        "de",
+    )
     assert said["socials"] == ["https://www.linkedin.com/company/acme"]
     assert said["technologies"] == ["HubSpot", "WordPress", "nginx"]
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe" * 1000, b"<" * 100_000, b"<title>" + b"x" * 100_000, b"<p>" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x00\xff\xfe" * 1000, b"<" * 100_000, b"<title>" + b"x" * 100_000, b"<p>" * 100_000]
+)
 def test_a_page_that_is_none_does_no_harm(body: bytes) -> None:
     assert "language" not in ask_site("200 OK", {"content-type": "text/html"}, body)
 
@@ -293,9 +348,9 @@ def test_what_is_no_page_fails_with_a_reason() -> None:
 def test_a_domain_that_leads_inside_is_not_fetched() -> None:
     async def run() -> None:
         async with Outbound(allow=()) as outbound:
-            await make("it", ProviderConfig(uses="website", options={"url": "http://{domain}:80/"}), outbound).ask(
-                [question(domain="localhost.localdomain")]
-            )
+            await make(
+                "it", ProviderConfig(uses="website", options={"url": "http://{domain}:80/"}), outbound
+            ).ask([question(domain="localhost.localdomain")])
 
     async def metadata() -> None:
         async with Outbound(allow=()) as outbound:

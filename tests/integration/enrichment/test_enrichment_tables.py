@@ -23,7 +23,9 @@ def ask(uses: str, options: dict[str, Any], *questions: Question, **config: Any)
 
     async def run() -> list[Answer | None]:
         async with Outbound(allow=()) as outbound:
-            provider = make("it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound)
+            provider = make(
+                "it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound
+            )
             askable = [one for one in questions if provider.key(one) is not None]
             answers = iter(await provider.ask(askable)) if askable else iter(())
             return [next(answers) if one in askable else None for one in questions]
@@ -36,7 +38,10 @@ def test_a_contact_finds_the_account_of_its_domain_in_its_own_workspace_alone(
 ) -> None:
     other = make_tenant()
     for number, id_ in ((tenant, "acme"), (other, "theirs")):
-        admin.execute("insert into crm.account (tenant_id, id, name, domain) values (%s, %s, 'A', 'acme.example')", (number, id_))
+        admin.execute(
+            "insert into crm.account (tenant_id, id, name, domain) values (%s, %s, 'A', 'acme.example')",
+            (number, id_),
+        )
     mine, public, unknown = ask(
         "domain",
         {},
@@ -50,14 +55,23 @@ def test_a_contact_finds_the_account_of_its_domain_in_its_own_workspace_alone(
     assert unknown == {"email_domain": Found("elsewhere.example", 0.9)}
 
 
-def test_a_table_of_the_tenants_own_is_a_file_or_a_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "acme-inc.csv").write_text("domain,sector,staff\nACME.example,Logistics,12\nbad.example,Toys,many\n")
+def test_a_table_of_the_tenants_own_is_a_file_or_a_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme-inc.csv").write_text(
+        "domain,sector,staff\nACME.example,Logistics,12\nbad.example,Toys,many\n"
+    )
     options = {
         "csv": str(tmp_path / "{tenant}.csv"),
         "fields": {"industry": "sector", "employees": "staff"},
         "integers": ["employees"],
     }
-    found, missing = ask("table", options, question("industry", domain="acme.example"), question("industry", domain="x.example"))
+    found, missing = ask(
+        "table",
+        options,
+        question("industry", domain="acme.example"),
+        question("industry", domain="x.example"),
+    )
     assert found == {"industry": Found("Logistics"), "employees": Found(12)}
     assert missing == {}
     with pytest.raises(ProviderFailed, match="no whole number"):
@@ -67,7 +81,15 @@ def test_a_table_of_the_tenants_own_is_a_file_or_a_query(tmp_path: Path, monkeyp
         own.execute("insert into t values ('acme.example', 'Retail')")
     own.close()
     monkeypatch.setenv("OWN_DB", f"sqlite:///{tmp_path}/own.db")
-    query = {"url_env": "OWN_DB", "query": "select sector from t where domain = :by", "fields": {"industry": "sector"}}
+    query = {
+        "url_env": "OWN_DB",
+        "query": "select sector from t where domain = :by",
+        "fields": {"industry": "sector"},
+    }
     assert ask("table", query, question("industry", domain="ACME.example")) == [{"industry": Found("Retail")}]
     with pytest.raises(ProviderFailed, match="OperationalError"):
-        ask("table", query | {"query": "select nothing from nowhere"}, question("industry", domain="acme.example"))
+        ask(
+            "table",
+            query | {"query": "select nothing from nowhere"},
+            question("industry", domain="acme.example"),
+        )

@@ -49,7 +49,15 @@ def _rules(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monk
 
 def said(tenant: int, type_: str, hours: float, **payload: Any) -> Event:
     at = START + timedelta(hours=hours)
-    return Event(tenant_id=tenant, type=type_, source="test", payload=payload, occurred_at=at, account_id="acme", contact_id="jo")
+    return Event(
+        tenant_id=tenant,
+        type=type_,
+        source="test",
+        payload=payload,
+        occurred_at=at,
+        account_id="acme",
+        contact_id="jo",
+    )
 
 
 def tell(*events: Event) -> None:
@@ -70,7 +78,9 @@ def detected(admin: Admin, tenant: int) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.usefixtures("_rules")
-def test_some_opens_and_clicks_by_a_person_in_a_day_are_a_signal_that_names_its_evidence(admin: Admin, tenant: int) -> None:
+def test_some_opens_and_clicks_by_a_person_in_a_day_are_a_signal_that_names_its_evidence(
+    admin: Admin, tenant: int
+) -> None:
     opens = [said(tenant, "email.opened", hours) for hours in (0, 30, 31)]
     click = said(tenant, "email.clicked", 32, url="https://a.example")
     tell(*opens, said(tenant, "email.opened", 31.5, machine=True))
@@ -88,7 +98,9 @@ def test_a_rule_fires_once_for_a_record_in_its_window_and_again_after_it(admin: 
 
 
 @pytest.mark.usefixtures("_rules")
-def test_an_event_of_the_workspaces_own_is_a_signal_where_its_payload_says_so(admin: Admin, tenant: int) -> None:
+def test_an_event_of_the_workspaces_own_is_a_signal_where_its_payload_says_so(
+    admin: Admin, tenant: int
+) -> None:
     tell(said(tenant, "acme.web_visit", 0, page="/about"), said(tenant, "acme.web_visit", 1, page="/Pricing"))
     assert [row[0] for row in detected(admin, tenant)] == ["pricing"]
 

@@ -10,7 +10,11 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as examples
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from api.http.app import create_app
 from api.http.server import Server
@@ -20,7 +24,9 @@ _APART = {"/v1/stream", "/v1/inbound/email"}
 
 
 @pytest.fixture
-def api(environment: dict[str, str], key: str, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def api(
+    environment: dict[str, str], key: str, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
     """The schema of a running API."""
     monkeypatch.setenv("ACTIVITY_WRITE_RATE", "100000")
     from activity.settings import settings
@@ -45,13 +51,24 @@ def test_no_operation_breaks_its_description_or_the_server(api: Any, key: str, s
             continue
 
         @seed(1)
-        @examples(max_examples=8, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @examples(
+            max_examples=8,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         @given(case=operation.as_strategy())
         def holds(case: Any) -> None:
             response = case.call(headers={"Authorization": f"Bearer {key}"})
             case.validate_response(
                 response,
-                checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance],
+                checks=[
+                    not_a_server_error,
+                    status_code_conformance,
+                    content_type_conformance,
+                    response_schema_conformance,
+                ],
             )
 
         with subtests.test(operation.label):
@@ -62,5 +79,7 @@ def test_the_description_is_openapi_3_1_and_describes_the_frames_of_the_stream()
     described = create_app().openapi()
     assert described["openapi"].startswith("3.1")
     frames = described["paths"]["/v1/stream"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-    assert frames["itemSchema"]["properties"]["data"]["contentSchema"]["$ref"] == "#/components/schemas/EventOut"
+    assert (
+        frames["itemSchema"]["properties"]["data"]["contentSchema"]["$ref"] == "#/components/schemas/EventOut"
+    )
     assert "EventOut" in described["components"]["schemas"]

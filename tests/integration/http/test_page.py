@@ -58,7 +58,9 @@ def test_pages_lead_from_the_newest_event_to_the_oldest_and_the_last_one_says_so
     assert len(set(keys)) == 100
 
 
-def test_a_page_that_comes_short_says_how_far_it_looked_and_goes_on_from_there(filled: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_comes_short_says_how_far_it_looked_and_goes_on_from_there(
+    filled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "LOOK", 5)
     monkeypatch.setattr(page, "_LOOKS", 2)
     which = Filter(source="nobody")
@@ -70,7 +72,9 @@ def test_a_page_that_comes_short_says_how_far_it_looked_and_goes_on_from_there(f
     assert second.looked_to == _START + timedelta(hours=8)
 
 
-def test_a_cursor_is_refused_with_other_filters_for_another_tenant_and_when_it_is_no_cursor(filled: int) -> None:
+def test_a_cursor_is_refused_with_other_filters_for_another_tenant_and_when_it_is_no_cursor(
+    filled: int,
+) -> None:
     cursor = _read(filled, Filter(types=("note.added", "deal.won"))).cursor
     assert _read(filled, Filter(types=("deal.won", "note.added", "deal.won")), cursor).events
     with pytest.raises(CursorInvalid, match="other filters"):

@@ -69,21 +69,45 @@ def _rejects(summary: Summary) -> list[tuple[int, str]]:
     return [(reject["line"], reject["reason"]) for reject in rejects]
 
 
-def test_a_second_import_of_a_file_adds_nothing(tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql) -> None:
+def test_a_second_import_of_a_file_adds_nothing(
+    tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql
+) -> None:
     path = _write(tmp_path / "calls.csv", [_HEADER, *_rows(range(2500))])
     first, second = (_import(path, mapping, tenant) for _ in range(2))
-    assert (first.rows, first.said, first.appended, first.duplicates, first.records) == (2500, 2500, 2500, 0, 1)
-    assert (second.rows, second.said, second.appended, second.duplicates, second.records) == (2500, 2500, 0, 2500, 0)
+    assert (first.rows, first.said, first.appended, first.duplicates, first.records) == (
+        2500,
+        2500,
+        2500,
+        0,
+        1,
+    )
+    assert (second.rows, second.said, second.appended, second.duplicates, second.records) == (
+        2500,
+        2500,
+        0,
+        2500,
+        0,
+    )
     assert _count(admin) == 2500
     assert sorted(tmp_path.iterdir()) == [path], "nothing is left beside the file"
 
 
-def test_events_are_in_the_log_in_the_order_of_the_rows(tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql) -> None:
-    _import(_write(tmp_path / "calls.csv", [_HEADER, *_rows(range(30), "b"), *_rows(range(30, 60), "a")]), mapping, tenant)
-    assert [row for (row,) in admin.execute("select account_id from activity.event order by seq")] == ["b"] * 30 + ["a"] * 30
+def test_events_are_in_the_log_in_the_order_of_the_rows(
+    tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql
+) -> None:
+    _import(
+        _write(tmp_path / "calls.csv", [_HEADER, *_rows(range(30), "b"), *_rows(range(30, 60), "a")]),
+        mapping,
+        tenant,
+    )
+    assert [row for (row,) in admin.execute("select account_id from activity.event order by seq")] == [
+        "b"
+    ] * 30 + ["a"] * 30
 
 
-def test_csv_plain_and_packed_and_ndjson_give_the_same_events(tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql) -> None:
+def test_csv_plain_and_packed_and_ndjson_give_the_same_events(
+    tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql
+) -> None:
     lines = [_HEADER, *_rows(range(5))]
     plain = _write(tmp_path / "calls.csv", lines)
     packed = tmp_path / "calls.csv.gz"
@@ -99,15 +123,29 @@ def test_csv_plain_and_packed_and_ndjson_give_the_same_events(tmp_path: Path, ma
 def test_ndjson_objects_within_objects_are_columns_with_dots(tmp_path: Path, tenant: int, admin: Sql) -> None:
     text = _MAP.replace("{company}", "{call.company}").replace("{outcome}", "{call.tags}")
     mapping = compile_mapping({**tomllib.loads(text), "file": {"format": "ndjson"}})
-    row = {"number": 1, "at": "2026-01-01T00:00:00Z", "call": {"company": "acme", "tags": ["a", "b"], "none": None}}
+    row = {
+        "number": 1,
+        "at": "2026-01-01T00:00:00Z",
+        "call": {"company": "acme", "tags": ["a", "b"], "none": None},
+    }
     _import(_write(tmp_path / "calls.ndjson", [json.dumps(row)]), mapping, tenant)
-    assert admin.execute("select account_id, payload->>'outcome' from activity.event").fetchall() == [("acme", '["a", "b"]')]
+    assert admin.execute("select account_id, payload->>'outcome' from activity.event").fetchall() == [
+        ("acme", '["a", "b"]')
+    ]
 
 
 def test_a_bad_row_is_put_aside_with_its_line_and_reason_and_the_others_are_imported(
     tmp_path: Path, mapping: ImportMap, tenant: int, admin: Sql
 ) -> None:
-    lines = [_HEADER, *_rows([1]), "2,yesterday,acme,x", '3,2026-01-01T00:00:00Z,acme,"two', 'lines"', "4,2026-01-01T00:00:00Z,acme", ""]
+    lines = [
+        _HEADER,
+        *_rows([1]),
+        "2,yesterday,acme,x",
+        '3,2026-01-01T00:00:00Z,acme,"two',
+        'lines"',
+        "4,2026-01-01T00:00:00Z,acme",
+        "",
+    ]
     lines += [
         f"5,2026-01-01T00:00:00Z,{'a' * 201},x",
         "6,1970-01-01T00:00:00Z,acme,x",
@@ -116,7 +154,9 @@ def test_a_bad_row_is_put_aside_with_its_line_and_reason_and_the_others_are_impo
     ]
     path = tmp_path / "calls.csv"
     path.write_bytes(
-        "\n".join(lines).encode() + b"\n9,2026-01-01T00:00:00Z,ac\xffme,x\n" + b"\n".join(line.encode() for line in _rows([10]))
+        "\n".join(lines).encode()
+        + b"\n9,2026-01-01T00:00:00Z,ac\xffme,x\n"
+        + b"\n".join(line.encode() for line in _rows([10]))
     )
     summary = _import(path, mapping, tenant)
     assert (summary.rows, summary.rejected, summary.appended) == (10, 6, 4)
@@ -134,9 +174,17 @@ def test_a_bad_row_is_put_aside_with_its_line_and_reason_and_the_others_are_impo
     assert _count(admin) == 4
 
 
-def test_a_record_that_the_database_refuses_is_put_aside_alone(tmp_path: Path, tenant: int, admin: Sql) -> None:
+def test_a_record_that_the_database_refuses_is_put_aside_alone(
+    tmp_path: Path, tenant: int, admin: Sql
+) -> None:
     text = _MAP + '\n[[record]]\nkind = "account"\nid = "{company}"\nparent_id = "{outcome}"\n'
-    lines = [_HEADER, *(f"{n},2026-01-01T00:00:00Z,company-{n},{'nobody' if n == 333 else 'company-0'}" for n in range(1, 500))]
+    lines = [
+        _HEADER,
+        *(
+            f"{n},2026-01-01T00:00:00Z,company-{n},{'nobody' if n == 333 else 'company-0'}"
+            for n in range(1, 500)
+        ),
+    ]
     lines.insert(1, "0,2026-01-01T00:00:00Z,company-0,")
     summary = _import(_write(tmp_path / "calls.csv", lines), compile_mapping(tomllib.loads(text)), tenant)
     assert (summary.rejected, summary.appended) == (1, 499)
@@ -191,7 +239,9 @@ def test_an_import_begins_anew_when_the_file_or_the_mapping_is_another(
     assert _import(path, mapping, tenant).resumed_after == 0
 
 
-def test_rows_may_choose_their_tenant_by_a_column_and_by_a_second_file(tmp_path: Path, admin: Sql, environment: dict[str, str]) -> None:
+def test_rows_may_choose_their_tenant_by_a_column_and_by_a_second_file(
+    tmp_path: Path, admin: Sql, environment: dict[str, str]
+) -> None:
     _write(tmp_path / "regions.csv", ["company,region", "acme,North East", "globex,West"])
     text = _MAP + (
         '\n[tables.region]\nfile = "regions.csv"\nkey = "company"\nmatch = "{company}"\n'
@@ -248,7 +298,10 @@ def test_a_packed_file_that_is_cut_off_is_told_and_what_was_before_is_kept(
 
 def test_the_command_tells_by_its_exit_code(tmp_path: Path, tenant: int, environment: dict[str, str]) -> None:
     (tmp_path / "map.toml").write_text(_MAP)
-    good, bad = _write(tmp_path / "good.csv", [_HEADER, *_rows([1])]), _write(tmp_path / "bad.csv", [_HEADER, "1,2"])
+    good, bad = (
+        _write(tmp_path / "good.csv", [_HEADER, *_rows([1])]),
+        _write(tmp_path / "bad.csv", [_HEADER, "1,2"]),
+    )
 
     def command(*arguments: object) -> tuple[int, str]:
         result = CliRunner().invoke(app, ["import", *map(str, arguments), "--append-here", "--json"])
@@ -275,7 +328,9 @@ def maven() -> Path:
     return folder
 
 
-def test_a_real_pipeline_is_imported_once_whichever_way_its_dates_are_written(maven: Path, tmp_path: Path, tenant: int, admin: Sql) -> None:
+def test_a_real_pipeline_is_imported_once_whichever_way_its_dates_are_written(
+    maven: Path, tmp_path: Path, tenant: int, admin: Sql
+) -> None:
     def bring(file: str, mapping: str) -> tuple[int | None, int]:
         summary = Importer(load(_EXAMPLES / mapping), tenant, append_here=True).run(maven / file, tmp_path)
         return summary.appended, summary.rejected

@@ -31,7 +31,9 @@ def get(key: str) -> Get:
     def send(path: str, headers: dict[str, str] | None = None, **parameters: Any) -> httpx.Response:
         async def once() -> httpx.Response:
             transport = httpx.ASGITransport(create_app())
-            async with httpx.AsyncClient(transport=transport, base_url="http://api", headers={"Authorization": f"Bearer {key}"}) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://api", headers={"Authorization": f"Bearer {key}"}
+            ) as client:
                 return await client.get(path, params=parameters, headers=headers)
 
         return asyncio.run(once())
@@ -77,7 +79,11 @@ def test_pages_hold_every_event_once_newest_first(get: Get, tenant: int) -> None
 
 
 def test_an_event_is_shown_with_its_sentence_its_category_and_every_member(get: Get, tenant: int) -> None:
-    said(tenant, type="deal.stage_changed", payload={"name": "Renewal", "from_stage": "Proposal", "to_stage": "Negotiation"})
+    said(
+        tenant,
+        type="deal.stage_changed",
+        payload={"name": "Renewal", "from_stage": "Proposal", "to_stage": "Negotiation"},
+    )
     (event,) = get("/v1/events").json()["data"]
     assert event["summary"] == "moved Renewal from Proposal to Negotiation"
     assert "".join("".join(part.values()) for part in event["summary_parts"]) == event["summary"]
@@ -112,9 +118,13 @@ def test_an_event_is_shown_with_its_sentence_its_category_and_every_member(get: 
         ({"tab": "hierarchy", "account": "holding"}, "an"),
     ],
 )
-def test_a_filter_finds_exactly_its_events(get: Get, tenant: int, parameters: dict[str, Any], expected: str) -> None:
+def test_a_filter_finds_exactly_its_events(
+    get: Get, tenant: int, parameters: dict[str, Any], expected: str
+) -> None:
     with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [records.Account(id="holding"), records.Account(id="acme", parent_id="holding")])
+        records.upsert(
+            session, tenant, [records.Account(id="holding"), records.Account(id="acme", parent_id="holding")]
+        )
     name = dict(zip(said(tenant), "n", strict=True))
     email: dict[str, Any] = {
         "type": "email.sent",
@@ -123,9 +133,20 @@ def test_a_filter_finds_exactly_its_events(get: Get, tenant: int, parameters: di
         "contact_id": "jo",
         "actor": "system",
     }
-    more: dict[str, Any] = {"source": "sequence", "record_type": "thread", "record_id": "t_1", "occurred_at": START + timedelta(minutes=1)}
+    more: dict[str, Any] = {
+        "source": "sequence",
+        "record_type": "thread",
+        "record_id": "t_1",
+        "occurred_at": START + timedelta(minutes=1),
+    }
     name |= dict(zip(said(tenant, **email, **more), "e", strict=True))
-    name |= dict(zip(said(tenant, type="acme.form_filled", payload={}, occurred_at=START + timedelta(minutes=2)), "a", strict=True))
+    name |= dict(
+        zip(
+            said(tenant, type="acme.form_filled", payload={}, occurred_at=START + timedelta(minutes=2)),
+            "a",
+            strict=True,
+        )
+    )
     answer = get("/v1/events", **parameters)
     assert answer.status_code == 200, answer.text
     assert sorted(name[UUID(event["event_id"])] for event in answer.json()["data"]) == sorted(expected)
@@ -160,19 +181,26 @@ def test_a_page_that_was_just_read_is_sent_again_unread_and_never_once_the_log_g
         assert {name: again.headers[name] for name in ("etag", "vary", "content-type")} == {
             name: first.headers[name] for name in ("etag", "vary", "content-type")
         }
-        assert get("/v1/events", headers={"If-None-Match": again.headers["etag"]}, account="acme").status_code == 304
+        assert (
+            get("/v1/events", headers={"If-None-Match": again.headers["etag"]}, account="acme").status_code
+            == 304
+        )
     said(tenant)
     assert [event["seq"] for event in get("/v1/events", account="acme").json()["data"]] == [2, 1]
 
 
-def test_a_kept_page_is_for_those_alone_who_may_read_this_workspace(get: Get, tenant: int, make_tenant: Callable[[], int]) -> None:
+def test_a_kept_page_is_for_those_alone_who_may_read_this_workspace(
+    get: Get, tenant: int, make_tenant: Callable[[], int]
+) -> None:
     said(tenant)
     assert len(get("/v1/events").json()["data"]) == 1
     others = {"stranger": (make_tenant(), ["read"]), "writer": (tenant, ["write"])}
     for name, (workspace, scopes) in others.items():
         with begin("producer", workspace) as session:
             access.add_key(session, workspace, f"act_{name}", name, scopes)
-    stranger, writer, nobody = (get("/v1/events", headers={"Authorization": f"Bearer act_{name}"}) for name in (*others, "nobody"))
+    stranger, writer, nobody = (
+        get("/v1/events", headers={"Authorization": f"Bearer act_{name}"}) for name in (*others, "nobody")
+    )
     assert (stranger.json()["data"], writer.status_code, nobody.status_code) == ([], 403, 401)
 
 
@@ -212,13 +240,20 @@ def test_counts_are_by_category(get: Get, tenant: int) -> None:
     said(tenant, 2, type="email.sent", payload={"subject": "Terms"}, account_id="other")
     said(tenant, type="acme.form_filled", payload={})
     counts = {"notes": 3, "email": 2, "other": 1}
-    assert get("/v1/events/counts").json() == {"counts": counts, "total": 6, "complete": True, "beneath": None}
+    assert get("/v1/events/counts").json() == {
+        "counts": counts,
+        "total": 6,
+        "complete": True,
+        "beneath": None,
+    }
     assert get("/v1/events/counts", account="acme").json()["counts"] == {"notes": 3, "other": 1}
 
 
 def test_the_hierarchy_tab_counts_what_it_shows(get: Get, tenant: int) -> None:
     with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [records.Account(id="acme"), records.Account(id="daughter", parent_id="acme")])
+        records.upsert(
+            session, tenant, [records.Account(id="acme"), records.Account(id="daughter", parent_id="acme")]
+        )
         records.upsert(session, tenant, [records.Account(id="grandchild", parent_id="daughter")])
     said(tenant, 2)
     said(tenant, type="account.parent_changed", payload={"from_parent": "Globex"})
@@ -234,7 +269,10 @@ def test_a_page_names_the_records_it_shows_when_asked(get: Get, tenant: int) -> 
     with begin("producer", tenant) as session:
         records.upsert(session, tenant, [records.Account(id="acme", name="Acme")])
     said(tenant)
-    assert get("/v1/events", include="names").json()["names"] == {"accounts": {"acme": "Acme"}, "contacts": {}}
+    assert get("/v1/events", include="names").json()["names"] == {
+        "accounts": {"acme": "Acme"},
+        "contacts": {},
+    }
     assert get("/v1/events").json()["names"] is None
 
 
@@ -244,7 +282,11 @@ def test_events_are_given_as_cloudevents_when_asked(get: Get, tenant: int) -> No
     assert one.headers["content-type"] == "application/cloudevents+json"
     told = one.json()
     assert (told["specversion"], told["id"], told["type"]) == ("1.0", str(event_id), "note.added")
-    assert (told["subject"], told["sequence"], told["data"]) == ("account/acme", "0000000000000001", {"text": "note 0"})
+    assert (told["subject"], told["sequence"], told["data"]) == (
+        "account/acme",
+        "0000000000000001",
+        {"text": "note 0"},
+    )
     many = get("/v1/events", headers={"Accept": "application/cloudevents-batch+json"})
     assert (many.headers["content-type"], many.json()) == ("application/cloudevents-batch+json", [told])
     assert get("/v1/events", headers={"Accept": "text/html"}).status_code == 406
@@ -258,11 +300,23 @@ def test_nobody_reads_another_workspace(get: Get, make_tenant: Callable[[], int]
     assert get("/v1/events/counts").json()["total"] == 0
 
 
-def test_two_workspaces_that_use_one_event_id_are_each_shown_their_own(get: Get, tenant: int, make_tenant: Callable[[], int]) -> None:
+def test_two_workspaces_that_use_one_event_id_are_each_shown_their_own(
+    get: Get, tenant: int, make_tenant: Callable[[], int]
+) -> None:
     other, same = make_tenant(), uuid4()
     with begin("producer") as session:
         for owner, text in ((other, "theirs"), (tenant, "ours")):
-            emit(session, Event(tenant_id=owner, event_id=same, type="note.added", source="api", account_id="a", payload={"text": text}))
+            emit(
+                session,
+                Event(
+                    tenant_id=owner,
+                    event_id=same,
+                    type="note.added",
+                    source="api",
+                    account_id="a",
+                    payload={"text": text},
+                ),
+            )
     append_batch(10)
     with begin("producer", other) as session:
         key = access.new_key()
@@ -272,7 +326,9 @@ def test_two_workspaces_that_use_one_event_id_are_each_shown_their_own(get: Get,
     assert [event["payload"]["text"] for event in get("/v1/events").json()["data"]] == ["ours"]
 
 
-def test_an_erased_payload_is_gone_from_every_answer(get: Get, tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_an_erased_payload_is_gone_from_every_answer(
+    get: Get, tenant: int, admin: psycopg.Connection[Any]
+) -> None:
     (event_id,) = said(tenant, contact_id="jo")
     assert get("/v1/events").json()["data"][0]["payload"] is not None
     admin.execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,))
@@ -282,7 +338,16 @@ def test_an_erased_payload_is_gone_from_every_answer(get: Get, tenant: int, admi
 
 
 def test_a_wrong_parameter_is_named(get: Get) -> None:
-    for parameter in ({"limit": 0}, {"since": "2026-03-01T00:00:00"}, {"order": "x"}, {"tab": "x"}, {"account": "a\0b"}, {"type": "Email"}):
+    for parameter in (
+        {"limit": 0},
+        {"since": "2026-03-01T00:00:00"},
+        {"order": "x"},
+        {"tab": "x"},
+        {"account": "a\0b"},
+        {"type": "Email"},
+    ):
         answer = get("/v1/events", **parameter)
-        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), parameter
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), (
+            parameter
+        )
         assert next(iter(parameter)) in answer.json()["errors"][0]["pointer"]

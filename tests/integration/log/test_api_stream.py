@@ -95,7 +95,9 @@ class Reading:
 
 
 @asynccontextmanager
-async def stream(port: int, key: str, last_id: str | None = None, **parameters: str) -> AsyncIterator[Reading]:
+async def stream(
+    port: int, key: str, last_id: str | None = None, **parameters: str
+) -> AsyncIterator[Reading]:
     """Open a stream."""
     headers = {"Authorization": f"Bearer {key}"} | ({"Last-Event-ID": last_id} if last_id else {})
     client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=WITHIN)
@@ -104,11 +106,17 @@ async def stream(port: int, key: str, last_id: str | None = None, **parameters: 
         yield Reading(response)
 
 
-def test_the_first_frame_says_where_the_stream_begins_and_events_follow_as_they_are_recorded(port: int, key: str, tenant: int) -> None:
+def test_the_first_frame_says_where_the_stream_begins_and_events_follow_as_they_are_recorded(
+    port: int, key: str, tenant: int
+) -> None:
     async def scene() -> None:
         async with stream(port, key) as reading:
             name, hello = await reading.next()
-            assert (name, hello["recovered"], hello["position"][-17:]) == ("hello", False, "-0000000000000000")
+            assert (name, hello["recovered"], hello["position"][-17:]) == (
+                "hello",
+                False,
+                "-0000000000000000",
+            )
             await asyncio.to_thread(say, tenant, 3)
             assert await reading.seqs(3) == [1, 2, 3]
             assert reading.last_id == hello["position"][:-1] + "3"
@@ -116,7 +124,9 @@ def test_the_first_frame_says_where_the_stream_begins_and_events_follow_as_they_
     asyncio.run(scene())
 
 
-def test_a_resumed_stream_goes_on_without_loss_or_repeat_however_long_it_was_away(port: int, key: str, tenant: int) -> None:
+def test_a_resumed_stream_goes_on_without_loss_or_repeat_however_long_it_was_away(
+    port: int, key: str, tenant: int
+) -> None:
     async def scene() -> None:
         async with stream(port, key) as reading:
             await asyncio.to_thread(say, tenant, 2)
@@ -132,7 +142,9 @@ def test_a_resumed_stream_goes_on_without_loss_or_repeat_however_long_it_was_awa
     asyncio.run(scene())
 
 
-def test_a_stream_goes_on_after_the_server_was_replaced(environment: dict[str, str], key: str, tenant: int, free_port: int) -> None:
+def test_a_stream_goes_on_after_the_server_was_replaced(
+    environment: dict[str, str], key: str, tenant: int, free_port: int
+) -> None:
     async def read(last_id: str | None, number: int) -> tuple[list[int], str]:
         async with stream(free_port, key, last_id) as reading:
             await reading.next("hello")
@@ -148,7 +160,9 @@ def test_a_stream_goes_on_after_the_server_was_replaced(environment: dict[str, s
     assert seqs + more == [1, 2, 3, 4, 5]
 
 
-def test_earliest_replays_everything_and_the_header_wins_over_the_query(port: int, key: str, tenant: int) -> None:
+def test_earliest_replays_everything_and_the_header_wins_over_the_query(
+    port: int, key: str, tenant: int
+) -> None:
     async def scene() -> None:
         await asyncio.to_thread(say, tenant, 3)
         async with stream(port, key, last_event_id="earliest") as reading:
@@ -178,11 +192,15 @@ def test_what_cannot_be_continued_is_reset_and_never_a_hole(port: int, key: str,
     asyncio.run(scene())
 
 
-def test_a_log_that_was_replaced_under_open_streams_is_told(port: int, key: str, tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_a_log_that_was_replaced_under_open_streams_is_told(
+    port: int, key: str, tenant: int, admin: psycopg.Connection[Any]
+) -> None:
     async def scene() -> None:
         async with stream(port, key) as reading:
             await reading.next("hello")
-            admin.execute("update activity.head set epoch = gen_random_uuid() where tenant_id = %s", (tenant,))
+            admin.execute(
+                "update activity.head set epoch = gen_random_uuid() where tenant_id = %s", (tenant,)
+            )
             await asyncio.to_thread(say, tenant)
             assert (await reading.next())[1]["reason"] == "epoch_changed"
             await asyncio.to_thread(say, tenant)
@@ -229,11 +247,20 @@ def test_a_filtered_stream_holds_exactly_what_passes(
     port: int, key: str, tenant: int, parameters: dict[str, str], expected: list[int]
 ) -> None:
     with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [records.Account(id="holding"), records.Account(id="acme", parent_id="holding")])
+        records.upsert(
+            session, tenant, [records.Account(id="holding"), records.Account(id="acme", parent_id="holding")]
+        )
 
     def say_all() -> None:
         say(tenant)
-        say(tenant, type="email.sent", payload={"subject": "x"}, account_id="other", record_type="thread", record_id="t_1")
+        say(
+            tenant,
+            type="email.sent",
+            payload={"subject": "x"},
+            account_id="other",
+            record_type="thread",
+            record_id="t_1",
+        )
         say(tenant, type="shop.ordered", payload={}, account_id="other")
         say(tenant, actor="ana@example.com")
         say(tenant, type="deal.won", payload={"name": "x"}, account_id="last")
@@ -249,7 +276,9 @@ def test_a_filtered_stream_holds_exactly_what_passes(
     asyncio.run(scene())
 
 
-def test_nobody_hears_another_workspace(port: int, key: str, tenant: int, make_tenant: Callable[[], int]) -> None:
+def test_nobody_hears_another_workspace(
+    port: int, key: str, tenant: int, make_tenant: Callable[[], int]
+) -> None:
     async def scene() -> None:
         async with stream(port, key) as reading:
             await asyncio.to_thread(say, make_tenant(), 5)

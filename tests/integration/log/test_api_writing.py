@@ -21,7 +21,9 @@ NOTE = {"type": "note.added", "account_id": "acme", "payload": {"text": "hello"}
 
 
 def log(admin: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    return admin.execute("select type, actor, source, account_id, payload from activity.event order by seq").fetchall()
+    return admin.execute(
+        "select type, actor, source, account_id, payload from activity.event order by seq"
+    ).fetchall()
 
 
 def append_all() -> None:
@@ -29,10 +31,17 @@ def append_all() -> None:
         pass
 
 
-def test_a_posted_event_is_in_the_log_and_its_receipt_names_it(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_a_posted_event_is_in_the_log_and_its_receipt_names_it(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     answer = send("POST", "/v1/events", NOTE)
     assert answer.status_code == 201
-    assert answer.json() == {"event_id": answer.json()["event_id"], "status": "accepted", "seq": None, "problem": None}
+    assert answer.json() == {
+        "event_id": answer.json()["event_id"],
+        "status": "accepted",
+        "seq": None,
+        "problem": None,
+    }
     append_all()
     assert log(admin) == [("note.added", "ana@example.com", "api", "acme", {"text": "hello"})]
     assert send("GET", answer.headers["location"]).json()["event"]["seq"] == 1
@@ -44,10 +53,16 @@ def test_a_writer_who_waits_gets_the_number_and_reads_the_own_write(send: Send) 
     assert (answer.status_code, answer.json()["status"], answer.json()["seq"]) == (201, "appended", 1)
     assert answer.headers["preference-applied"] == "wait=2"
     (event,) = send("GET", "/v1/events?account=acme&tab=notes").json()["data"]
-    assert (event["event_id"], event["payload"], event["source"]) == (answer.json()["event_id"], {"text": "hello"}, "manual")
+    assert (event["event_id"], event["payload"], event["source"]) == (
+        answer.json()["event_id"],
+        {"text": "hello"},
+        "manual",
+    )
 
 
-def test_the_same_idempotency_key_makes_one_event_for_good(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_the_same_idempotency_key_makes_one_event_for_good(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     first = send("POST", "/v1/events", NOTE, Idempotency_Key='"k-1"')
     at_once = send("POST", "/v1/events", NOTE, Idempotency_Key='"k-1"')
     append_all()
@@ -69,14 +84,28 @@ def test_an_idempotency_key_with_other_content_is_refused(send: Send, admin: psy
     assert len(log(admin)) == 1
 
 
-def test_a_list_gets_a_receipt_for_each_and_its_valid_events_are_stored(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_a_list_gets_a_receipt_for_each_and_its_valid_events_are_stored(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     same = str(uuid4())
     send("POST", "/v1/events", NOTE | {"event_id": same})
     append_all()
-    items = [NOTE, NOTE | {"type": "note.addde"}, NOTE | {"event_id": same}, NOTE | {"event_id": same, "payload": {"text": "x"}}, {"x": 1}]
+    items = [
+        NOTE,
+        NOTE | {"type": "note.addde"},
+        NOTE | {"event_id": same},
+        NOTE | {"event_id": same, "payload": {"text": "x"}},
+        {"x": 1},
+    ]
     answer = send("POST", "/v1/events", items, Idempotency_Key='"batch-1"')
     receipts = answer.json()["receipts"]
-    assert [receipt["status"] for receipt in receipts] == ["accepted", "invalid", "duplicate", "conflict", "invalid"]
+    assert [receipt["status"] for receipt in receipts] == [
+        "accepted",
+        "invalid",
+        "duplicate",
+        "conflict",
+        "invalid",
+    ]
     assert "did you mean 'note.added'" in receipts[1]["problem"]["detail"]
     append_all()
     assert len(log(admin)) == 2
@@ -91,7 +120,11 @@ def test_a_list_beyond_500_events_and_a_body_beyond_8_mib_are_refused(send: Send
 
 def test_calls_and_comments_are_logged_as_what_they_are(send: Send, admin: psycopg.Connection[Any]) -> None:
     yesterday = "2026-03-01T10:00:00+01:00"
-    send("POST", "/v1/accounts/acme/calls", {"duration_s": 60, "direction": "outbound", "occurred_at": yesterday, "contact_id": "jo"})
+    send(
+        "POST",
+        "/v1/accounts/acme/calls",
+        {"duration_s": 60, "direction": "outbound", "occurred_at": yesterday, "contact_id": "jo"},
+    )
     send("POST", "/v1/accounts/acme/calls", {"missed": True, "actor": "bo@example.com"})
     send("POST", "/v1/accounts/acme/comments", {"text": "I will", "mentions": ["bo@example.com"]})
     append_all()
@@ -103,16 +136,25 @@ def test_calls_and_comments_are_logged_as_what_they_are(send: Send, admin: psyco
     assert str(late[0]) == "2026-03-01 09:00:00"
 
 
-def test_a_correction_is_a_new_event_that_points_at_the_old_one(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_a_correction_is_a_new_event_that_points_at_the_old_one(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     first = send("POST", "/v1/events", NOTE).json()["event_id"]
     append_all()
-    answer = send("POST", f"/v1/events/{first}/corrections", {"correct": {"text": "hello!"}, "reason": "typo"})
+    answer = send(
+        "POST", f"/v1/events/{first}/corrections", {"correct": {"text": "hello!"}, "reason": "typo"}
+    )
     assert answer.status_code == 201
     append_all()
     detail = send("GET", f"/v1/events/{first}").json()
     assert detail["event"]["payload"] == {"text": "hello"}
     (correction,) = detail["corrections"]
-    assert correction["payload"] == {"event_id": first, "event_type": "note.added", "correct": {"text": "hello!"}, "reason": "typo"}
+    assert correction["payload"] == {
+        "event_id": first,
+        "event_type": "note.added",
+        "correct": {"text": "hello!"},
+        "reason": "typo",
+    }
     assert (correction["account_id"], correction["cause_id"]) == ("acme", first)
     assert send("POST", f"/v1/events/{first}/corrections", {"reason": "no"}).status_code == 422
     assert send("POST", f"/v1/events/{uuid4()}/corrections", {"retracted": True}).status_code == 404
@@ -124,7 +166,10 @@ def test_what_the_api_gives_as_cloudevents_it_also_takes(send: Send, admin: psyc
     (given,) = send("GET", "/v1/events", Accept="application/cloudevents-batch+json").json()
     copy = given | {"id": str(uuid4())}
     assert (
-        send("POST", "/v1/events", [copy], Content_Type="application/cloudevents-batch+json").json()["receipts"][0]["status"] == "accepted"
+        send("POST", "/v1/events", [copy], Content_Type="application/cloudevents-batch+json").json()[
+            "receipts"
+        ][0]["status"]
+        == "accepted"
     )
     append_all()
     first, second = log(admin)
@@ -143,10 +188,17 @@ def test_a_foreign_cloudevent_is_stored_once(send: Send, admin: psycopg.Connecti
         "data": {"n": 1},
     }
     for _ in range(2):
-        assert send("POST", "/v1/events", told, Content_Type="application/cloudevents+json").json()["status"] in ("accepted", "duplicate")
+        assert send("POST", "/v1/events", told, Content_Type="application/cloudevents+json").json()[
+            "status"
+        ] in ("accepted", "duplicate")
         append_all()
     assert [row[2] for row in log(admin)] == ["https://shop.example/orders"]
-    assert send("POST", "/v1/events", told | {"specversion": "0.3"}, Content_Type="application/cloudevents+json").status_code == 422
+    assert (
+        send(
+            "POST", "/v1/events", told | {"specversion": "0.3"}, Content_Type="application/cloudevents+json"
+        ).status_code
+        == 422
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +214,9 @@ def test_a_foreign_cloudevent_is_stored_once(send: Send, admin: psycopg.Connecti
         (NOTE | {"payload": {"text": "a\0b"}}, "#/payload/text"),
     ],
 )
-def test_an_invalid_event_is_answered_with_the_place_of_its_fault(send: Send, body: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_event_is_answered_with_the_place_of_its_fault(
+    send: Send, body: dict[str, Any], pointer: str
+) -> None:
     answer = send("POST", "/v1/events", body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["pointer"] == pointer
@@ -212,7 +266,9 @@ def test_every_naughty_string_comes_back_from_the_feed_as_it_was_written(send: S
     append_all()
     seen, cursor = [], ""
     while cursor is not None:
-        page = send("GET", f"/v1/events?limit=200&order=recorded{f'&cursor={cursor}' if cursor else ''}").json()
+        page = send(
+            "GET", f"/v1/events?limit=200&order=recorded{f'&cursor={cursor}' if cursor else ''}"
+        ).json()
         seen += [event["payload"]["text"] for event in page["data"]]
         cursor = page["next_cursor"]
     assert seen[::-1] == strings

@@ -16,15 +16,25 @@ from worker.emit import emit
 
 def note(tenant: int, text: str = "hello", **fields: Any) -> Event:
     return Event(
-        tenant_id=tenant, type="note.added", source="manual", actor="ana@example.com", account_id="acme", payload={"text": text}, **fields
+        tenant_id=tenant,
+        type="note.added",
+        source="manual",
+        actor="ana@example.com",
+        account_id="acme",
+        payload={"text": text},
+        **fields,
     )
 
 
 def log(admin: psycopg.Connection[Any], tenant: int) -> list[tuple[Any, ...]]:
-    return admin.execute("select seq, payload->>'text' from activity.event where tenant_id = %s order by seq", (tenant,)).fetchall()
+    return admin.execute(
+        "select seq, payload->>'text' from activity.event where tenant_id = %s order by seq", (tenant,)
+    ).fetchall()
 
 
-def test_a_committed_event_is_appended_with_the_next_number(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_a_committed_event_is_appended_with_the_next_number(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     for text in ("one", "two"):
         with begin("producer") as session:
             emit(session, note(tenant, text))
@@ -33,7 +43,9 @@ def test_a_committed_event_is_appended_with_the_next_number(admin: psycopg.Conne
     assert append_batch(10) == {}
 
 
-def test_an_event_whose_transaction_rolled_back_never_happened(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_an_event_whose_transaction_rolled_back_never_happened(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     try:
         with begin("producer") as session:
             emit(session, note(tenant))
@@ -44,7 +56,9 @@ def test_an_event_whose_transaction_rolled_back_never_happened(admin: psycopg.Co
     assert log(admin, tenant) == []
 
 
-def test_an_event_said_twice_is_stored_once_in_one_batch_and_across_batches(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_an_event_said_twice_is_stored_once_in_one_batch_and_across_batches(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     event = note(tenant)
     with begin("producer") as session:
         emit(session, [event, note(tenant, "other"), event, event])
@@ -55,7 +69,9 @@ def test_an_event_said_twice_is_stored_once_in_one_batch_and_across_batches(admi
     assert log(admin, tenant) == [(1, "hello"), (2, "other")]
 
 
-def test_the_same_id_with_another_body_is_a_recorded_conflict(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_the_same_id_with_another_body_is_a_recorded_conflict(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     same = uuid4()
     with begin("producer") as session:
         emit(session, [note(tenant, "first", event_id=same), note(tenant, "second", event_id=same)])
@@ -65,7 +81,9 @@ def test_the_same_id_with_another_body_is_a_recorded_conflict(admin: psycopg.Con
     assert reasons == [("conflict: seq 1 has the same event_id and another body",)]
 
 
-def test_two_tenants_may_use_the_same_event_id(admin: psycopg.Connection[Any], make_tenant: Callable[[], int]) -> None:
+def test_two_tenants_may_use_the_same_event_id(
+    admin: psycopg.Connection[Any], make_tenant: Callable[[], int]
+) -> None:
     same, one, two = uuid4(), make_tenant(), make_tenant()
     with begin("producer") as session:
         emit(session, [note(one, event_id=same), note(two, event_id=same)])
@@ -73,7 +91,9 @@ def test_two_tenants_may_use_the_same_event_id(admin: psycopg.Connection[Any], m
     assert log(admin, one) == log(admin, two) == [(1, "hello")]
 
 
-def test_a_poison_event_among_a_thousand_is_parked_and_the_others_are_stored(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_a_poison_event_among_a_thousand_is_parked_and_the_others_are_stored(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     with begin("producer") as session:
         emit(session, [note(tenant, str(n)) for n in range(1000)])
     admin.execute("""update activity.outbox set doc = replace(doc::text, 'note.added', 'Note Added')::json
@@ -93,7 +113,9 @@ def test_an_unknown_tenant_is_parked_with_the_reason(admin: psycopg.Connection[A
     assert "unknown tenant" in reason
 
 
-def test_no_tenant_gives_more_than_its_share_of_a_batch(admin: psycopg.Connection[Any], make_tenant: Callable[[], int]) -> None:
+def test_no_tenant_gives_more_than_its_share_of_a_batch(
+    admin: psycopg.Connection[Any], make_tenant: Callable[[], int]
+) -> None:
     flooding, quiet = make_tenant(), make_tenant()
     with begin("producer") as session:
         emit(session, [note(flooding, str(n)) for n in range(100)])
@@ -102,32 +124,63 @@ def test_no_tenant_gives_more_than_its_share_of_a_batch(admin: psycopg.Connectio
     assert len(log(admin, quiet)) == 1
 
 
-def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_kept(admin: psycopg.Connection[Any], tenant: int) -> None:
-    good = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
-    assert accept([good, good | {"type": "note.addde"}, good | {"acount_id": "x"}], "message-1") == "1 said, 2 refused; "
+def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_kept(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
+    good = {
+        "tenant_id": tenant,
+        "type": "note.added",
+        "source": "crm",
+        "account_id": "acme",
+        "payload": {"text": "hi"},
+    }
+    assert (
+        accept([good, good | {"type": "note.addde"}, good | {"acount_id": "x"}], "message-1")
+        == "1 said, 2 refused; "
+    )
     assert append_batch(10) == {"appended": 1}
     reasons = [reason for (reason,) in admin.execute("select reason from activity.rejected order by id")]
     assert "did you mean 'note.added'" in reasons[0]
     assert "acount_id" in reasons[1]
 
 
-def test_a_message_delivered_again_adds_nothing_though_its_events_have_no_ids(admin: psycopg.Connection[Any], tenant: int) -> None:
-    said = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
+def test_a_message_delivered_again_adds_nothing_though_its_events_have_no_ids(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
+    said = {
+        "tenant_id": tenant,
+        "type": "note.added",
+        "source": "crm",
+        "account_id": "acme",
+        "payload": {"text": "hi"},
+    }
     for message in ("message-1", "message-1", "message-2"):
         accept([said, said], message)
     assert append_batch(100) == {"appended": 4, "duplicate": 2}
 
 
 @pytest.mark.parametrize("broken", ["lone \ud800", float("nan"), 2**70, b"bytes".hex(), None])
-def test_whatever_an_item_of_a_message_is_its_neighbours_are_said(admin: psycopg.Connection[Any], tenant: int, broken: Any) -> None:
-    good = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "hi"}}
+def test_whatever_an_item_of_a_message_is_its_neighbours_are_said(
+    admin: psycopg.Connection[Any], tenant: int, broken: Any
+) -> None:
+    good = {
+        "tenant_id": tenant,
+        "type": "note.added",
+        "source": "crm",
+        "account_id": "acme",
+        "payload": {"text": "hi"},
+    }
     items = [broken, good | {"payload": broken}, good | {"actor": broken}, good | {str(broken): 1}, good]
     assert accept(items, "message-1") == "1 said, 4 refused; "
     assert admin.execute("select count(*) from activity.rejected").fetchone() == (4,)
 
 
-def test_a_plan_made_while_the_outbox_is_empty_still_serves_a_flood(admin: psycopg.Connection[Any], environment: dict[str, str]) -> None:
-    with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], user="activity_writer", password="writer-password") as writer:  # of a test
+def test_a_plan_made_while_the_outbox_is_empty_still_serves_a_flood(
+    admin: psycopg.Connection[Any], environment: dict[str, str]
+) -> None:
+    with psycopg.connect(
+        environment["ACTIVITY_DATABASE_URL"], user="activity_writer", password="writer-password"
+    ) as writer:  # of a test
         plan = "\n".join(line for (line,) in writer.execute("explain " + TAKE, {"limit": 1000}))
     assert "Tid Scan on outbox" in plan
     assert "Index Scan using outbox_pkey" in plan

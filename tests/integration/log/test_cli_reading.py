@@ -39,7 +39,13 @@ def note(tenant: int, text: str, **fields: Any) -> Event:
 def filled(tenant: int) -> int:
     """A workspace with 30 notes, one an hour, a deal won because of the last, and an account beneath another."""
     notes = [
-        note(tenant, f"note {n}", occurred_at=_START + timedelta(hours=n), account_id="acme" if n % 3 else "acme-labs") for n in range(30)
+        note(
+            tenant,
+            f"note {n}",
+            occurred_at=_START + timedelta(hours=n),
+            account_id="acme" if n % 3 else "acme-labs",
+        )
+        for n in range(30)
     ]
     deal = {
         "type": "deal.won",
@@ -89,7 +95,9 @@ def test_the_feed_is_filtered(filled: int) -> None:
         (["--actor", "ana@example.com", "-n", 1], [31]),
     ]
     for options, expected in wanted:
-        assert [event["seq"] for event in json.loads(activity("feed", "--json", *options))["events"]] == expected, options
+        assert [
+            event["seq"] for event in json.loads(activity("feed", "--json", *options))["events"]
+        ] == expected, options
 
 
 def test_a_wrong_filter_is_told(filled: int) -> None:
@@ -117,21 +125,33 @@ def test_stats_say_where_the_log_stands(filled: int) -> None:
     with begin("producer", filled) as session:
         emit(session, note(filled, "waits"))
     figures = json.loads(activity("stats", "--json"))
-    assert (figures["events"], figures["last_minute"], figures["last_day"], figures["waiting"]) == (31, 31, 31, 1)
+    assert (figures["events"], figures["last_minute"], figures["last_day"], figures["waiting"]) == (
+        31,
+        31,
+        31,
+        1,
+    )
     assert figures["types"] == {"note.added": 30, "deal.won": 1}
     assert "31 events" in activity("stats")
 
 
 def test_stats_of_an_empty_log_are_zeros(tenant: int) -> None:
     figures = json.loads(activity("stats", "--json"))
-    assert (figures["events"], figures["last_hour"], figures["last_recorded_at"], figures["types"]) == (0, 0, None, {})
+    assert (figures["events"], figures["last_hour"], figures["last_recorded_at"], figures["types"]) == (
+        0,
+        0,
+        None,
+        {},
+    )
 
 
 def test_tail_ends_with_the_newest_in_the_order_of_the_log(filled: int) -> None:
     assert seqs(activity("tail", "-n", 3)) == [29, 30, 31]
     assert seqs(activity("tail", "--after", 28)) == [29, 30, 31]
     assert len(seqs(activity("tail", "--after", 0))) == 31
-    assert [json.loads(row)["seq"] for row in activity("tail", "--json", "--type", "deal.won").splitlines()] == [31]
+    assert [
+        json.loads(row)["seq"] for row in activity("tail", "--json", "--type", "deal.won").splitlines()
+    ] == [31]
     assert activity("tail", "-n", 0) == ""
 
 
@@ -159,32 +179,86 @@ def test_tail_goes_on_with_what_comes_and_passes_the_filter(filled: int) -> None
     assert [next(unfiltered).event_id for _ in range(6)] == [event.event_id for event in coming]
 
 
-def test_an_event_said_by_hand_is_in_the_log_with_its_fields(tenant: int, admin: psycopg.Connection[Any], append_soon: None) -> None:
+def test_an_event_said_by_hand_is_in_the_log_with_its_fields(
+    tenant: int, admin: psycopg.Connection[Any], append_soon: None
+) -> None:
     given = uuid4()
     output = activity(
-        *("emit", "call.completed", "--account", "acme", "--contact", "jo", "--record", "call:1", "--actor", "ana@example.com"),
-        *("--at", "2026-01-02T03:04:05+01:00", "--id", given, "contact_name=Jo = Park", "duration_s:=90", "--wait"),
+        *(
+            "emit",
+            "call.completed",
+            "--account",
+            "acme",
+            "--contact",
+            "jo",
+            "--record",
+            "call:1",
+            "--actor",
+            "ana@example.com",
+        ),
+        *(
+            "--at",
+            "2026-01-02T03:04:05+01:00",
+            "--id",
+            given,
+            "contact_name=Jo = Park",
+            "duration_s:=90",
+            "--wait",
+        ),
     )
-    assert [line for line in output.splitlines() if "[info" not in line] == [str(given), "seq 1"], "the log of the appending thread apart"
-    row = admin.execute("select account_id, contact_id, record_type, actor, source, occurred_at, payload from activity.event").fetchone()
+    assert [line for line in output.splitlines() if "[info" not in line] == [str(given), "seq 1"], (
+        "the log of the appending thread apart"
+    )
+    row = admin.execute(
+        "select account_id, contact_id, record_type, actor, source, occurred_at, payload from activity.event"
+    ).fetchone()
     occurred_at = datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)
-    assert row == ("acme", "jo", "call", "ana@example.com", "manual", occurred_at, {"contact_name": "Jo = Park", "duration_s": 90})
+    assert row == (
+        "acme",
+        "jo",
+        "call",
+        "ana@example.com",
+        "manual",
+        occurred_at,
+        {"contact_name": "Jo = Park", "duration_s": 90},
+    )
 
 
 def test_a_dry_run_checks_and_says_nothing(tenant: int, admin: psycopg.Connection[Any]) -> None:
-    assert json.loads(activity("emit", "note.added", "--account", "a", "text=hello", "--dry-run"))["payload"] == {"text": "hello"}
-    assert "did you mean 'note.added'" in activity("emit", "note.addde", "--account", "a", "text=hello", "--dry-run", code=2)
+    assert json.loads(activity("emit", "note.added", "--account", "a", "text=hello", "--dry-run"))[
+        "payload"
+    ] == {"text": "hello"}
+    assert "did you mean 'note.added'" in activity(
+        "emit", "note.addde", "--account", "a", "text=hello", "--dry-run", code=2
+    )
     assert "the event is about nothing" in activity("emit", "note.added", "text=hello", "--dry-run", code=2)
-    assert "has no zone" in activity("emit", "note.added", "--account", "a", "text=hello", "--at", "2026-01-01T00:00:00", code=2)
+    assert "has no zone" in activity(
+        "emit", "note.added", "--account", "a", "text=hello", "--at", "2026-01-01T00:00:00", code=2
+    )
     assert "write KEY=TEXT" in activity("emit", "note.added", "--account", "a", "hello", code=2)
     assert admin.execute("select count(*) from activity.outbox").fetchone() == (0,)
 
 
-def test_events_of_standard_input_are_said_and_a_bad_line_is_told(tenant: int, admin: psycopg.Connection[Any]) -> None:
-    good = [json.dumps({"type": "note.added", "account_id": "a", "payload": {"text": str(n)}}) for n in range(700)]
-    lines = [*good[:5], "no json", '{"type": "note.addde", "account_id": "a", "payload": {}}', '{"tenant_id": 99}', "", *good[5:]]
+def test_events_of_standard_input_are_said_and_a_bad_line_is_told(
+    tenant: int, admin: psycopg.Connection[Any]
+) -> None:
+    good = [
+        json.dumps({"type": "note.added", "account_id": "a", "payload": {"text": str(n)}}) for n in range(700)
+    ]
+    lines = [
+        *good[:5],
+        "no json",
+        '{"type": "note.addde", "account_id": "a", "payload": {}}',
+        '{"tenant_id": 99}',
+        "",
+        *good[5:],
+    ]
     output = activity("emit", "-", stdin="\n".join(lines), code=1)
-    for told in ("line 6: no JSON object", "line 7: type: unknown type 'note.addde'", "line 8: tenant_id: 99 is another tenant"):
+    for told in (
+        "line 6: no JSON object",
+        "line 7: type: unknown type 'note.addde'",
+        "line 8: tenant_id: 99 is another tenant",
+    ):
         assert told in output
     while append_batch(1000):
         pass
@@ -192,9 +266,13 @@ def test_events_of_standard_input_are_said_and_a_bad_line_is_told(tenant: int, a
     assert texts == [str(n) for n in range(700)]
 
 
-def test_waiting_for_a_log_that_nobody_appends_to_ends_with_what_to_do(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_log_that_nobody_appends_to_ends_with_what_to_do(
+    tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cli.log.emit._WAIT_S", 0.1)
-    assert "is `activity worker append` running?" in activity("emit", "note.added", "--account", "a", "text=x", "--wait", code=2)
+    assert "is `activity worker append` running?" in activity(
+        "emit", "note.added", "--account", "a", "text=x", "--wait", code=2
+    )
 
 
 def test_tenants_are_added_once_and_listed(environment: dict[str, str]) -> None:
@@ -203,7 +281,10 @@ def test_tenants_are_added_once_and_listed(environment: dict[str, str]) -> None:
     assert (made["slug"], made["name"]) == ("acme", "Acme")
     assert json.loads(activity("tenant", "add", "acme", "--json")) == made
     activity("tenant", "add", "globex")
-    assert [json.loads(row)["slug"] for row in activity("tenant", "list", "--json").splitlines()] == ["acme", "globex"]
+    assert [json.loads(row)["slug"] for row in activity("tenant", "list", "--json").splitlines()] == [
+        "acme",
+        "globex",
+    ]
     assert "say which with --tenant" in activity("stats", code=2)
     assert "is no slug" in activity("tenant", "add", "No Slug", code=2)
 

@@ -48,12 +48,16 @@ def run(name: str, **given: Any) -> dict[str, Any]:
 def log(admin: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
     while append_batch(100):
         pass
-    return admin.execute("select type, actor, account_id, payload from activity.event order by seq").fetchall()
+    return admin.execute(
+        "select type, actor, account_id, payload from activity.event order by seq"
+    ).fetchall()
 
 
 def test_every_example_of_the_page_is_tested() -> None:
     assert sorted(EXAMPLES) == ["celery", "django", "fastapi", "python", "shell", "sql"]
-    assert PAGE.read_text().count("```python") + PAGE.read_text().count("```sh") + PAGE.read_text().count("```sql") == len(EXAMPLES)
+    assert PAGE.read_text().count("```python") + PAGE.read_text().count("```sh") + PAGE.read_text().count(
+        "```sql"
+    ) == len(EXAMPLES)
 
 
 def test_celery_by_name(tenant: int, admin: psycopg.Connection[Any]) -> None:
@@ -77,10 +81,15 @@ def test_celery_by_name(tenant: int, admin: psycopg.Connection[Any]) -> None:
 def test_plain_http(api: str, key: str, admin: psycopg.Connection[Any]) -> None:
     for _ in range(2):
         answer = subprocess.run(
-            ["sh", "-ec", EXAMPLES["shell"]], env=os.environ | {"API": api, "KEY": key}, capture_output=True, check=True
+            ["sh", "-ec", EXAMPLES["shell"]],
+            env=os.environ | {"API": api, "KEY": key},
+            capture_output=True,
+            check=True,
         )
         assert b'"status":"' in answer.stdout
-    assert log(admin) == [("call.completed", "ana@example.com", "a_9", {"duration_s": 312, "outcome": "connected"})]
+    assert log(admin) == [
+        ("call.completed", "ana@example.com", "a_9", {"duration_s": 312, "outcome": "connected"})
+    ]
 
 
 def test_python_in_one_transaction(tenant: int, admin: psycopg.Connection[Any]) -> None:
@@ -123,7 +132,10 @@ def test_django_says_it_after_the_commit_and_not_after_a_rollback(
 def test_fastapi(api: str, key: str) -> None:
     async def scene() -> dict[str, Any]:
         names = run("fastapi", API=api, KEY=key)
-        async with names["activity"], httpx.AsyncClient(transport=httpx.ASGITransport(names["crm"]), base_url="http://crm") as crm:
+        async with (
+            names["activity"],
+            httpx.AsyncClient(transport=httpx.ASGITransport(names["crm"]), base_url="http://crm") as crm,
+        ):
             answer = await crm.post("/accounts/a_9/calls", params={"call_id": "c1", "seconds": 60})
             assert answer.status_code == 201
             told: dict[str, Any] = answer.json()
@@ -132,9 +144,18 @@ def test_fastapi(api: str, key: str) -> None:
     assert asyncio.run(scene())["status"] == "appended"
 
 
-def test_sql_in_ones_own_transaction(environment: dict[str, str], tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_sql_in_ones_own_transaction(
+    environment: dict[str, str], tenant: int, admin: psycopg.Connection[Any]
+) -> None:
     statements = EXAMPLES["sql"].replace(":tenant", str(tenant))
     with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], autocommit=True) as connection:
         connection.execute("set role activity_producer")
         connection.execute(statements)
-    assert log(admin) == [("deal.won", "ana@example.com", "a_9", {"amount": "125000.00", "currency": "EUR", "name": "Acme renewal"})]
+    assert log(admin) == [
+        (
+            "deal.won",
+            "ana@example.com",
+            "a_9",
+            {"amount": "125000.00", "currency": "EUR", "name": "Acme renewal"},
+        )
+    ]

@@ -58,7 +58,9 @@ def filled(tenant: int) -> int:
     """A workspace with a hierarchy of accounts and 600 events."""
     with begin("producer", tenant) as session:
         parents = {"root/a": "root", "root/b": "root", "root/a/x": "root/a"}
-        records.upsert(session, tenant, [Account(id=name, parent_id=parents.get(name)) for name in _ACCOUNTS if name])
+        records.upsert(
+            session, tenant, [Account(id=name, parent_id=parents.get(name)) for name in _ACCOUNTS if name]
+        )
         emit(session, _events(tenant, 600))
     while append_batch(1000):
         pass
@@ -123,10 +125,14 @@ def _random_filters(number: int) -> Iterator[Filter]:
     for name, values in choices.items():
         yield from (Filter(**{name: value}) for value in values)
     for _ in range(number):
-        yield Filter(**{name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.25})
+        yield Filter(
+            **{name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.25}
+        )
 
 
-def test_every_filter_finds_what_a_look_at_each_event_finds_in_the_feeds_order(filled: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_filter_finds_what_a_look_at_each_event_finds_in_the_feeds_order(
+    filled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "LOOK", 40)  # so that pages come short
     everything = sorted(_all(filled), key=lambda event: (event.occurred_at, event.seq), reverse=True)
     assert len(everything) == 600
@@ -161,7 +167,10 @@ def test_causes_go_up_to_the_first_and_effects_down_to_the_last(filled: int) -> 
     with begin("reader", filled) as session:
         ids = [uuid5(_NAMESPACE, str(n)) for n in range(20, 30)]
         assert [event.event_id for event in events.causes(session, filled, ids[9])] == ids[8::-1]
-        assert [event.event_id for event in events.causes(session, filled, ids[9], depth=2)] == [ids[8], ids[7]]
+        assert [event.event_id for event in events.causes(session, filled, ids[9], depth=2)] == [
+            ids[8],
+            ids[7],
+        ]
         assert [event.event_id for event in events.effects(session, filled, ids[0])] == ids[1:]
         assert [event.event_id for event in events.effects(session, filled, ids[0], limit=3)] == ids[1:4]
         assert events.causes(session, filled, ids[0]) == []
@@ -169,7 +178,13 @@ def test_causes_go_up_to_the_first_and_effects_down_to_the_last(filled: int) -> 
 
 def test_a_loop_of_causes_ends(tenant: int) -> None:
     one, two = uuid5(_NAMESPACE, "one"), uuid5(_NAMESPACE, "two")
-    note: dict[str, Any] = {"tenant_id": tenant, "type": "note.added", "source": "manual", "account_id": "a", "payload": {"text": "x"}}
+    note: dict[str, Any] = {
+        "tenant_id": tenant,
+        "type": "note.added",
+        "source": "manual",
+        "account_id": "a",
+        "payload": {"text": "x"},
+    }
     with begin("producer", tenant) as session:
         emit(session, [Event(**note, event_id=one, cause_id=two), Event(**note, event_id=two, cause_id=one)])
     append_batch(10)
@@ -188,7 +203,12 @@ def test_types_are_counted_up_to_a_cap(filled: int) -> None:
 
 def test_a_moment_has_the_number_of_the_last_event_recorded_by_then(filled: int) -> None:
     with begin("producer", filled) as session:
-        emit(session, Event(tenant_id=filled, type="note.added", source="manual", account_id="a", payload={"text": "late"}))
+        emit(
+            session,
+            Event(
+                tenant_id=filled, type="note.added", source="manual", account_id="a", payload={"text": "late"}
+            ),
+        )
     append_batch(1)
     recorded = _all(filled)
     with begin("reader", filled) as session:
@@ -216,7 +236,9 @@ _PAGES = [
 ]
 
 
-def test_a_page_reads_by_index_and_no_more_than_it_may_look_at(filled: int, admin: psycopg.Connection[Any]) -> None:
+def test_a_page_reads_by_index_and_no_more_than_it_may_look_at(
+    filled: int, admin: psycopg.Connection[Any]
+) -> None:
     _fill_up(admin, filled)
     for which in _PAGES:
         with begin("reader", filled) as session:

@@ -29,7 +29,16 @@ def say(tenant: int, count: int = 1) -> None:
     with begin("producer") as session:
         emit(
             session,
-            [Event(tenant_id=tenant, type="note.added", source="test", account_id="acme", payload={"text": str(n)}) for n in range(count)],
+            [
+                Event(
+                    tenant_id=tenant,
+                    type="note.added",
+                    source="test",
+                    account_id="acme",
+                    payload={"text": str(n)},
+                )
+                for n in range(count)
+            ],
         )
 
 
@@ -71,7 +80,9 @@ def test_events_whose_publishing_was_lost_still_come(tenant: int, monkeypatch: p
         assert read(follower, 3) == [2, 3, 4]
 
 
-def test_whatever_is_lost_doubled_or_reordered_every_event_comes_once_in_order(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_is_lost_doubled_or_reordered_every_event_comes_once_in_order(
+    tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dice = random.Random(4)
     kept: list[Any] = []
 
@@ -127,18 +138,28 @@ class Handler:
     """Keeps what it handled in the database, in the transaction of the cursor; fails when told to."""
 
     def __init__(self, admin: psycopg.Connection[Any]) -> None:
-        admin.execute("create table public.handled (n bigint generated always as identity, tenant_id int, seq bigint)")
+        admin.execute(
+            "create table public.handled (n bigint generated always as identity, tenant_id int, seq bigint)"
+        )
         admin.execute("grant insert on public.handled to activity_producer")
         self.admin, self.fails = admin, False
 
     def __call__(self, session: Session, tenant_id: int, events: Sequence[RecordedEvent]) -> None:
         for event in events:
-            session.execute(text("insert into public.handled (tenant_id, seq) values (:t, :s)"), {"t": tenant_id, "s": event.seq})
+            session.execute(
+                text("insert into public.handled (tenant_id, seq) values (:t, :s)"),
+                {"t": tenant_id, "s": event.seq},
+            )
         if self.fails:
             raise RuntimeError
 
     def seqs(self, tenant: int) -> list[int]:
-        return [seq for (seq,) in self.admin.execute("select seq from public.handled where tenant_id = %s order by n", (tenant,))]
+        return [
+            seq
+            for (seq,) in self.admin.execute(
+                "select seq from public.handled where tenant_id = %s order by n", (tenant,)
+            )
+        ]
 
 
 def test_a_durable_follower_handles_every_event_once_across_failures_and_tenants(
@@ -158,7 +179,9 @@ def test_a_durable_follower_handles_every_event_once_across_failures_and_tenants
     assert handler.seqs(two) == [1, 2]
 
 
-def test_many_durable_followers_of_one_name_share_one_cursor(admin: psycopg.Connection[Any], tenant: int) -> None:
+def test_many_durable_followers_of_one_name_share_one_cursor(
+    admin: psycopg.Connection[Any], tenant: int
+) -> None:
     handler = Handler(admin)
     append(tenant, 60)
 

@@ -18,10 +18,21 @@ from worker.nudge import redis_client
 
 def say(tenant: int) -> None:
     with begin("producer") as session:
-        emit(session, Event(tenant_id=tenant, type="signal.detected", source="test", account_id="acme", payload={"signal": "demo"}))
+        emit(
+            session,
+            Event(
+                tenant_id=tenant,
+                type="signal.detected",
+                source="test",
+                account_id="acme",
+                payload={"signal": "demo"},
+            ),
+        )
 
 
-def test_playbooks_are_woken_by_what_is_appended_once_until_they_begin(make_tenant: Callable[[], int]) -> None:
+def test_playbooks_are_woken_by_what_is_appended_once_until_they_begin(
+    make_tenant: Callable[[], int],
+) -> None:
     for _ in range(2):
         say(make_tenant())
         append_batch(10)

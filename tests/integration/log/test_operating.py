@@ -26,14 +26,21 @@ PERSON = ("jo@acme.example", "Jo Park")
 
 def say(tenant: int, text: str, **fields: Any) -> None:
     with begin("producer", tenant) as session:
-        emit(session, Event(tenant_id=tenant, type="note.added", source="manual", payload={"text": text}, **fields))
+        emit(
+            session,
+            Event(tenant_id=tenant, type="note.added", source="manual", payload={"text": text}, **fields),
+        )
 
 
 @pytest.fixture
 def known(tenant: int, admin: Admin) -> int:
     """A workspace that knows a person: by record, by enrichment, in the log and among what it refused; and another person."""
     with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [Contact(id="jo", name="Jo Park", email="jo@acme.example"), Contact(id="li", name="Li Wei")])
+        records.upsert(
+            session,
+            tenant,
+            [Contact(id="jo", name="Jo Park", email="jo@acme.example"), Contact(id="li", name="Li Wei")],
+        )
     say(tenant, "Jo Park called", contact_id="jo")
     say(tenant, "about somebody else", contact_id="li")
     while append_batch(100):
@@ -48,18 +55,28 @@ def known(tenant: int, admin: Admin) -> int:
            values (%s, 'p', 'https://p.example/?email=jo@acme.example', '{"name": "Jo Park"}', now(), now() + interval '1 day')""",
         (tenant,),
     )
-    admin.execute("insert into crm.soft_bounce (tenant_id, address, count) values (%s, 'jo@acme.example', 1)", (tenant,))
+    admin.execute(
+        "insert into crm.soft_bounce (tenant_id, address, count) values (%s, 'jo@acme.example', 1)", (tenant,)
+    )
     for parked in (tenant, None):
         doc = {"tenant_id": tenant, "contact_id": "jo", "payload": {"text": "Jo Park \0"}}
-        admin.execute("insert into activity.rejected (tenant_id, doc, reason) values (%s, %s, 'x')", (parked, json.dumps(doc)))
+        admin.execute(
+            "insert into activity.rejected (tenant_id, doc, reason) values (%s, %s, 'x')",
+            (parked, json.dumps(doc)),
+        )
     return tenant
 
 
 def everything(admin: Admin) -> str:
     """Every row of every table, as text."""
     schemas = ["activity", "crm", "playbook"]
-    tables = admin.execute("select schemaname, tablename from pg_tables where schemaname = any(%s)", (schemas,)).fetchall()
-    rows = (admin.execute(sql.SQL("select t::text from {} t").format(sql.Identifier(*name))).fetchall() for name in tables)
+    tables = admin.execute(
+        "select schemaname, tablename from pg_tables where schemaname = any(%s)", (schemas,)
+    ).fetchall()
+    rows = (
+        admin.execute(sql.SQL("select t::text from {} t").format(sql.Identifier(*name))).fetchall()
+        for name in tables
+    )
     return "\n".join(row for found in rows for (row,) in found)
 
 
@@ -73,25 +90,48 @@ def test_an_erased_person_is_nowhere_any_more_and_the_log_says_that_they_were_er
 ) -> None:
     append_while_waiting(monkeypatch)
     say(known, "Jo Park, said and not appended yet", contact_id="jo")
-    asked = ["--actor", "dpo@example.com", "--reason", "request of the person", "--request-id", "dsr-1", "--tenant", known]
+    asked = [
+        "--actor",
+        "dpo@example.com",
+        "--reason",
+        "request of the person",
+        "--request-id",
+        "dsr-1",
+        "--tenant",
+        known,
+    ]
     assert "2 events lost their content" in activity("erase", "jo", *asked, "--yes")
     left = everything(admin)
     assert [name for name in PERSON if name in left] == []
     assert "about somebody else" in left
-    said = admin.execute("select type, actor, payload::text from activity.event where source = 'erasure' order by seq").fetchall()
+    said = admin.execute(
+        "select type, actor, payload::text from activity.event where source = 'erasure' order by seq"
+    ).fetchall()
     assert said == [
         ("contact.erased", "dpo@example.com", '{"reason":"request of the person","request_id":"dsr-1"}'),
-        ("privacy.bodies_erased", "dpo@example.com", '{"events":2,"reason":"request of the person","request_id":"dsr-1"}'),
+        (
+            "privacy.bodies_erased",
+            "dpo@example.com",
+            '{"events":2,"reason":"request of the person","request_id":"dsr-1"}',
+        ),
     ]
     assert verify(known).faults == []
-    assert "0 events" in activity("erase", "jo", *asked, "--yes"), "again erases nothing, and what says so stays"
-    assert admin.execute("select count(*) from activity.event where source = 'erasure' and payload is not null").fetchone() == (4,)
+    assert "0 events" in activity("erase", "jo", *asked, "--yes"), (
+        "again erases nothing, and what says so stays"
+    )
+    assert admin.execute(
+        "select count(*) from activity.event where source = 'erasure' and payload is not null"
+    ).fetchone() == (4,)
 
 
 def test_nothing_is_erased_unasked_or_of_somebody_unknown(known: int, admin: Admin) -> None:
     before = everything(admin)
-    assert "Aborted" in activity("erase", "jo", "--actor", "dpo@example.com", "--tenant", known, code=1, stdin="n\n")
-    assert "nothing is known of a contact 'joe'" in activity("erase", "joe", "--actor", "dpo@example.com", "--tenant", known, code=2)
+    assert "Aborted" in activity(
+        "erase", "jo", "--actor", "dpo@example.com", "--tenant", known, code=1, stdin="n\n"
+    )
+    assert "nothing is known of a contact 'joe'" in activity(
+        "erase", "joe", "--actor", "dpo@example.com", "--tenant", known, code=2
+    )
     assert "nobody" in activity("erase", "jo", "--actor", "me", "--tenant", known, "--yes", code=2)
     assert everything(admin) == before
 
@@ -108,11 +148,21 @@ def test_without_an_append_worker_erasing_says_so_and_is_finished_by_saying_it_a
     assert "1 events lost their content" in activity(*asked)
 
 
-def test_an_exported_log_is_verified_without_the_database(known: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_log_is_verified_without_the_database(
+    known: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with begin("eraser") as session:
         from db.records.erasure import erase
 
-        erase(session, known, "jo", Event(tenant_id=1, type="", payload={}, source="").event_id, "dpo@example.com", None, None)
+        erase(
+            session,
+            known,
+            "jo",
+            Event(tenant_id=1, type="", payload={}, source="").event_id,
+            "dpo@example.com",
+            None,
+            None,
+        )
     log = tmp_path / "log.ndjson"
     log.write_text(activity("export", "--tenant", known))
     kept = tmp_path / "checkpoint.json"
@@ -134,12 +184,26 @@ def test_an_exported_log_is_verified_without_the_database(known: int, tmp_path: 
     assert "is empty" in activity("verify", "--export", log, code=2)
 
 
-def test_refused_events_are_said_again_once_what_was_wrong_is_mended(tenant: int, admin: Admin, make_tenant: Callable[[], int]) -> None:
-    good = {"tenant_id": tenant, "type": "note.added", "source": "crm", "account_id": "acme", "payload": {"text": "kept"}}
+def test_refused_events_are_said_again_once_what_was_wrong_is_mended(
+    tenant: int, admin: Admin, make_tenant: Callable[[], int]
+) -> None:
+    good = {
+        "tenant_id": tenant,
+        "type": "note.added",
+        "source": "crm",
+        "account_id": "acme",
+        "payload": {"text": "kept"},
+    }
     docs = [json.dumps(good), json.dumps({**good, "type": "note.addd"}), "no JSON"]
     for doc in docs:
-        admin.execute("insert into activity.rejected (tenant_id, doc, reason) values (%s, %s, 'the reason')", (tenant, doc))
-    admin.execute("insert into activity.rejected (tenant_id, doc, reason) values (%s, '{}', 'of another')", (make_tenant(),))
+        admin.execute(
+            "insert into activity.rejected (tenant_id, doc, reason) values (%s, %s, 'the reason')",
+            (tenant, doc),
+        )
+    admin.execute(
+        "insert into activity.rejected (tenant_id, doc, reason) values (%s, '{}', 'of another')",
+        (make_tenant(),),
+    )
     shown = [json.loads(line) for line in activity("rejected", "--tenant", tenant, "--json").splitlines()]
     assert [one["doc"] for one in shown] == docs[::-1]
     assert "the reason" in activity("rejected")

@@ -32,20 +32,43 @@ CHANGES = {
 DDL = {
     "drop": ("drop table activity.event", "must be owner of table event"),
     "disable trigger": ("alter table activity.event disable trigger all", "must be owner of table event"),
-    "new trigger": ("create trigger t before insert on activity.event execute function activity.refuse()", "permission denied"),
+    "new trigger": (
+        "create trigger t before insert on activity.event execute function activity.refuse()",
+        "permission denied",
+    ),
     "new table": ("create table activity.mine (x int)", "permission denied for schema activity"),
-    "temporary table": ("create temporary table mine (x int)", "permission denied to create temporary tables"),
+    "temporary table": (
+        "create temporary table mine (x int)",
+        "permission denied to create temporary tables",
+    ),
     "replica role": ("set session_replication_role = replica", "permission denied to set parameter"),
     "become owner": ("set role activity_owner", "permission denied to set role"),
     "call the trigger's function": ("select activity.append()", "permission denied for function append"),
-    "erase": ("select activity.erase(1, 'c', gen_random_uuid(), 'system', 'x')", "permission denied for function erase"),
+    "erase": (
+        "select activity.erase(1, 'c', gen_random_uuid(), 'system', 'x')",
+        "permission denied for function erase",
+    ),
 }
 READS = {
     "producer": ["activity.event", "activity.head", "activity.inbox", "activity.outbox", "activity.rejected"],
-    "writer": ["activity.event", "activity.head", "activity.inbox", "activity.rejected", "activity.cursor", "crm.account"],
+    "writer": [
+        "activity.event",
+        "activity.head",
+        "activity.inbox",
+        "activity.rejected",
+        "activity.cursor",
+        "crm.account",
+    ],
     "reader": ["activity.inbox", "activity.outbox", "activity.cursor"],
     "auditor": ["activity.outbox", "activity.cursor", "crm.account"],
-    "eraser": ["activity.event", "activity.head", "activity.inbox", "activity.outbox", "activity.rejected", "activity.cursor"],
+    "eraser": [
+        "activity.event",
+        "activity.head",
+        "activity.inbox",
+        "activity.outbox",
+        "activity.rejected",
+        "activity.cursor",
+    ],
 }
 
 
@@ -54,14 +77,23 @@ def connect(environment: dict[str, str], tenant: int) -> Iterator[Connect]:
     with begin("producer") as session:
         emit(
             session,
-            Event(tenant_id=tenant, type="note.added", source="manual", account_id="acme", contact_id="jo", payload={"text": "secret"}),
+            Event(
+                tenant_id=tenant,
+                type="note.added",
+                source="manual",
+                account_id="acme",
+                contact_id="jo",
+                payload={"text": "secret"},
+            ),
         )
     append_batch(1)
     opened: list[psycopg.Connection[Any]] = []
 
     def open_as(role: str) -> psycopg.Connection[Any]:
         url = environment["ACTIVITY_DATABASE_URL"]
-        opened.append(psycopg.connect(url, user=f"activity_{role}", password=f"{role}-password", autocommit=True))
+        opened.append(
+            psycopg.connect(url, user=f"activity_{role}", password=f"{role}-password", autocommit=True)
+        )
         return opened[-1]
 
     yield open_as
@@ -125,12 +157,18 @@ def test_even_the_owner_is_refused(admin: psycopg.Connection[Any], connect: Conn
     if replica:
         admin.execute("set session_replication_role = replica")
     admin.execute("set role activity_owner")
-    for statement in ("update activity.event set actor = 'x'", "delete from activity.event", "truncate activity.event"):
+    for statement in (
+        "update activity.event set actor = 'x'",
+        "delete from activity.event",
+        "truncate activity.event",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="the log is append-only"):
             admin.execute(statement)
 
 
-def test_a_reader_sees_the_tenant_it_names_and_nothing_without_one(connect: Connect, make_tenant: Callable[[], int], tenant: int) -> None:
+def test_a_reader_sees_the_tenant_it_names_and_nothing_without_one(
+    connect: Connect, make_tenant: Callable[[], int], tenant: int
+) -> None:
     reader, other = connect("reader"), make_tenant()
     seen = {}
     for named in (None, other, tenant):
@@ -144,15 +182,21 @@ def test_a_reader_sees_the_tenant_it_names_and_nothing_without_one(connect: Conn
         assert reader.execute("select count(*) from activity.event").fetchone() == (0,)
 
 
-def test_a_person_can_be_erased_and_the_chain_still_verifies(admin: psycopg.Connection[Any], connect: Connect, tenant: int) -> None:
+def test_a_person_can_be_erased_and_the_chain_still_verifies(
+    admin: psycopg.Connection[Any], connect: Connect, tenant: int
+) -> None:
     from feed.verify import verify
 
     assert verify(tenant).faults == []
     erased = (
-        connect("eraser").execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,)).fetchone()
+        connect("eraser")
+        .execute("select activity.erase(%s, 'jo', gen_random_uuid(), 'dpo@example.com', 'asked')", (tenant,))
+        .fetchone()
     )
     assert erased == (1,)
-    rows = admin.execute("select type, payload is null from activity.event where tenant_id = %s order by seq", (tenant,)).fetchall()
+    rows = admin.execute(
+        "select type, payload is null from activity.event where tenant_id = %s order by seq", (tenant,)
+    ).fetchall()
     assert rows == [("note.added", True), ("privacy.bodies_erased", False)]
     report = verify(tenant)
     assert (report.faults, report.events, report.erased) == ([], 2, 1)

@@ -17,7 +17,16 @@ def filled(admin: psycopg.Connection[Any], tenant: int) -> int:
     with begin("producer") as session:
         emit(
             session,
-            [Event(tenant_id=tenant, type="note.added", source="manual", account_id='a"\\é', payload={"text": str(n)}) for n in range(10)],
+            [
+                Event(
+                    tenant_id=tenant,
+                    type="note.added",
+                    source="manual",
+                    account_id='a"\\é',
+                    payload={"text": str(n)},
+                )
+                for n in range(10)
+            ],
         )
     append_batch(10)
     admin.execute("set session_replication_role = replica")
@@ -39,7 +48,10 @@ def test_a_log_that_nobody_touched_is_whole(filled: int) -> None:
     ("statement", "finding"),
     [
         ("update activity.event set actor = 'eve@example.com' where seq = 5", "chain broken at seq 5"),
-        ("update activity.event set occurred_at = occurred_at - interval '1 day' where seq = 5", "chain broken at seq 5"),
+        (
+            "update activity.event set occurred_at = occurred_at - interval '1 day' where seq = 5",
+            "chain broken at seq 5",
+        ),
         ("update activity.event set hash = sha256('x') where seq = 5", "chain broken at seq 5"),
         ("delete from activity.event where seq = 5", "gap: seq 5 to 5 missing"),
         ("delete from activity.event where seq = 10", "the head says seq 10, the chain ends at 9"),
@@ -50,21 +62,29 @@ def test_a_log_that_nobody_touched_is_whole(filled: int) -> None:
         ),
     ],
 )
-def test_a_change_behind_the_triggers_is_found(admin: psycopg.Connection[Any], filled: int, statement: str, finding: str) -> None:
+def test_a_change_behind_the_triggers_is_found(
+    admin: psycopg.Connection[Any], filled: int, statement: str, finding: str
+) -> None:
     admin.execute(statement)
     assert finding in faults(filled)
 
 
-def test_a_tail_cut_with_the_head_rewound_is_found_by_a_checkpoint_kept_outside(admin: psycopg.Connection[Any], filled: int) -> None:
+def test_a_tail_cut_with_the_head_rewound_is_found_by_a_checkpoint_kept_outside(
+    admin: psycopg.Connection[Any], filled: int
+) -> None:
     before = verify(filled)
     kept = Checkpoint(filled, before.seq, before.hash)
     admin.execute("delete from activity.event where seq > 8")
-    admin.execute("update activity.head h set seq = 8, hash = e.hash from activity.event e where e.seq = 8 and h.tenant_id = e.tenant_id")
+    admin.execute(
+        "update activity.head h set seq = 8, hash = e.hash from activity.event e where e.seq = 8 and h.tenant_id = e.tenant_id"
+    )
     assert faults(filled) == ""
     assert "the log was cut" in faults(filled, kept)
 
 
-def test_a_history_hashed_anew_is_found_by_a_checkpoint_kept_outside(admin: psycopg.Connection[Any], filled: int) -> None:
+def test_a_history_hashed_anew_is_found_by_a_checkpoint_kept_outside(
+    admin: psycopg.Connection[Any], filled: int
+) -> None:
     before = verify(filled)
     kept = Checkpoint(filled, before.seq, before.hash)
     admin.execute("update activity.event set actor = 'eve@example.com' where seq = 5")
@@ -76,6 +96,8 @@ def test_a_history_hashed_anew_is_found_by_a_checkpoint_kept_outside(admin: psyc
                  record_id, record_type,
                  recorded_at, e.seq, source, tenant_id, type, version)) from chain c join activity.event e on e.seq = c.seq + 1)
         update activity.event e set hash = c.hash from chain c where c.seq = e.seq""")
-    admin.execute("update activity.head h set hash = e.hash from activity.event e where e.seq = 10 and h.tenant_id = e.tenant_id")
+    admin.execute(
+        "update activity.head h set hash = e.hash from activity.event e where e.seq = 10 and h.tenant_id = e.tenant_id"
+    )
     assert faults(filled) == ""
     assert "history was rewritten" in faults(filled, kept)

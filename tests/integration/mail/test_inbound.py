@@ -26,7 +26,9 @@ from worker.append import append_batch
 
 
 @pytest.fixture
-def space(admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def space(
+    admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
     """A workspace that has sent Jo the first of two mails of a sequence."""
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
     settings.cache_clear()
@@ -38,17 +40,37 @@ def space(admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypat
 
 
 def letter(
-    space: Workspace, text: str = "Let us talk.", *, reference: bool = True, sender: str = "jo@acme.example", **headers: str
+    space: Workspace,
+    text: str = "Let us talk.",
+    *,
+    reference: bool = True,
+    sender: str = "jo@acme.example",
+    **headers: str,
 ) -> bytes:
     """A mail that answers the one sent."""
     sent = space.one("select message_id from crm.message")
-    given = {"From": f"Jo Park <{sender}>", "To": "ana@v.example", "Subject": "Re: Renewal", "Message-ID": "<answer@acme.example>"}
-    given |= {"Date": "Mon, 02 Nov 2026 10:00:00 +0100"} | ({"In-Reply-To": f"<{sent}>", "References": f"<{sent}>"} if reference else {})
+    given = {
+        "From": f"Jo Park <{sender}>",
+        "To": "ana@v.example",
+        "Subject": "Re: Renewal",
+        "Message-ID": "<answer@acme.example>",
+    }
+    given |= {"Date": "Mon, 02 Nov 2026 10:00:00 +0100"} | (
+        {"In-Reply-To": f"<{sent}>", "References": f"<{sent}>"} if reference else {}
+    )
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in (given | headers).items()]
     return ("\r\n".join(lines) + f"\r\n\r\n{text}\r\n").encode()
 
 
-def report(space: Workspace, action: str, status: str, diagnostic: str, *, recipient: str = "jo@acme.example", known: bool = True) -> bytes:
+def report(
+    space: Workspace,
+    action: str,
+    status: str,
+    diagnostic: str,
+    *,
+    recipient: str = "jo@acme.example",
+    known: bool = True,
+) -> bytes:
     """A delivery status notification."""
     sent = space.one("select message_id from crm.message") if known else "nobody@knows.example"
     return "\r\n".join(
@@ -106,11 +128,15 @@ def test_every_real_mail_is_what_its_manifest_says(capsys: pytest.CaptureFixture
         pytest.skip("the samples are not here: set ACTIVITY_SHARED_DATA")
     table = mail_samples.check_mails(data)
     assert sum(counts["mails"] for counts in table.values()) == 60
-    assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, capsys.readouterr().out
+    assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, (
+        capsys.readouterr().out
+    )
 
 
 def test_a_reply_ends_the_sequence_and_keeps_what_was_written(space: Workspace) -> None:
-    (taken,) = receive_mail(space.tenant, letter(space, "Let us talk.\r\n\r\nOn Mon, Ana wrote:\r\n> Hello Jo\r\n"))
+    (taken,) = receive_mail(
+        space.tenant, letter(space, "Let us talk.\r\n\r\nOn Mon, Ana wrote:\r\n> Hello Jo\r\n")
+    )
     assert (taken["class"], taken["new"]) == ("reply", 1)
     kind, contact, record, payload = events(space)[0]
     assert (kind, contact, record) == ("email.replied", "jo", "thread")
@@ -127,13 +153,20 @@ def test_a_reply_from_another_address_is_found_by_its_references(space: Workspac
 def test_a_reply_that_lost_its_references_is_known_by_author_and_subject(space: Workspace) -> None:
     receive_mail(space.tenant, letter(space, reference=False))
     assert types(space)[0] == "email.replied"
-    receive_mail(space.tenant, letter(space, reference=False, Subject="Something else", Message_ID="<2@acme.example>"))
+    receive_mail(
+        space.tenant, letter(space, reference=False, Subject="Something else", Message_ID="<2@acme.example>")
+    )
     assert types(space)[-1] == "email.received"
 
 
 @pytest.mark.parametrize(
     "sign",
-    [{"Auto_Submitted": "auto-replied"}, {"X_Autoreply": "yes"}, {"Precedence": "auto_reply"}, {"Subject": "Automatic reply: Renewal"}],
+    [
+        {"Auto_Submitted": "auto-replied"},
+        {"X_Autoreply": "yes"},
+        {"Precedence": "auto_reply"},
+        {"Subject": "Automatic reply: Renewal"},
+    ],
 )
 def test_a_vacation_note_is_no_reply(space: Workspace, sign: dict[str, Any]) -> None:
     receive_mail(space.tenant, letter(space, "I am away.", **sign))
@@ -144,7 +177,12 @@ def test_a_vacation_note_is_no_reply(space: Workspace, sign: dict[str, Any]) -> 
 def test_a_hard_bounce_ends_the_sequence_and_suppresses(space: Workspace) -> None:
     receive_mail(space.tenant, report(space, "failed", "5.1.1", "550 5.1.1 User unknown"))
     kind, contact, _, payload = events(space)[0]
-    assert (kind, contact, payload["bounce_type"], payload["status"]) == ("email.bounced", "jo", "hard", "5.1.1")
+    assert (kind, contact, payload["bounce_type"], payload["status"]) == (
+        "email.bounced",
+        "jo",
+        "hard",
+        "5.1.1",
+    )
     assert blocked(space) == "hard bounce"
     assert [row[1:3] for row in space.enrolments()] == [("finished", "bounced")]
 
@@ -159,7 +197,10 @@ def test_a_delay_is_no_bounce_and_a_full_mailbox_is_soft(space: Workspace) -> No
 
 
 def test_a_report_about_a_stranger_is_kept_and_suppresses_nobody(space: Workspace) -> None:
-    receive_mail(space.tenant, report(space, "failed", "5.1.1", "550 User unknown", recipient="ceo@rival.example", known=False))
+    receive_mail(
+        space.tenant,
+        report(space, "failed", "5.1.1", "550 User unknown", recipient="ceo@rival.example", known=False),
+    )
     assert events(space)[0][:3] == ("email.bounced", None, "message")
     assert blocked(space, "ceo@rival.example") is None
 
@@ -237,7 +278,9 @@ def test_mail_is_taken_over_http_from_who_may_write(space: Workspace) -> None:
         access.add_key(session, space.tenant, key, "mail", {"write"}, "system")
 
     async def post(body: bytes, **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api.example") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app()), base_url="http://api.example"
+        ) as client:
             return await client.post("/v1/inbound/email", content=body, headers=headers)
 
     ask: Callable[..., httpx.Response] = lambda body, **headers: asyncio.run(post(body, **headers))  # noqa: E731  # three calls below
@@ -248,7 +291,9 @@ def test_mail_is_taken_over_http_from_who_may_write(space: Workspace) -> None:
 
 
 def test_a_mailbox_is_read_once_from_where_it_was_left(space: Workspace) -> None:
-    with imapserver.running(imapserver.Folder(letter(space), b"From: x@y.example\r\nSubject: Hello\r\n\r\nHi\r\n")) as folder:
+    with imapserver.running(
+        imapserver.Folder(letter(space), b"From: x@y.example\r\nSubject: Hello\r\n\r\nHi\r\n")
+    ) as folder:
         with begin("producer", space.tenant) as session:
             mailbox = parts_of(f"imap+plain://ana@127.0.0.1:{folder.port}/INBOX")
             sources.add_source(session, space.tenant, "imap", "box", secret="secret", mailbox=mailbox)
@@ -260,7 +305,11 @@ def test_a_mailbox_is_read_once_from_where_it_was_left(space: Workspace) -> None
         folder.validity = 8  # the server numbered its mails anew
         space.admin.execute("update crm.mail_source set due_at = now()")
         assert poll_chunk() == {"done": 1}
-    assert [kind for kind in types(space) if kind.startswith("email.")] == ["email.replied", "email.received", "email.bounced"]
+    assert [kind for kind in types(space) if kind.startswith("email.")] == [
+        "email.replied",
+        "email.received",
+        "email.bounced",
+    ]
 
 
 def test_a_mailbox_that_cannot_be_read_says_why_and_is_tried_again_later(space: Workspace) -> None:
@@ -269,7 +318,9 @@ def test_a_mailbox_that_cannot_be_read_says_why_and_is_tried_again_later(space: 
             mailbox = parts_of(f"imap+plain://ana@127.0.0.1:{folder.port}")
             sources.add_source(session, space.tenant, "imap", "box", secret="wrong", mailbox=mailbox)
         assert poll_chunk() == {"failed": 1}
-    failure, waits = space.admin.execute("select failure, due_at > now() + interval '30 s' from crm.mail_source").fetchone() or ("", False)
+    failure, waits = space.admin.execute(
+        "select failure, due_at > now() + interval '30 s' from crm.mail_source"
+    ).fetchone() or ("", False)
     assert "wrong password" in failure
     assert waits
     assert "secret" not in failure
@@ -278,5 +329,7 @@ def test_a_mailbox_that_cannot_be_read_says_why_and_is_tried_again_later(space: 
 def test_a_contact_who_writes_first_is_kept_too(space: Workspace) -> None:
     with begin("producer", space.tenant) as session:
         records.upsert(session, space.tenant, [records.Contact(id="kim", email="kim@acme.example")])
-    receive_mail(space.tenant, letter(space, reference=False, sender="kim@acme.example", Subject="Do you ship?"))
+    receive_mail(
+        space.tenant, letter(space, reference=False, sender="kim@acme.example", Subject="Do you ship?")
+    )
     assert events(space)[0][:3] == ("email.received", "kim", "message")

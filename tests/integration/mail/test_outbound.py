@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from producers.http import Answer, AnswerUnusable, Outbound, OutboundFailed, OutboundRefused, is_public, networks, send
+from producers.http import (
+    Answer,
+    AnswerUnusable,
+    Outbound,
+    OutboundFailed,
+    OutboundRefused,
+    is_public,
+    networks,
+    send,
+)
 
 LOOPBACK = networks("127.0.0.1/32")
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], Awaitable[None]]
@@ -37,7 +46,11 @@ async def server(reply: Reply, host: str = "127.0.0.1") -> AsyncIterator[str]:
 
 def says(status: str, body: bytes = b"", **headers: str) -> Reply:
     async def reply(_: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
-        lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {status}",
+            f"content-length: {len(body)}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         writer.write("\r\n".join([*lines, "connection: close", "", ""]).encode() + body)
         await writer.drain()
 
@@ -90,13 +103,18 @@ def test_an_answer_is_given_whole() -> None:
     assert (answer.status, answer.body) == (404, b"gone")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "127.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "127.1"]
+)
 def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
     with pytest.raises(OutboundRefused, match="ACTIVITY_OUTBOUND_ALLOW"):
         send("GET", f"http://{host}:9/", allow=())
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "gopher://x/", "http://", "//x", "http://u:secret@example.com/", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "gopher://x/", "http://", "//x", "http://u:secret@example.com/", "http://[::1"],
+)
 def test_what_is_no_plain_web_address_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(OutboundRefused) as refused:
         send("GET", url)
@@ -121,7 +139,11 @@ def test_a_redirect_to_another_origin_does_not_take_the_secret_along() -> None:
             server(says("307 Moved", location=there + "/x")) as here,
             Outbound(allow=LOOPBACK) as outbound,
         ):
-            return await outbound.request("GET", here, headers={"Authorization": "Bearer secret", "X-Key": "secret", "Accept": "text/html"})
+            return await outbound.request(
+                "GET",
+                here,
+                headers={"Authorization": "Bearer secret", "X-Key": "secret", "Accept": "text/html"},
+            )
 
     assert asyncio.run(run()).body == b"ok"
     assert "secret" not in heads[0]
@@ -143,7 +165,10 @@ def test_the_address_that_is_checked_is_the_one_that_is_connected_to(monkeypatch
         return real("127.0.0.2" if len(resolved) == 1 else "127.0.0.1", *rest, **more)
 
     async def run() -> Answer:
-        async with server(says("200 OK", b"checked"), "127.0.0.2") as base, Outbound(allow=networks("127.0.0.2/32")) as outbound:
+        async with (
+            server(says("200 OK", b"checked"), "127.0.0.2") as base,
+            Outbound(allow=networks("127.0.0.2/32")) as outbound,
+        ):
             return await outbound.request("GET", base.replace("127.0.0.2", "rebinding.example"))
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)

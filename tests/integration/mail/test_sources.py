@@ -19,7 +19,9 @@ def test_a_source_that_is_added_is_listed_with_its_address_and_without_its_secre
     address = json.loads(made)
     assert address["path"] == f"/v1/webhooks/mailgun/{address['id']}"
     code, listed = source("list", "--json")
-    assert [(one["id"], one["path"], one["proof"]) for one in json.loads(listed)] == [(address["id"], address["path"], "1 secrets")]
+    assert [(one["id"], one["path"], one["proof"]) for one in json.loads(listed)] == [
+        (address["id"], address["path"], "1 secrets")
+    ]
     assert "hush" not in made + listed + source("list")[1]
 
 

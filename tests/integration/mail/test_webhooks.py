@@ -41,7 +41,9 @@ def post(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Post:
     app = create_app()
 
     async def request(path: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.example") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://api.example"
+        ) as client:
             return await client.post(path, content=body, headers=headers)
 
     return lambda path, body, **headers: asyncio.run(
@@ -59,8 +61,16 @@ def mailgun(event: str, age_s: float = 0, key: str = KEY, **fields: Any) -> byte
     """A report as Mailgun signs it."""
     stamp, token = str(int(time.time() - age_s)), uuid4().hex
     signature = hmac.new(key.encode(), (stamp + token).encode(), "sha256").hexdigest()
-    data = {"event": event, "id": uuid4().hex, "timestamp": time.time(), "recipient": "jo@acme.example", **fields}
-    return json.dumps({"signature": {"timestamp": stamp, "token": token, "signature": signature}, "event-data": data}).encode()
+    data = {
+        "event": event,
+        "id": uuid4().hex,
+        "timestamp": time.time(),
+        "recipient": "jo@acme.example",
+        **fields,
+    }
+    return json.dumps(
+        {"signature": {"timestamp": stamp, "token": token, "signature": signature}, "event-data": data}
+    ).encode()
 
 
 def said(admin: psycopg.Connection[Any], tenant: int) -> list[dict[str, Any]]:
@@ -73,7 +83,10 @@ def said(admin: psycopg.Connection[Any], tenant: int) -> list[dict[str, Any]]:
 
 
 def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_adds_nothing(
-    admin: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    admin: psycopg.Connection[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = mail_samples.folder()
     if data is None:
@@ -83,13 +96,20 @@ def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_a
     settings.cache_clear()
     table = asyncio.run(webhooks.check_webhooks(create_app(), data, admin))
     assert sum(counts["samples"] for counts in table.values()) == 210
-    assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, capsys.readouterr().out
+    assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, (
+        capsys.readouterr().out
+    )
 
 
-def test_a_forged_or_stale_report_is_refused_and_nothing_is_stored(admin: psycopg.Connection[Any], tenant: int, post: Post) -> None:
+def test_a_forged_or_stale_report_is_refused_and_nothing_is_stored(
+    admin: psycopg.Connection[Any], tenant: int, post: Post
+) -> None:
     path = add(tenant, "mailgun", KEY)
     true = mailgun("delivered")
-    assert post(path, true.replace(b"jo@acme", b"xx@acme").replace(b'"token": "', b'"token": "0')).status_code == 401
+    assert (
+        post(path, true.replace(b"jo@acme", b"xx@acme").replace(b'"token": "', b'"token": "0')).status_code
+        == 401
+    )
     assert post(path, mailgun("delivered", key="another")).status_code == 401
     assert post(path, mailgun("delivered", age_s=400)).status_code == 401
     assert post(path, mailgun("delivered", age_s=-400)).status_code == 401
@@ -121,7 +141,11 @@ def test_while_a_secret_is_rotated_both_are_taken_and_later_only_the_new_one(ten
     assert [post(path, mailgun("delivered", key=key)).status_code for key in (KEY, "new")] == [200, 200]
     with begin("producer", tenant) as session:
         sources.rotate(session, tenant, public_id, "newer", keep_old_s=0)
-    assert [post(path, mailgun("delivered", key=key)).status_code for key in (KEY, "new", "newer")] == [401, 401, 200]
+    assert [post(path, mailgun("delivered", key=key)).status_code for key in (KEY, "new", "newer")] == [
+        401,
+        401,
+        200,
+    ]
 
 
 def test_credentials_stand_in_for_a_signature(tenant: int, post: Post) -> None:
@@ -138,20 +162,32 @@ def test_credentials_stand_in_for_a_signature(tenant: int, post: Post) -> None:
 
 def test_a_signature_is_checked_over_the_very_bytes(tenant: int, post: Post) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     path = add(tenant, "sendgrid", base64.b64encode(public).decode())
-    body, stamp = b'[{"event":"delivered",  "email":"jo@acme.example","sg_event_id":"1"}]\r\n', str(int(time.time()))
+    body, stamp = (
+        b'[{"event":"delivered",  "email":"jo@acme.example","sg_event_id":"1"}]\r\n',
+        str(int(time.time())),
+    )
     signature = base64.b64encode(key.sign(stamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode()
-    proof = {"x_twilio_email_event_webhook_signature": signature, "x_twilio_email_event_webhook_timestamp": stamp}
+    proof = {
+        "x_twilio_email_event_webhook_signature": signature,
+        "x_twilio_email_event_webhook_timestamp": stamp,
+    }
     assert post(path, body.rstrip(), **proof).status_code == 401
     assert post(path, body, **proof).status_code == 200
 
 
-def test_a_report_sent_many_times_at_once_is_stored_once(admin: psycopg.Connection[Any], tenant: int, environment: dict[str, str]) -> None:
+def test_a_report_sent_many_times_at_once_is_stored_once(
+    admin: psycopg.Connection[Any], tenant: int, environment: dict[str, str]
+) -> None:
     path, body = add(tenant, "mailgun", KEY), mailgun("complained")
 
     async def at_once() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api.example") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app()), base_url="http://api.example"
+        ) as client:
             return list(await asyncio.gather(*(client.post(path, content=body) for _ in range(10))))
 
     answers = asyncio.run(at_once())
@@ -160,36 +196,57 @@ def test_a_report_sent_many_times_at_once_is_stored_once(admin: psycopg.Connecti
     assert [event["type"] for event in said(admin, tenant)] == ["email.complained"]
 
 
-def test_a_report_is_durable_before_it_is_answered(admin: psycopg.Connection[Any], tenant: int, post: Post) -> None:
+def test_a_report_is_durable_before_it_is_answered(
+    admin: psycopg.Connection[Any], tenant: int, post: Post
+) -> None:
     assert post(add(tenant, "mailgun", KEY), mailgun("delivered")).status_code == 200
     assert admin.execute("select count(*) from activity.outbox").fetchone() == (1,)
 
 
 def test_a_kind_that_nobody_knows_is_taken_and_counted(tenant: int, post: Post) -> None:
     path = add(tenant, "mailgun", KEY)
-    assert [post(path, mailgun(name)).json()["unknown"] for name in ("teleported", "teleported", "delivered")] == [1, 1, 0]
+    assert [
+        post(path, mailgun(name)).json()["unknown"] for name in ("teleported", "teleported", "delivered")
+    ] == [1, 1, 0]
     with begin("producer", tenant) as session:
         assert sources.unknown_kinds(session, tenant) == [(path.rpartition("/")[2], "teleported", 2)]
 
 
-def test_what_is_about_nobody_is_kept_and_shown_as_such(admin: psycopg.Connection[Any], tenant: int, post: Post) -> None:
+def test_what_is_about_nobody_is_kept_and_shown_as_such(
+    admin: psycopg.Connection[Any], tenant: int, post: Post
+) -> None:
     post(add(tenant, "mailgun", KEY), mailgun("opened", message={"headers": {"message-id": "m1@x.example"}}))
     (event,) = said(admin, tenant)
-    assert (event["contact_id"], event["account_id"], event["record_type"], event["record_id"]) == (None, None, "message", "<m1@x.example>")
+    assert (event["contact_id"], event["account_id"], event["record_type"], event["record_id"]) == (
+        None,
+        None,
+        "message",
+        "<m1@x.example>",
+    )
     assert "matched_by" not in event["payload"]
 
 
-def test_the_contact_is_found_by_address_whatever_its_case(admin: psycopg.Connection[Any], tenant: int, post: Post) -> None:
+def test_the_contact_is_found_by_address_whatever_its_case(
+    admin: psycopg.Connection[Any], tenant: int, post: Post
+) -> None:
     with begin("producer", tenant) as session:
         records.upsert(session, tenant, [records.Account(id="acme", name="Acme")])
-        records.upsert(session, tenant, [records.Contact(id="jo", email="Jo@Acme.example", account_id="acme")])
+        records.upsert(
+            session, tenant, [records.Contact(id="jo", email="Jo@Acme.example", account_id="acme")]
+        )
     post(add(tenant, "mailgun", KEY), mailgun("delivered", recipient="jo@ACME.example"))
     (event,) = said(admin, tenant)
-    assert (event["contact_id"], event["account_id"], event["payload"]["matched_by"]) == ("jo", "acme", "address")
+    assert (event["contact_id"], event["account_id"], event["payload"]["matched_by"]) == (
+        "jo",
+        "acme",
+        "address",
+    )
 
 
 @pytest.fixture
-def space(admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def space(
+    admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
     """A workspace that has sent Jo the first of two mails of a sequence."""
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
     settings.cache_clear()
@@ -210,7 +267,9 @@ def about(space: Workspace) -> dict[str, Any]:
 
 
 def test_a_report_finds_its_thread_and_step_by_message_id(space: Workspace, post: Post) -> None:
-    post(add(space.tenant, "mailgun", KEY), mailgun("opened", recipient="someone@else.example", **about(space)))
+    post(
+        add(space.tenant, "mailgun", KEY), mailgun("opened", recipient="someone@else.example", **about(space))
+    )
     event = said(space.admin, space.tenant)[-1]
     thread = space.one("select thread_id from crm.message")
     assert (event["contact_id"], event["record_type"], event["record_id"]) == ("jo", "thread", thread)
@@ -221,7 +280,11 @@ def test_a_report_finds_its_thread_and_step_by_message_id(space: Workspace, post
 def test_a_report_without_a_message_id_finds_its_thread_by_address(space: Workspace, post: Post) -> None:
     post(add(space.tenant, "mailgun", KEY), mailgun("opened"))
     event = said(space.admin, space.tenant)[-1]
-    assert (event["contact_id"], event["payload"]["step"], event["payload"]["matched_by"]) == ("jo", 1, "address")
+    assert (event["contact_id"], event["payload"]["step"], event["payload"]["matched_by"]) == (
+        "jo",
+        1,
+        "address",
+    )
 
 
 def test_that_our_own_mail_was_sent_is_not_said_again(space: Workspace, post: Post) -> None:
@@ -245,7 +308,12 @@ def blocked(space: Workspace) -> str | None:
     ],
 )
 def test_what_a_report_means_is_drawn_at_once(
-    space: Workspace, post: Post, event: str, fields: dict[str, Any], reason: str | None, state: tuple[str, str | None]
+    space: Workspace,
+    post: Post,
+    event: str,
+    fields: dict[str, Any],
+    reason: str | None,
+    state: tuple[str, str | None],
 ) -> None:
     post(add(space.tenant, "mailgun", KEY), mailgun(event, **fields, **about(space)))
     assert blocked(space) == reason
@@ -256,7 +324,12 @@ def test_soft_bounces_count_to_a_limit_and_a_delivery_begins_anew(space: Workspa
     path = add(space.tenant, "brevo")
 
     def report(name: str, number: int) -> None:
-        body = {"event": name, "email": "jo@acme.example", "ts_event": 1_760_000_000 + number, "message-id": f"<{message_id(space)}>"}
+        body = {
+            "event": name,
+            "email": "jo@acme.example",
+            "ts_event": 1_760_000_000 + number,
+            "message-id": f"<{message_id(space)}>",
+        }
         assert post(path, json.dumps(body).encode()).json()["new"] == 1
 
     for number in range(4):
@@ -269,9 +342,15 @@ def test_soft_bounces_count_to_a_limit_and_a_delivery_begins_anew(space: Workspa
     assert blocked(space) == "5 soft bounces"
 
 
-def test_every_open_is_kept_with_its_verdict_and_a_later_verdict_is_appended(space: Workspace, post: Post) -> None:
+def test_every_open_is_kept_with_its_verdict_and_a_later_verdict_is_appended(
+    space: Workspace, post: Post
+) -> None:
     path, now = add(space.tenant, "mailgun", KEY), time.time()
-    person: dict[str, Any] = {"client-info": {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}}
+    person: dict[str, Any] = {
+        "client-info": {
+            "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+        }
+    }
     apple: dict[str, Any] = {"client-info": {"bot": "apple"}}
     post(path, mailgun("opened", timestamp=now + 3600, **person, **about(space)))
     post(path, mailgun("opened", timestamp=now + 7200, **apple, **about(space)))
@@ -281,7 +360,9 @@ def test_every_open_is_kept_with_its_verdict_and_a_later_verdict_is_appended(spa
     post(path, mailgun("delivered", timestamp=now + 3598, **about(space)))
     said(space.admin, space.tenant)
     assert [dict(part) for part in judge_all(space.tenant)] == [{"judged": 2, "changed": 1}]
-    verdicts = [event["payload"] for event in said(space.admin, space.tenant) if event["type"] == "event.classified"]
+    verdicts = [
+        event["payload"] for event in said(space.admin, space.tenant) if event["type"] == "event.classified"
+    ]
     assert [(one["event_id"], one["machine"], one["rule"]) for one in verdicts] == [
         (str(opens[0]["event_id"]), True, "within 10 s of delivery")
     ]
@@ -317,5 +398,10 @@ def test_a_subscription_is_confirmed_at_an_address_made_of_its_topic_never_at_th
     url = confirmation(Request({}, json.dumps(offer).encode()))
     assert url is not None
     assert url.startswith("https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&")
-    assert confirmation(Request({}, json.dumps(offer | {"TopicArn": "arn:aws:sns:x@evil.example:1234:mail"}).encode())) is None
+    assert (
+        confirmation(
+            Request({}, json.dumps(offer | {"TopicArn": "arn:aws:sns:x@evil.example:1234:mail"}).encode())
+        )
+        is None
+    )
     assert confirmation(Request({}, json.dumps(offer | {"Token": "a&b"}).encode())) is None

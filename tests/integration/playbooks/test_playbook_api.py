@@ -16,7 +16,9 @@ Send = Callable[..., httpx.Response]
 def world(admin: psycopg.Connection[Any], tenant: int) -> World:
     """A workspace with one playbook that waits."""
     made = World(admin, tenant)
-    made.play(playbook("  - {do: wait_for_event, event: call.completed, within: 4h}\n  - {do: add_note, text: x}"))
+    made.play(
+        playbook("  - {do: wait_for_event, event: call.completed, within: 4h}\n  - {do: add_note, text: x}")
+    )
     return made
 
 
@@ -32,9 +34,9 @@ def test_playbooks_and_runs_are_listed_and_a_run_is_acted_on(world: World, send:
     assert send("POST", f"/v1/playbook-runs/{run['id']}/retry", {}).status_code == 409
     assert send("POST", "/v1/playbook-runs/999999/retry", {}).status_code == 404
     world.settle()
-    assert world.sql("select actor, payload->>'reason' from activity.event where type = 'playbook.cancelled'") == [
-        ("ana@example.com", "merged")
-    ]
+    assert world.sql(
+        "select actor, payload->>'reason' from activity.event where type = 'playbook.cancelled'"
+    ) == [("ana@example.com", "merged")]
 
 
 def test_a_playbook_is_paused_enabled_and_started_by_hand(world: World, send: Send) -> None:
@@ -52,7 +54,9 @@ def test_a_playbook_is_paused_enabled_and_started_by_hand(world: World, send: Se
     assert world.states() == ["waiting"]
 
 
-def test_another_workspaces_runs_are_not_found(world: World, send: Send, make_tenant: Callable[[], int]) -> None:
+def test_another_workspaces_runs_are_not_found(
+    world: World, send: Send, make_tenant: Callable[[], int]
+) -> None:
     other = World(world.admin, make_tenant())
     id = other.play(playbook("  - {do: wait, for: 1h}", name="Other"))
     other.say()

@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from tests.plays import World, playbook
 
-SOURCE = playbook("  - {do: create_task, title: 'Call {{ account.name }}'}\n  - {do: wait, for: 3d}", "once_per: account")
+SOURCE = playbook(
+    "  - {do: create_task, title: 'Call {{ account.name }}'}\n  - {do: wait, for: 3d}", "once_per: account"
+)
 
 
 @pytest.fixture
@@ -58,7 +60,9 @@ def test_a_playbook_is_added_listed_enabled_paused_and_started(world: World, tmp
     run = json.loads(activity("runs", "--json").stdout)
     assert (run["state"], run["account_id"]) == ("waiting", "acme")
     assert activity("pause", run["id"], "--run").output == f"run {run['id']}: paused\n"
-    assert activity("skip", run["id"], "--actor", "ana@vendor.example").output == f"run {run['id']}: running\n"
+    assert (
+        activity("skip", run["id"], "--actor", "ana@vendor.example").output == f"run {run['id']}: running\n"
+    )
     world.settle()
     assert world.states() == ["completed"]
     assert activity("cancel", run["id"]).exit_code == 2
@@ -79,20 +83,35 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(world: World, tmp_pa
     not_tried = activity("dry-run", file, "--event", other)
     assert (not_tried.exit_code, not_tried.output) == (1, "would start: no: note.added is not its trigger\n")
     unmet = written(tmp_path, playbook("  - {do: stop}", "conditions: ['account.fields.tier == \"tin\"']"))
-    assert activity("dry-run", unmet, "--event", 1).output == 'would start: no: account.fields.tier == "tin" does not hold\n'
+    assert (
+        activity("dry-run", unmet, "--event", 1).output
+        == 'would start: no: account.fields.tier == "tin" does not hold\n'
+    )
     assert activity("dry-run", file, "--event", "x").exit_code == 2
     assert world.states() == []
 
 
 def test_a_backtest_finds_what_a_live_run_starts(world: World, tmp_path: Path) -> None:
-    source = playbook("  - {do: add_note, text: x}", "conditions: ['event.payload.signal == \"a\"']\nonce_per: contact")
+    source = playbook(
+        "  - {do: add_note, text: x}", "conditions: ['event.payload.signal == \"a\"']\nonce_per: contact"
+    )
     world.play(source)
     for n in range(20):
         world.say(payload={"signal": "ab"[n % 2]}, contact_id=f"c{n % 6}")
     world.settle()
     found = json.loads(activity("backtest", written(tmp_path, source), "--since", "0", "--json").stdout)
     assert (found["matched"], found["started"], found["refused"]) == (10, 3, {"started before (once_per)": 7})
-    assert found["starts"] == [str(id) for (id,) in world.sql("select trigger_id from playbook.run order by id")]
-    assert json.loads(activity("backtest", tmp_path / "play.yaml", "--since", "1d", "--json").stdout)["started"] == 3
+    assert found["starts"] == [
+        str(id) for (id,) in world.sql("select trigger_id from playbook.run order by id")
+    ]
+    assert (
+        json.loads(activity("backtest", tmp_path / "play.yaml", "--since", "1d", "--json").stdout)["started"]
+        == 3
+    )
     later = world.sql("select count(*) from activity.event")[0][0]
-    assert json.loads(activity("backtest", tmp_path / "play.yaml", "--since", later, "--json").stdout)["examined"] == 0
+    assert (
+        json.loads(activity("backtest", tmp_path / "play.yaml", "--since", later, "--json").stdout)[
+            "examined"
+        ]
+        == 0
+    )

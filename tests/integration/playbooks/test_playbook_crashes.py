@@ -35,7 +35,12 @@ STEPS: st.SearchStrategy[Any] = st.deferred(lambda: st.lists(SIMPLE | BRANCH | W
 SIMPLE: st.SearchStrategy[Any] = st.sampled_from(
     [
         {"do": "add_note", "text": "{{ account.name }}"},
-        {"do": "create_task", "title": "x", "assign_to": "round_robin", "members": ["a@vendor.example", "b@vendor.example"]},
+        {
+            "do": "create_task",
+            "title": "x",
+            "assign_to": "round_robin",
+            "members": ["a@vendor.example", "b@vendor.example"],
+        },
         {"do": "update_field", "record": "account", "field": "touched", "value": True},
         {"do": "change_stage", "to": "Won"},  # fails: the run is about no deal
         {"do": "wait", "for": "1h"},
@@ -55,7 +60,9 @@ WAIT: st.SearchStrategy[Any] = st.builds(
 )
 
 
-def play_through(world: World, crashes: list[int], monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str | None, str | None]]:
+def play_through(
+    world: World, crashes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> Counter[tuple[str, str | None, str | None]]:
     """Let one signal and one call happen and everything come to rest, with crashes at these commits, counted from the start."""
     left, commits = set(crashes), 0
 
@@ -77,7 +84,11 @@ def play_through(world: World, crashes: list[int], monkeypatch: pytest.MonkeyPat
         crash_at_times()
 
     with monkeypatch.context() as patch:
-        for module in ("producers.playbooks.advance", "producers.playbooks.start", "producers.playbooks.steps"):
+        for module in (
+            "producers.playbooks.advance",
+            "producers.playbooks.start",
+            "producers.playbooks.steps",
+        ):
             patch.setattr(f"{module}.emit", emit)
         patch.setattr("db.playbooks.runs.moved", moved)
         for signal in ("signal", "call", "time", "time", "time", "time"):
@@ -110,11 +121,19 @@ def said(world: World) -> Counter[tuple[str, str | None, str | None]]:
 @settings(
     max_examples=10,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 @given(steps=STEPS, crashes=st.lists(st.integers(1, 25), max_size=6))
 def test_no_order_of_crashes_changes_what_a_play_does(
-    admin: psycopg.Connection[Any], make_tenant: Callable[[], int], monkeypatch: pytest.MonkeyPatch, steps: list[Any], crashes: list[int]
+    admin: psycopg.Connection[Any],
+    make_tenant: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[Any],
+    crashes: list[int],
 ) -> None:
     results = []
     for moments in ([], crashes):

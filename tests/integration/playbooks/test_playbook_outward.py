@@ -77,14 +77,23 @@ def reasons(world: World) -> list[tuple[Any, ...]]:
 
 
 def test_a_webhook_is_signed_and_says_what_happened(world: World, hook: Hook) -> None:
-    world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}', secret: crm, data: {{text: 'Hi {{{{ account.name }}}}', n: 3}}}}"))
+    world.play(
+        playbook(
+            f"  - {{do: call_webhook, url: '{hook.url}', secret: crm, data: {{text: 'Hi {{{{ account.name }}}}', n: 3}}}}"
+        )
+    )
     world.say()
     world.settle()
     assert reasons(world) == [("completed", 0, None)]
     ((headers, body),) = hook.got
     message = Webhook(SECRET).verify(body, headers)
-    assert message["data"] | {"text": "Hi Acme", "n": 3, "account_id": "acme", "playbook": "Play"} == message["data"]
-    assert world.sql("select count(*) from activity.event where payload::text like '%%hidden%%' and source = 'playbook'") == [(0,)]
+    assert (
+        message["data"] | {"text": "Hi Acme", "n": 3, "account_id": "acme", "playbook": "Play"}
+        == message["data"]
+    )
+    assert world.sql(
+        "select count(*) from activity.event where payload::text like '%%hidden%%' and source = 'playbook'"
+    ) == [(0,)]
 
 
 def test_a_webhook_that_fails_is_called_again_later_with_the_same_id(world: World, hook: Hook) -> None:
@@ -112,7 +121,13 @@ def test_a_webhook_that_never_works_fails_the_run_until_it_is_retried(world: Wor
     assert len(hook.got) == MOST_ATTEMPTS
     assert reasons(world) == [("failed", MOST_ATTEMPTS, "the webhook answered 500")]
     with begin("producer", world.tenant) as session:
-        operate.act(session, world.tenant, world.sql("select id from playbook.run")[0][0], "retry", "ana@vendor.example")
+        operate.act(
+            session,
+            world.tenant,
+            world.sql("select id from playbook.run")[0][0],
+            "retry",
+            "ana@vendor.example",
+        )
     world.settle()
     assert world.states() == ["completed"]
 
@@ -125,7 +140,9 @@ def test_a_webhook_that_never_works_fails_the_run_until_it_is_retried(world: Wor
         ("url: '{url}', secret: other", "no secret 'other': add it to ACTIVITY_WEBHOOK_SECRETS"),
     ],
 )
-def test_a_webhook_that_may_not_be_called_fails_at_once(world: World, hook: Hook, step: str, reason: str) -> None:
+def test_a_webhook_that_may_not_be_called_fails_at_once(
+    world: World, hook: Hook, step: str, reason: str
+) -> None:
     world.play(playbook(f"  - {{do: call_webhook, {step.replace('{url}', hook.url)}}}"))
     world.say()
     world.settle()
@@ -139,7 +156,11 @@ def test_a_notification_goes_out_by_mail(world: World, monkeypatch: pytest.Monke
     with running(Sink(), free_port()) as sink:
         monkeypatch.setenv("ACTIVITY_NOTIFY_SMTP_URL", f"smtp://127.0.0.1:{sink.port}")
         settings.cache_clear()
-        world.play(playbook('  - {do: notify, via: email, to: manager, message: "Look at {{ account.name }}\\nBcc: x@y.example"}'))
+        world.play(
+            playbook(
+                '  - {do: notify, via: email, to: manager, message: "Look at {{ account.name }}\\nBcc: x@y.example"}'
+            )
+        )
         world.say()
         world.settle()
     assert world.states() == ["completed"]
@@ -150,29 +171,45 @@ def test_a_notification_goes_out_by_mail(world: World, monkeypatch: pytest.Monke
 
 def test_a_schedule_starts_once_a_moment_for_each_record_that_meets_the_conditions(world: World) -> None:
     with begin("producer", world.tenant) as session:
-        records.upsert(session, world.tenant, [Account(id=f"a{n}", fields={"tier": "gold" if n % 2 else "tin"}) for n in range(1_200)])
+        records.upsert(
+            session,
+            world.tenant,
+            [Account(id=f"a{n}", fields={"tier": "gold" if n % 2 else "tin"}) for n in range(1_200)],
+        )
     trigger = 'schedule: "0 8 * * 1-5"\n  for_each: account'
-    world.play(playbook("  - {do: create_task, title: '{{ account.id }}'}", "conditions: ['account.fields.tier == \"gold\"']", trigger))
+    world.play(
+        playbook(
+            "  - {do: create_task, title: '{{ account.id }}'}",
+            "conditions: ['account.fields.tier == \"gold\"']",
+            trigger,
+        )
+    )
     assert not sweep()
     for _ in range(2):
         world.admin.execute("update playbook.playbook set due_at = now()")
         while sweep():
             pass
         world.settle()
-    runs = world.sql("select count(*), count(distinct account_id) from playbook.run where state = 'completed'")
+    runs = world.sql(
+        "select count(*), count(distinct account_id) from playbook.run where state = 'completed'"
+    )
     assert runs == [(601, 601)], "the moment came once, however often it was due"
-    assert world.sql("select extract(hour from due_at at time zone 'UTC')::int from playbook.playbook") == [(8,)]
+    assert world.sql("select extract(hour from due_at at time zone 'UTC')::int from playbook.playbook") == [
+        (8,)
+    ]
 
 
 def test_a_playbook_started_by_hand_runs_for_the_record_named(world: World) -> None:
-    world.play(playbook("  - {do: add_note, text: 'for {{ contact.name }}'}", "once_per: contact", "manual: true"))
+    world.play(
+        playbook("  - {do: add_note, text: 'for {{ contact.name }}'}", "once_per: contact", "manual: true")
+    )
     with begin("producer", world.tenant) as session:
         assert operate.start(session, world.tenant, "Play", "contact", "jo") == 1
         assert operate.start(session, world.tenant, "Play", "contact", "jo") == 0
     world.settle()
-    assert world.sql("select payload->>'text', account_id, contact_id from activity.event where type = 'note.added'") == [
-        ("for Jo Park", "acme", "jo")
-    ]
+    assert world.sql(
+        "select payload->>'text', account_id, contact_id from activity.event where type = 'note.added'"
+    ) == [("for Jo Park", "acme", "jo")]
 
 
 def test_enrichment_is_asked_for_with_the_play_as_its_cause(world: World) -> None:

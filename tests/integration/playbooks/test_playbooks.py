@@ -100,7 +100,10 @@ def test_a_pattern_starts_for_every_type_it_holds_and_for_no_other(world: World)
 
 
 def test_an_awaited_event_lets_the_run_go_on(world: World) -> None:
-    steps = "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n" + NOTE
+    steps = (
+        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n"
+        + NOTE
+    )
     world.play(playbook(steps))
     world.say()
     world.settle()
@@ -116,7 +119,10 @@ def test_an_awaited_event_lets_the_run_go_on(world: World) -> None:
 
 
 def test_a_wait_that_is_over_does_its_own_steps_and_goes_on(world: World) -> None:
-    steps = "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n" + NOTE
+    steps = (
+        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n"
+        + NOTE
+    )
     world.play(playbook(steps))
     world.say()
     world.settle()
@@ -127,7 +133,11 @@ def test_a_wait_that_is_over_does_its_own_steps_and_goes_on(world: World) -> Non
 
 
 def test_an_event_that_came_before_the_run_began_to_wait_is_not_missed(world: World) -> None:
-    world.play(playbook("  - {do: wait, for: 3d}\n  - {do: wait_for_event, event: email.replied, within: 1d}\n" + NOTE))
+    world.play(
+        playbook(
+            "  - {do: wait, for: 3d}\n  - {do: wait_for_event, event: email.replied, within: 1d}\n" + NOTE
+        )
+    )
     world.say()
     world.settle()
     world.say("email.replied", {}, contact_id="jo")
@@ -172,23 +182,29 @@ def test_steps_change_records_and_say_what_changed(world: World) -> None:
     world.say("deal.amount_changed", {"to_amount": "10"}, record_type="opportunity", record_id="deal")
     world.settle()
     assert world.states() == ["completed"]
-    assert world.sql("select owner_email, fields from crm.account") == [("bo@vendor.example", {"tier": "gold", "health": "at risk"})]
-    assert world.sql("select payload->>'from_stage', record_id from activity.event where type = 'deal.won'") == [("Proposal", "deal")]
-    changes = world.sql("select payload->'changes' from activity.event where type = 'account.updated' order by seq")
+    assert world.sql("select owner_email, fields from crm.account") == [
+        ("bo@vendor.example", {"tier": "gold", "health": "at risk"})
+    ]
+    assert world.sql(
+        "select payload->>'from_stage', record_id from activity.event where type = 'deal.won'"
+    ) == [("Proposal", "deal")]
+    changes = world.sql(
+        "select payload->'changes' from activity.event where type = 'account.updated' order by seq"
+    )
     assert changes[0][0] == [{"field": "health", "to": "at risk"}]
     assert world.types()["signal.detected"] == 1
 
 
 def test_a_round_robin_takes_turns_and_a_manager_is_found(world: World) -> None:
     members = "[a@vendor.example, b@vendor.example]"
-    steps = (
-        f"  - {{do: create_task, title: x, assign_to: round_robin, members: {members}}}\n  - {{do: notify, to: manager, message: hello}}"
-    )
+    steps = f"  - {{do: create_task, title: x, assign_to: round_robin, members: {members}}}\n  - {{do: notify, to: manager, message: hello}}"
     world.play(playbook(steps))
     for _ in range(3):
         world.say()
         world.settle()
-    assert [name for (name,) in world.sql("select assignee from playbook.task order by id")] == [f"{n}@vendor.example" for n in "aba"]
+    assert [name for (name,) in world.sql("select assignee from playbook.task order by id")] == [
+        f"{n}@vendor.example" for n in "aba"
+    ]
     assert world.sql("select distinct recipient from playbook.notice") == [("bo@vendor.example",)]
 
 
@@ -205,7 +221,9 @@ def test_a_step_that_cannot_be_done_fails_the_run_until_an_operator_retries(worl
     world.settle()
     assert world.states() == ["completed"]
     assert world.types()["note.added"] == 2
-    assert world.sql("select act, actor, reason from playbook.act") == [("skip", "ana@vendor.example", "no deal yet")]
+    assert world.sql("select act, actor, reason from playbook.act") == [
+        ("skip", "ana@vendor.example", "no deal yet")
+    ]
 
 
 def test_a_paused_run_stands_still_until_it_is_retried_and_a_cancelled_one_for_good(world: World) -> None:
@@ -259,15 +277,23 @@ def test_a_playbook_that_starts_itself_is_paused_with_the_reason(world: World) -
 def test_playbooks_that_start_one_another_come_to_an_end(world: World) -> None:
     for n in range(12):
         world.play(
-            playbook(f"  - {{do: detect_signal, signal: s{n + 1}}}", head=f"conditions: ['event.payload.signal == \"s{n}\"']", name=f"P{n}")
+            playbook(
+                f"  - {{do: detect_signal, signal: s{n + 1}}}",
+                head=f"conditions: ['event.payload.signal == \"s{n}\"']",
+                name=f"P{n}",
+            )
         )
     world.say(payload={"signal": "s0"})
     world.settle()
     assert world.states() == ["completed"] * 8 + ["refused"]
-    assert world.sql("select reason from playbook.run where state = 'refused'") == [("depth limit: 8 playbooks started one another",)]
+    assert world.sql("select reason from playbook.run where state = 'refused'") == [
+        ("depth limit: 8 playbooks started one another",)
+    ]
 
 
-def test_starts_beyond_the_rate_limit_begin_later_and_none_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starts_beyond_the_rate_limit_begin_later_and_none_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from activity.settings import settings
 
     monkeypatch.setenv("ACTIVITY_PLAYBOOK_STARTS_PER_MINUTE", "5")
@@ -277,7 +303,9 @@ def test_starts_beyond_the_rate_limit_begin_later_and_none_is_lost(world: World,
         world.say()
     world.settle()
     assert Counter(world.states()) == {"completed": 5, "running": 3}
-    apart = world.sql("select extract(epoch from max(due_at) - min(due_at))::int from playbook.run where state = 'running'")
+    apart = world.sql(
+        "select extract(epoch from max(due_at) - min(due_at))::int from playbook.run where state = 'running'"
+    )
     assert apart == [(24,)]
     world.pass_time()
     world.settle()
@@ -296,7 +324,9 @@ def test_a_contact_is_enrolled_by_a_playbook_only_where_there_is_one(world: Worl
 def test_a_playbook_enrolls_a_contact_and_ends_what_it_enrolled(world: World) -> None:
     world.add_sequence("Renewals")
     world.play(playbook("  - {do: enroll, sequence: Renewals}", trigger="event: signal.detected", name="In"))
-    world.play(playbook("  - {do: unenroll, reason: they called}", trigger="event: call.completed", name="Out"))
+    world.play(
+        playbook("  - {do: unenroll, reason: they called}", trigger="event: call.completed", name="Out")
+    )
     for _ in range(2):
         world.say(contact_id="jo")
         world.settle()
@@ -307,7 +337,10 @@ def test_a_playbook_enrolls_a_contact_and_ends_what_it_enrolled(world: World) ->
     assert world.sql("select state, reason from crm.enrolment") == [("finished", "they called")]
     said = """select e.type, c.type from activity.event e join activity.event c on c.event_id = e.cause_id
                where e.source = 'sequence' order by e.seq"""
-    assert world.sql(said) == [("sequence.enrolled", "playbook.started"), ("sequence.finished", "playbook.started")]
+    assert world.sql(said) == [
+        ("sequence.enrolled", "playbook.started"),
+        ("sequence.finished", "playbook.started"),
+    ]
 
 
 def test_a_late_holder_of_a_run_changes_nothing(world: World) -> None:
@@ -341,14 +374,17 @@ def test_a_tenants_plays_are_its_own(admin: psycopg.Connection[Any], make_tenant
 def test_what_runs_keep_of_an_erased_person_is_forgotten(world: World) -> None:
     world.play(
         playbook(
-            "  - {do: create_task, title: 'Ask {{ contact.name }}'}\n  - {do: wait_for_event, event: email.replied, within: 3d}\n" + NOTE
+            "  - {do: create_task, title: 'Ask {{ contact.name }}'}\n  - {do: wait_for_event, event: email.replied, within: 3d}\n"
+            + NOTE
         )
     )
     world.say(payload={"signal": "x", "name": "Jo Park is leaving"}, contact_id="jo")
     world.settle()
     world.say("contact.erased", {}, contact_id="jo")
     world.settle()
-    kept = world.sql("select r.trigger::text || t.title from playbook.run r join playbook.task t on t.run_id = r.id")
+    kept = world.sql(
+        "select r.trigger::text || t.title from playbook.run r join playbook.task t on t.run_id = r.id"
+    )
     assert "Jo Park" not in kept[0][0]
     world.say("email.replied", {}, contact_id="jo")
     world.settle()

@@ -15,20 +15,30 @@ Send = Callable[..., httpx.Response]
 def said(admin: psycopg.Connection[Any]) -> list[tuple[str, dict[str, Any]]]:
     while append_batch(1000):
         pass
-    return [(row[0], row[1]) for row in admin.execute("select type, payload from activity.event order by seq")]
+    return [
+        (row[0], row[1]) for row in admin.execute("select type, payload from activity.event order by seq")
+    ]
 
 
-def test_a_new_account_is_kept_and_said_and_the_same_again_says_nothing(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_a_new_account_is_kept_and_said_and_the_same_again_says_nothing(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     account = {"name": "Acme", "domain": "acme.example", "fields": {"industry": "Retail"}}
     answer = send("PUT", "/v1/accounts/a_9", account)
-    assert (answer.status_code, answer.json()["created"], answer.json()["record"]["name"]) == (201, True, "Acme")
+    assert (answer.status_code, answer.json()["created"], answer.json()["record"]["name"]) == (
+        201,
+        True,
+        "Acme",
+    )
     assert [receipt["status"] for receipt in answer.json()["events"]] == ["accepted"]
     again = send("PUT", "/v1/accounts/a_9", account)
     assert (again.status_code, again.json()["created"], again.json()["events"]) == (200, False, [])
     assert said(admin) == [("account.added", {"name": "Acme", "domain": "acme.example"})]
 
 
-def test_what_changed_of_an_account_is_said_field_by_field(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_what_changed_of_an_account_is_said_field_by_field(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     send("PUT", "/v1/accounts/parent", {"name": "Holding"})
     send("PUT", "/v1/accounts/a_9", {"name": "Acme", "fields": {"industry": "Retail", "size": 5}})
     send("PUT", "/v1/accounts/a_9", {"parent_id": "parent", "fields": {"industry": "Logistics"}})
@@ -36,11 +46,16 @@ def test_what_changed_of_an_account_is_said_field_by_field(send: Send, admin: ps
     changed = {"name": "Acme", "changes": [{"field": "industry", "from": "Retail", "to": "Logistics"}]}
     assert said(admin)[2:] == [("account.parent_changed", moved), ("account.updated", changed)]
     shown = send("GET", "/v1/accounts/a_9").json()
-    assert (shown["parent"]["name"], shown["record"]["fields"]) == ("Holding", {"industry": "Logistics", "size": 5})
+    assert (shown["parent"]["name"], shown["record"]["fields"]) == (
+        "Holding",
+        {"industry": "Logistics", "size": 5},
+    )
     assert [child["id"] for child in send("GET", "/v1/accounts/parent").json()["children"]] == ["a_9"]
 
 
-def test_an_account_cannot_be_put_beneath_itself_or_an_unknown_one(send: Send, admin: psycopg.Connection[Any]) -> None:
+def test_an_account_cannot_be_put_beneath_itself_or_an_unknown_one(
+    send: Send, admin: psycopg.Connection[Any]
+) -> None:
     send("PUT", "/v1/accounts/top", {"name": "Top"})
     send("PUT", "/v1/accounts/low", {"name": "Low", "parent_id": "top"})
     for parent in ("low", "top", "nobody"):
@@ -51,11 +66,19 @@ def test_an_account_cannot_be_put_beneath_itself_or_an_unknown_one(send: Send, a
 
 def test_a_contact_is_kept_with_its_account(send: Send, admin: psycopg.Connection[Any]) -> None:
     send("PUT", "/v1/accounts/a_9", {"name": "Acme"})
-    assert send("PUT", "/v1/contacts/jo", {"account_id": "a_9", "name": "Jo Park", "email": "jo@acme.example"}).status_code == 201
+    assert (
+        send(
+            "PUT", "/v1/contacts/jo", {"account_id": "a_9", "name": "Jo Park", "email": "jo@acme.example"}
+        ).status_code
+        == 201
+    )
     send("PUT", "/v1/contacts/jo", {"name": "Jo Lee"})
     assert said(admin)[1:] == [
         ("contact.added", {"name": "Jo Park", "email": "jo@acme.example", "account_name": "Acme"}),
-        ("contact.updated", {"name": "Jo Lee", "changes": [{"field": "name", "from": "Jo Park", "to": "Jo Lee"}]}),
+        (
+            "contact.updated",
+            {"name": "Jo Lee", "changes": [{"field": "name", "from": "Jo Park", "to": "Jo Lee"}]},
+        ),
     ]
     assert send("GET", "/v1/contacts/jo").json()["record"]["name"] == "Jo Lee"
     assert [contact["id"] for contact in send("GET", "/v1/accounts/a_9").json()["contacts"]] == ["jo"]
@@ -64,10 +87,18 @@ def test_a_contact_is_kept_with_its_account(send: Send, admin: psycopg.Connectio
 @pytest.mark.usefixtures("appending")
 def test_moving_a_deal_changes_it_and_says_so_once(send: Send) -> None:
     send("PUT", "/v1/accounts/a_9", {"name": "Acme"})
-    deal = {"name": "Renewal", "account_id": "a_9", "stage": "Proposal", "amount": "125000.00", "currency": "EUR"}
+    deal = {
+        "name": "Renewal",
+        "account_id": "a_9",
+        "stage": "Proposal",
+        "amount": "125000.00",
+        "currency": "EUR",
+    }
     assert send("PUT", "/v1/opportunities/d_77", deal, Prefer="wait=2").status_code == 201
     move = {"to_stage": "Negotiation"}
-    first = send("POST", "/v1/opportunities/d_77/stage", move, Idempotency_Key='"m-1"', Prefer="wait=2").json()
+    first = send(
+        "POST", "/v1/opportunities/d_77/stage", move, Idempotency_Key='"m-1"', Prefer="wait=2"
+    ).json()
     assert first["record"]["stage"] == "Negotiation"
     assert [receipt["status"] for receipt in first["events"]] == ["appended"]
     back = send("POST", "/v1/opportunities/d_77/stage", {"to_stage": "Proposal"}, Prefer="wait=2").json()
@@ -114,7 +145,9 @@ def test_amounts_keep_their_digits(send: Send, admin: psycopg.Connection[Any]) -
         ("opportunities/d", {"account_id": "nobody"}),
     ],
 )
-def test_a_record_that_cannot_be_kept_is_refused_whole(send: Send, admin: psycopg.Connection[Any], path: str, body: dict[str, Any]) -> None:
+def test_a_record_that_cannot_be_kept_is_refused_whole(
+    send: Send, admin: psycopg.Connection[Any], path: str, body: dict[str, Any]
+) -> None:
     answer = send("PUT", f"/v1/{path}", body)
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid")
     assert send("GET", f"/v1/{path}").status_code == 404

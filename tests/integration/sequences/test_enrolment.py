@@ -22,17 +22,26 @@ def sequence_id(admin: psycopg.Connection[Any], tenant: int) -> int:
     assert row is not None
     with begin("producer", tenant) as session:
         records.upsert(
-            session, tenant, [records.Contact(id=name, name=name.title(), email=f"{name}@acme.example") for name in ("jo", "kim")]
+            session,
+            tenant,
+            [
+                records.Contact(id=name, name=name.title(), email=f"{name}@acme.example")
+                for name in ("jo", "kim")
+            ],
         )
         return sequences.save(session, tenant, "Renewals", row[0], '{"steps":[]}', "ana@v.example").id
 
 
 def events(admin: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
     append_batch(100)
-    return admin.execute("select type, contact_id, payload->>'reason', record_type from activity.event order by seq").fetchall()
+    return admin.execute(
+        "select type, contact_id, payload->>'reason', record_type from activity.event order by seq"
+    ).fetchall()
 
 
-def test_a_contact_goes_through_a_sequence_once(admin: psycopg.Connection[Any], tenant: int, sequence_id: int) -> None:
+def test_a_contact_goes_through_a_sequence_once(
+    admin: psycopg.Connection[Any], tenant: int, sequence_id: int
+) -> None:
     for expected in (int, type(None)):
         with begin("producer", tenant) as session:
             assert isinstance(enrol(session, tenant, sequence_id, "jo", by="ana@v.example"), expected)
@@ -54,4 +63,6 @@ def test_stopping_ends_every_enrolment_of_the_contact_once_with_its_reason(
             enrol(session, tenant, sequence_id, contact, by="system")
         assert [stop(session, tenant, "jo", "replied") for _ in range(2)] == [1, 0]
     assert events(admin)[2:] == [("sequence.finished", "jo", "replied", "sequence")]
-    assert admin.execute("select contact_id from crm.enrolment where due_at is not null").fetchall() == [("kim",)]
+    assert admin.execute("select contact_id from crm.enrolment where due_at is not null").fetchall() == [
+        ("kim",)
+    ]

@@ -21,7 +21,12 @@ from worker.append import append_batch
 
 
 @pytest.fixture
-def sink(environment: dict[str, str], free_port: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Sink]:
+def sink(
+    environment: dict[str, str],
+    free_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Sink]:
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
     monkeypatch.setenv("ACTIVITY_SMTP_RETRY_S", "60")
     settings.cache_clear()
@@ -42,14 +47,20 @@ def test_each_step_is_sent_once_and_said_once(space: Workspace, sink: Sink) -> N
     space.enrol(space.sequence(mail("One"), mail(), mail()), "jo", "kim")
     assert space.send()["sent"] == 6
     assert sorted(to for to, _ in sink.taken) == ["jo@acme.example"] * 3 + ["kim@acme.example"] * 3
-    assert sorted(space.events("email.sent")) == [("email.sent", who, str(step), None) for who in ("jo", "kim") for step in (1, 2, 3)]
+    assert sorted(space.events("email.sent")) == [
+        ("email.sent", who, str(step), None) for who in ("jo", "kim") for step in (1, 2, 3)
+    ]
     assert space.enrolments() == [(who, "finished", "completed", 4, 3) for who in ("jo", "kim")]
-    assert [(kind, why) for kind, _, _, why in space.events("sequence.finished")] == [("sequence.finished", "completed")] * 2
+    assert [(kind, why) for kind, _, _, why in space.events("sequence.finished")] == [
+        ("sequence.finished", "completed")
+    ] * 2
     assert space.send() == {}
 
 
 def test_the_steps_are_one_thread(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("Renewal of {{ account.name|default('you') }}"), mail(), mail("Another")), "jo")
+    space.enrol(
+        space.sequence(mail("Renewal of {{ account.name|default('you') }}"), mail(), mail("Another")), "jo"
+    )
     space.send()
     first, second, third = sink.mails()
     assert second["In-Reply-To"] == first["Message-ID"]
@@ -94,7 +105,9 @@ def test_a_wait_is_waited_for(space: Workspace, sink: Sink) -> None:
         ("contact gone", "the contact is gone"),
     ],
 )
-def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(space: Workspace, sink: Sink, before: str, reason: str) -> None:
+def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(
+    space: Workspace, sink: Sink, before: str, reason: str
+) -> None:
     space.enrol(space.sequence(mail("One"), consent="opt_in" if before == "no consent" else "opt_out"), "jo")
     with begin("producer", space.tenant) as session:
         if before == "suppressed address":
@@ -156,7 +169,9 @@ def test_outside_its_window_a_mail_waits_for_the_contacts_morning(space: Workspa
         ("spacing_seconds = 90", 1, "mailbox: spacing"),
     ],
 )
-def test_a_mailbox_never_sends_more_than_its_limits(space: Workspace, sink: Sink, limits: str, sent: int, reason: str) -> None:
+def test_a_mailbox_never_sends_more_than_its_limits(
+    space: Workspace, sink: Sink, limits: str, sent: int, reason: str
+) -> None:
     space.admin.execute("update crm.mailbox set " + limits)  # noqa: S608  # the test's own text
     space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(6)))
     assert space.send() == {"sent": sent, "waiting": 6 - sent}
@@ -189,7 +204,9 @@ def test_a_4xx_is_tried_again_later_and_later(space: Workspace, sink: Sink) -> N
     assert space.messages()[0][2] == "sent"
 
 
-def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(space: Workspace, sink: Sink) -> None:
+def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(
+    space: Workspace, sink: Sink
+) -> None:
     sink.at_data = lambda _: "452 4.2.2 full" if not sink.taken and len(space.messages()) < 2 else None
     space.enrol(space.sequence(mail("One"), mail()), "jo")
     for _ in range(11):
@@ -201,7 +218,9 @@ def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(space: 
 
 @PIPELINING
 @pytest.mark.parametrize("stage", ["at_rcpt", "at_data"])
-def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(space: Workspace, sink: Sink, stage: str) -> None:
+def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
+    space: Workspace, sink: Sink, stage: str
+) -> None:
     setattr(sink, stage, lambda address: "550 5.1.1 no such user" if address.startswith("jo") else None)
     space.enrol(space.sequence(mail("One"), mail()), "jo", "kim")
     assert space.send()["bounced"] == 1
@@ -221,7 +240,9 @@ def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Worksp
 
 
 @PIPELINING
-def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(space: Workspace, sink: Sink) -> None:
+def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(
+    space: Workspace, sink: Sink
+) -> None:
     dropped: list[str] = []
 
     def once(address: str) -> str | None:
@@ -238,7 +259,9 @@ def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(spa
 
 
 @pytest.mark.parametrize("fault", ["drop", "drop-after"])
-def test_no_answer_after_a_whole_mail_is_unknown_and_never_sent_again(space: Workspace, sink: Sink, fault: str) -> None:
+def test_no_answer_after_a_whole_mail_is_unknown_and_never_sent_again(
+    space: Workspace, sink: Sink, fault: str
+) -> None:
     sink.at_data = lambda _: fault if not space.messages() or space.messages()[0][2] == "sending" else None
     space.enrol(space.sequence(mail("One"), mail()), "jo")
     space.send()
@@ -251,7 +274,9 @@ def test_no_answer_after_a_whole_mail_is_unknown_and_never_sent_again(space: Wor
     assert "unknown" in reason
 
 
-def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(space: Workspace, sink: Sink, free_port: int) -> None:
+def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(
+    space: Workspace, sink: Sink, free_port: int
+) -> None:
     space.admin.execute("update crm.mailbox set port = 1")
     space.enrol(space.sequence(mail("One")), "jo", "kim")
     assert space.send() == {"given back": 2}
@@ -266,8 +291,13 @@ def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(space: Workspac
     assert space.send() == {"sent": 2}
 
 
-def test_a_server_that_wants_the_content_of_a_mail_it_refused_does_not_get_it(space: Workspace, sink: Sink) -> None:
-    sink.at_rcpt, sink.heedless = lambda address: "450 4.2.1 later" if address.startswith("jo") else None, True
+def test_a_server_that_wants_the_content_of_a_mail_it_refused_does_not_get_it(
+    space: Workspace, sink: Sink
+) -> None:
+    sink.at_rcpt, sink.heedless = (
+        lambda address: "450 4.2.1 later" if address.startswith("jo") else None,
+        True,
+    )
     space.enrol(space.sequence(mail("One")), "jo", "kim")
     assert space.send() == {"deferred": 1, "sent": 1}
     assert [to for to, _ in sink.taken] == ["kim@acme.example"]
@@ -288,7 +318,9 @@ def test_who_is_slow_holds_up_nobody_else(space: Workspace, sink: Sink) -> None:
     assert sink.taken[-1][0] == "jo@acme.example"
 
 
-def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space: Workspace, sink: Sink) -> None:
+def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(
+    space: Workspace, sink: Sink
+) -> None:
     from producers.sequences.sending.claim import take
 
     space.enrol(space.sequence(mail("One")), "jo")
@@ -299,17 +331,33 @@ def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(space
     assert space.send() == {"sent": 1}
 
 
-@pytest.mark.parametrize(("found", "state", "kind"), [("--sent", "sent", "email.sent"), ("--not-sent", "skipped", "sequence.step_skipped")])
-def test_a_person_settles_what_nobody_could_know(space: Workspace, sink: Sink, found: str, state: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("found", "state", "kind"),
+    [("--sent", "sent", "email.sent"), ("--not-sent", "skipped", "sequence.step_skipped")],
+)
+def test_a_person_settles_what_nobody_could_know(
+    space: Workspace, sink: Sink, found: str, state: str, kind: str
+) -> None:
     sink.at_data = lambda _: "drop-after"
     space.enrol(space.sequence(mail("One")), "jo")
     assert space.send() == {"unknown": 1}
     message_id = space.one("select message_id from crm.message")
-    settle = ["sequence", "settle", f"<{message_id}>", found, "--by", "bo@v.example", "--tenant", space.tenant]
+    settle = [
+        "sequence",
+        "settle",
+        f"<{message_id}>",
+        found,
+        "--by",
+        "bo@v.example",
+        "--tenant",
+        space.tenant,
+    ]
     assert message_id in activity(*settle)
     assert [row[2] for row in space.messages()] == [state]
     space.events()
-    said = space.admin.execute("select type, actor, record_type from activity.event where actor like 'bo@%%'").fetchall()
+    said = space.admin.execute(
+        "select type, actor, record_type from activity.event where actor like 'bo@%%'"
+    ).fetchall()
     assert said == [(kind, "bo@v.example", "thread" if state == "sent" else "sequence")]
     assert "is unknown" in activity(*settle, code=2), "once"
     space.due()
@@ -345,7 +393,9 @@ def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink)
     assert mark([late]) == [False]
 
 
-def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(space: Workspace, sink: Sink) -> None:
+def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(
+    space: Workspace, sink: Sink
+) -> None:
     def suppress(address: str) -> None:
         with begin("producer", space.tenant) as session:
             suppression.add(session, space.tenant, address, "unsubscribed")

@@ -35,11 +35,22 @@ class Certificate(NamedTuple):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder, key, now = tmp_path_factory.mktemp("tls"), ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    folder, key, now = (
+        tmp_path_factory.mktemp("tls"),
+        ec.generate_private_key(ec.SECP256R1()),
+        datetime.now(UTC),
+    )
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(days=1), now + timedelta(days=1))
+        x509.CertificateBuilder(
+            name,
+            name,
+            key.public_key(),
+            x509.random_serial_number(),
+            now - timedelta(days=1),
+            now + timedelta(days=1),
+        )
         .add_extension(address, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -57,7 +68,11 @@ def login(server: Any, session: Any, envelope: Any, mechanism: str, said: LoginP
 
 @pytest.fixture
 def space(
-    admin: psycopg.Connection[Any], tenant: int, free_port: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    admin: psycopg.Connection[Any],
+    tenant: int,
+    free_port: int,
+    certificate: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Workspace:
     """A workspace with a contact enrolled; its mailbox logs in as ana, and the certificate is trusted."""
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
@@ -71,7 +86,9 @@ def space(
 
 
 def secured(space: Workspace, security: str, port: int, user: str | None = "ana") -> None:
-    space.admin.execute("update crm.mailbox set security = %s, port = %s, username = %s", (security, port, user))
+    space.admin.execute(
+        "update crm.mailbox set security = %s, port = %s, username = %s", (security, port, user)
+    )
 
 
 def options(certificate: Certificate, security: str) -> dict[str, Any]:
@@ -83,7 +100,9 @@ def options(certificate: Certificate, security: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
-def test_mail_goes_over_tls_after_a_login(space: Workspace, certificate: Certificate, free_port: int, security: str) -> None:
+def test_mail_goes_over_tls_after_a_login(
+    space: Workspace, certificate: Certificate, free_port: int, security: str
+) -> None:
     secured(space, security, free_port)
     with running(Sink(), free_port, **options(certificate, security)) as sink:
         assert space.send() == {"sent": 1}
@@ -101,7 +120,13 @@ def test_mail_goes_over_tls_after_a_login(space: Workspace, certificate: Certifi
     ],
 )
 def test_a_mailbox_that_cannot_send_safely_is_paused_with_its_reason_and_nothing_is_lost(
-    space: Workspace, certificate: Certificate, free_port: int, security: str, wrong: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    space: Workspace,
+    certificate: Certificate,
+    free_port: int,
+    security: str,
+    wrong: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secured(space, security, free_port)
     how = options(certificate, security)

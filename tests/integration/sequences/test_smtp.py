@@ -12,7 +12,13 @@ from db.sequences.sending import Mailbox
 from producers.sequences.mail import Mail
 from producers.sequences.sending.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 
-MAIL = Mail("One", "ana@v.example", "jo@acme.example", b"Subject: One\r\n\r\nHello\r\n.\r\n..\r\nJo\r\n", smtputf8=False)
+MAIL = Mail(
+    "One",
+    "ana@v.example",
+    "jo@acme.example",
+    b"Subject: One\r\n\r\nHello\r\n.\r\n..\r\nJo\r\n",
+    smtputf8=False,
+)
 POLITE = {
     "": b"220 mail.example\r\n",
     "EHLO": b"250-mail.example\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n",
@@ -75,7 +81,12 @@ async def connected(said: dict[str, bytes]) -> AsyncIterator[tuple[Server, Conne
     server = Server(said)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    box: Any = dict.fromkeys(Mailbox._fields) | {"address": "ana@v.example", "host": "127.0.0.1", "port": port, "security": "none"}
+    box: Any = dict.fromkeys(Mailbox._fields) | {
+        "address": "ana@v.example",
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+    }
     connection = Connection(Mailbox(**box))
     try:
         yield server, connection
@@ -137,7 +148,12 @@ def test_a_mail_arrives_as_it_was_written_and_the_answer_comes_back(server: dict
         (".", b"550 5.7.1 spam\r\n", Refused, "550 5.7.1 spam"),
         (".", CLOSE, Undecided, "no answer after the whole mail was sent: the server closed the connection"),
         (".", SILENT, Undecided, "no answer after the whole mail was sent: timed out after 0.3 s"),
-        (".", b"what\r\n", Undecided, "no answer after the whole mail was sent: no answer of a mail server: what"),
+        (
+            ".",
+            b"what\r\n",
+            Undecided,
+            "no answer after the whole mail was sent: no answer of a mail server: what",
+        ),
         ("", b"554 5.3.2 closed\r\n", ServerDown, "554 5.3.2 closed"),
         ("", SILENT, ServerDown, "timed out after 0.3 s"),
         ("", b"SSH-2.0-what\r\n", ServerDown, "Malformed"),
@@ -157,7 +173,9 @@ def test_what_a_server_says_is_taken_for_what_it_means(
 
 @pytest.mark.parametrize("server", [{}, ONE_BY_ONE], ids=["pipelining", "one by one"])
 @pytest.mark.parametrize("reset", [b"250 2.0.0\r\n", CLOSE, SILENT, b"421 4.3.2 bye\r\n"])
-def test_after_a_refusal_the_next_mail_goes_over_a_connection_that_is_at_its_start(server: dict[str, bytes], reset: bytes) -> None:
+def test_after_a_refusal_the_next_mail_goes_over_a_connection_that_is_at_its_start(
+    server: dict[str, bytes], reset: bytes
+) -> None:
     async def act() -> None:
         async with connected(server | {"RSET": reset, "RCPT": b"450 4.2.1 later\r\n"}) as (heard, connection):
             with pytest.raises(Refused):

@@ -47,7 +47,9 @@ def ask(sink: Sink) -> Ask:
     """A function that sends a request to the API."""
 
     async def request(method: str, url: str, **more: Any) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app()), base_url="http://api.example") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app()), base_url="http://api.example"
+        ) as client:
             return await client.request(method, url, **more)
 
     return lambda method, url, **more: asyncio.run(request(method, url, **more))
@@ -71,7 +73,9 @@ def visits(space: Workspace) -> list[tuple[Any, ...]]:
     return space.admin.execute(query).fetchall()
 
 
-def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(space: Workspace, sink: Sink, ask: Ask) -> None:
+def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(
+    space: Workspace, sink: Sink, ask: Ask
+) -> None:
     space.enrol(space.sequence(mail("One")), "jo")
     space.send()
     space.admin.execute("update crm.message set sent_at = sent_at - interval '1 hour'")
@@ -89,7 +93,9 @@ def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(space: Workspa
     ]
 
 
-def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_once(space: Workspace, sink: Sink, ask: Ask) -> None:
+def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_once(
+    space: Workspace, sink: Sink, ask: Ask
+) -> None:
     space.enrol(space.sequence(mail("One")), "jo")
     space.send()
     space.enrol(space.sequence(mail("Another"), mail()), "jo")
@@ -99,7 +105,12 @@ def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_on
     assert "jo@acme.example" in page.text
     assert space.events("email.unsubscribed") == []
     for _ in range(2):
-        answer = ask("POST", leave, content="List-Unsubscribe=One-Click", headers={"content-type": "application/x-www-form-urlencoded"})
+        answer = ask(
+            "POST",
+            leave,
+            content="List-Unsubscribe=One-Click",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )
         assert answer.status_code == 200
     assert [row[:2] for row in space.events("email.unsubscribed")] == [("email.unsubscribed", "jo")]
     assert [row[3] for row in space.events("sequence.finished")] == ["completed", "unsubscribed"]
@@ -129,7 +140,9 @@ def test_a_token_that_we_did_not_sign_for_this_leads_nowhere(space: Workspace, a
     assert visits(space) == []
 
 
-def test_a_link_still_works_after_its_key_was_rotated(space: Workspace, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_still_works_after_its_key_was_rotated(
+    space: Workspace, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = link("c", Target(space.tenant, 1, "https://v.example/"))
     monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k2:another-secret-of-tests,k1:a-secret-of-the-tests")
     settings.cache_clear()
@@ -194,7 +207,10 @@ def test_contacts_are_enrolled_over_http_once(space: Workspace, ask: Ask) -> Non
     answer = ask("POST", path, json={"contacts": ["jo", "nobody"]}, headers=caller)
     assert (answer.status_code, answer.json()) == (201, {"enrolled": ["jo"], "left_out": ["nobody"]})
     assert ask("POST", path, json={"contacts": ["jo"], "refuse": True}, headers=caller).status_code == 409
-    assert ask("POST", "/v1/sequences/999/enrolments", json={"contacts": ["jo"]}, headers=caller).status_code == 404
+    assert (
+        ask("POST", "/v1/sequences/999/enrolments", json={"contacts": ["jo"]}, headers=caller).status_code
+        == 404
+    )
     (count,) = ask("GET", f"/v1/sequences/{sequence}", headers=caller).json()["counts"]
     assert (count["kind"], count["state"], count["number"]) == ("enrolment", "active", 1)
     forget_callers()

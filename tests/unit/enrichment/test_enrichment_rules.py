@@ -18,9 +18,13 @@ from producers.enrichment.waterfall import Offer, Step, next_step
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AGE = timedelta(days=30)
-values = st.one_of(st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.lists(st.text(max_size=2), max_size=2))
+values = st.one_of(
+    st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.lists(st.text(max_size=2), max_size=2)
+)
 moments = st.integers(-60, 60).map(lambda days: NOW + timedelta(days=days))
-offers = st.builds(Offer, values, st.sampled_from([0.5, 0.7, 0.9]), st.just("orbit"), st.just(Decimal(0)), moments)
+offers = st.builds(
+    Offer, values, st.sampled_from([0.5, 0.7, 0.9]), st.just("orbit"), st.just(Decimal(0)), moments
+)
 knowns = st.builds(Known, values, st.just("lumen"), st.sampled_from([0.5, 0.7, 0.9]), moments)
 
 
@@ -38,7 +42,9 @@ def test_a_value_without_provenance_is_a_persons_and_is_never_overwritten(curren
 
 
 @given(values, knowns, offers)
-def test_a_value_that_a_person_changed_since_is_never_overwritten(current: Any, source: Known, said: Offer) -> None:
+def test_a_value_that_a_person_changed_since_is_never_overwritten(
+    current: Any, source: Known, said: Offer
+) -> None:
     if current != source.value or isinstance(current, bool) != isinstance(source.value, bool):
         assert decide(current, source, said, AGE) is Verdict.KEEP_PERSON
 

@@ -24,7 +24,9 @@ playbook.failed playbook.cancelled playbook.paused sequence.enrolled sequence.st
 task.created task.completed mailbox.paused event.corrected event.classified privacy.bodies_erased import.completed
 """
 
-each_type = pytest.mark.parametrize("known", VERSIONS.values(), ids=lambda known: f"{known.name}@{known.version}")
+each_type = pytest.mark.parametrize(
+    "known", VERSIONS.values(), ids=lambda known: f"{known.name}@{known.version}"
+)
 
 
 def test_the_catalogue_holds_every_specified_type_and_no_other() -> None:
@@ -34,20 +36,26 @@ def test_the_catalogue_holds_every_specified_type_and_no_other() -> None:
 @each_type
 def test_an_example_fits_its_payload_and_its_schema(known: EventType) -> None:
     payload = msgspec.convert(known.example, known.payload)
-    assert set(msgspec.to_builtins(payload)) == set(known.example)  # no field of the example is unknown or a mere default
+    assert set(msgspec.to_builtins(payload)) == set(
+        known.example
+    )  # no field of the example is unknown or a mere default
     jsonschema.validate(known.example, json_schema(known.name), format_checker=jsonschema.FormatChecker())
 
 
 @each_type
 def test_a_payload_may_hold_fields_that_its_type_does_not_name(known: EventType) -> None:
-    assert msgspec.convert({**known.example, "x_custom": {"deep": [1]}}, known.payload) == msgspec.convert(known.example, known.payload)
+    assert msgspec.convert({**known.example, "x_custom": {"deep": [1]}}, known.payload) == msgspec.convert(
+        known.example, known.payload
+    )
 
 
 @each_type
 def test_a_payload_without_a_required_field_is_refused(known: EventType) -> None:
     for field in json_schema(known.name).get("required", []):
         with pytest.raises(msgspec.ValidationError, match=field):
-            msgspec.convert({name: value for name, value in known.example.items() if name != field}, known.payload)
+            msgspec.convert(
+                {name: value for name, value in known.example.items() if name != field}, known.payload
+            )
 
 
 @each_type
@@ -126,7 +134,15 @@ def test_a_misspelt_type_finds_the_nearest_built_in_one(misspelt: str, meant: st
 
 @pytest.mark.parametrize(
     "own",
-    ["acme.form_filled", "billing.completed", "contract.signed", "invoice.added", "workbook.started", "payment.failed", "meetup.completed"],
+    [
+        "acme.form_filled",
+        "billing.completed",
+        "contract.signed",
+        "invoice.added",
+        "workbook.started",
+        "payment.failed",
+        "meetup.completed",
+    ],
 )
 def test_a_workspaces_own_type_is_no_misspelt_built_in_one(own: str) -> None:
     assert nearest(own) is None
@@ -140,7 +156,9 @@ def test_every_built_in_type_lies_in_a_reserved_namespace() -> None:
 
 def test_no_conversation_and_no_deal_is_folded() -> None:
     unfoldable = {Category.NOTES, Category.COMMENTS, Category.CALLS, Category.DEALS}
-    assert [known.name for known in CATALOGUE.values() if known.foldable and known.category in unfoldable] == []
+    assert [
+        known.name for known in CATALOGUE.values() if known.foldable and known.category in unfoldable
+    ] == []
 
 
 def test_the_tabs_of_an_account_card_hold_what_they_say() -> None:

@@ -20,13 +20,17 @@ from activity.catalogue.summary import LANGUAGES
 GOLDEN = json.loads((Path(__file__).parents[1] / "summaries/golden.json").read_text(encoding="utf-8"))
 LOCALES = sorted(LANGUAGES)
 
-each_type = pytest.mark.parametrize("known", VERSIONS.values(), ids=lambda known: f"{known.name}@{known.version}")
+each_type = pytest.mark.parametrize(
+    "known", VERSIONS.values(), ids=lambda known: f"{known.name}@{known.version}"
+)
 each_locale = pytest.mark.parametrize("locale", LOCALES)
 
 
 @each_locale
 def test_every_stored_event_reads_as_it_always_did(locale: str) -> None:
-    read = [(case["type"], summarise(case["type"], case["version"], case["payload"], locale)) for case in GOLDEN]
+    read = [
+        (case["type"], summarise(case["type"], case["version"], case["payload"], locale)) for case in GOLDEN
+    ]
     assert read == [(case["type"], case[locale]) for case in GOLDEN]
 
 
@@ -40,27 +44,40 @@ def test_the_golden_file_holds_the_example_of_every_type(known: EventType) -> No
 @each_locale
 @each_type
 def test_a_type_has_a_sentence_and_a_title_in_every_language(known: EventType, locale: str) -> None:
-    assert LANGUAGES[locale].sentences[known.version].keys() == {name for name, version in VERSIONS if version == known.version}
+    assert LANGUAGES[locale].sentences[known.version].keys() == {
+        name for name, version in VERSIONS if version == known.version
+    }
     assert locale == "en" or known.name in LANGUAGES[locale].titles
 
 
 @each_type
 def test_languages_tell_the_same_values(known: EventType) -> None:
-    told = [set(re.findall(r"\{(\w+)", language.sentences[known.version][known.name])) for language in LANGUAGES.values()]
+    told = [
+        set(re.findall(r"\{(\w+)", language.sentences[known.version][known.name]))
+        for language in LANGUAGES.values()
+    ]
     assert all(fields == told[0] for fields in told)
     assert told[0] <= {field.name for field in msgspec.structs.fields(known.payload)}
 
 
 @each_locale
 @each_type
-def test_a_sentence_is_well_formed_whichever_optional_values_are_absent(known: EventType, locale: str) -> None:
+def test_a_sentence_is_well_formed_whichever_optional_values_are_absent(
+    known: EventType, locale: str
+) -> None:
     required = set(json_schema(known.name).get("required", []))
     told = set(re.findall(r"\{(\w+)", LANGUAGES[locale].sentences[known.version][known.name]))
     optional = sorted(told & set(known.example) - required)
-    for absent in itertools.chain.from_iterable(itertools.combinations(optional, n) for n in range(len(optional) + 1)):
-        sentence = summarise(known.name, known.version, {k: v for k, v in known.example.items() if k not in absent}, locale)
+    for absent in itertools.chain.from_iterable(
+        itertools.combinations(optional, n) for n in range(len(optional) + 1)
+    ):
+        sentence = summarise(
+            known.name, known.version, {k: v for k, v in known.example.items() if k not in absent}, locale
+        )
         assert re.match("[a-zäöü]", sentence), sentence
-        assert not re.search(r"  |^\s|[\s:,(]$|\(\)|“”|„“|None|True|False|[{}\[\]|]|: :|\( ", sentence), sentence
+        assert not re.search(r"  |^\s|[\s:,(]$|\(\)|“”|„“|None|True|False|[{}\[\]|]|: :|\( ", sentence), (
+            sentence
+        )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +88,11 @@ def test_a_sentence_is_well_formed_whichever_optional_values_are_absent(known: E
             {"name": "Acme renewal", "from_stage": "Proposal", "to_stage": "Negotiation"},
             "moved Acme renewal from Proposal to Negotiation",
         ),
-        ("deal.stage_changed", {"from_stage": "Proposal", "to_stage": "Negotiation"}, "moved from Proposal to Negotiation"),
+        (
+            "deal.stage_changed",
+            {"from_stage": "Proposal", "to_stage": "Negotiation"},
+            "moved from Proposal to Negotiation",
+        ),
     ],
 )
 def test_a_stage_change_reads_as_specified(type: str, payload: dict[str, str], sentence: str) -> None:
@@ -99,12 +120,17 @@ def test_a_value_can_neither_turn_the_text_around_nor_break_the_line() -> None:
 
 
 def test_a_links_query_is_not_shown() -> None:
-    assert summarise("email.clicked", 1, {"url": "https://a.example/x?token=s3cret#f"}) == "clicked a.example/x"
+    assert (
+        summarise("email.clicked", 1, {"url": "https://a.example/x?token=s3cret#f"}) == "clicked a.example/x"
+    )
 
 
 @pytest.mark.parametrize("due_at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:00-01:00"])
 def test_a_moment_that_has_no_utc_is_shown_as_it_was_said(due_at: str) -> None:
-    assert summarise("task.created", 1, {"title": "Call", "due_at": due_at}) == f"created the task “Call”, due {due_at}"
+    assert (
+        summarise("task.created", 1, {"title": "Call", "due_at": due_at})
+        == f"created the task “Call”, due {due_at}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +145,15 @@ def test_an_event_that_has_no_sentence_is_named(locale: str, recorded: str, eras
     assert summarise("acme.thing", 1, None, locale) == recorded
     for payload in (None, b"null", msgspec.Raw(b"null")):
         assert summarise("deal.won", 1, payload, locale) == erased
-    for unfit in ({"amount": "much"}, b"{", b"\xff", b'{"name":"\xff"}', b"[]", b"{}" * 2, b'{"x":' + b"[" * 99_999):
+    for unfit in (
+        {"amount": "much"},
+        b"{",
+        b"\xff",
+        b'{"name":"\xff"}',
+        b"[]",
+        b"{}" * 2,
+        b'{"x":' + b"[" * 99_999,
+    ):
         assert summarise("deal.won", 1, unfit, locale) == title
     assert summarise("deal.won", 99, {"name": "Acme"}, locale) == title
 
@@ -137,7 +171,11 @@ def test_a_region_reads_its_language(locale: str) -> None:
 @each_type
 def test_stored_bytes_read_as_the_mapping_does(known: EventType) -> None:
     body = msgspec.json.encode(known.example)
-    assert summarise(known.name, 1, body) == summarise(known.name, 1, msgspec.Raw(body)) == summarise(known.name, 1, known.example)
+    assert (
+        summarise(known.name, 1, body)
+        == summarise(known.name, 1, msgspec.Raw(body))
+        == summarise(known.name, 1, known.example)
+    )
 
 
 def test_neither_the_process_locale_nor_the_decimal_context_changes_a_sentence() -> None:
@@ -148,17 +186,26 @@ def test_neither_the_process_locale_nor_the_decimal_context_changes_a_sentence()
         process_locale.setlocale(process_locale.LC_ALL, "C.UTF-8")
         with localcontext() as context:
             context.prec, context.rounding = 2, ROUND_UP
-            assert summarise("deal.won", 1, payload) == before == "won a deal for 123,456,789,012,345.001234 EUR"
+            assert (
+                summarise("deal.won", 1, payload) == before == "won a deal for 123,456,789,012,345.001234 EUR"
+            )
     finally:
         process_locale.setlocale(process_locale.LC_ALL, kept)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.text(st.characters(categories=("Cs", "Cc"))),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.text(st.characters(categories=("Cs", "Cc"))),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = sorted({field.encode_name for known in VERSIONS.values() for field in msgspec.structs.fields(known.payload)})
+FIELDS = sorted(
+    {field.encode_name for known in VERSIONS.values() for field in msgspec.structs.fields(known.payload)}
+)
 ANY_PAYLOAD = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8) | JSON
 
 
@@ -172,8 +219,12 @@ def events(draw: st.DrawFn) -> tuple[str, Any]:
     return name, payload
 
 
-@given(event=events(), version=st.integers(0, 3), locale=st.sampled_from([*LOCALES, "fr"]) | st.text(max_size=5))
-def test_a_summary_never_raises_and_is_the_same_each_time(event: tuple[str, Any], version: int, locale: str) -> None:
+@given(
+    event=events(), version=st.integers(0, 3), locale=st.sampled_from([*LOCALES, "fr"]) | st.text(max_size=5)
+)
+def test_a_summary_never_raises_and_is_the_same_each_time(
+    event: tuple[str, Any], version: int, locale: str
+) -> None:
     name, payload = event
     sentence = summarise(name, version, payload, locale)
     assert sentence == summarise(name, version, payload, locale)
@@ -184,9 +235,15 @@ def test_a_summary_never_raises_and_is_the_same_each_time(event: tuple[str, Any]
 @given(name=st.sampled_from(sorted(CATALOGUE)), data=st.data(), locale=st.sampled_from(LOCALES))
 def test_any_text_may_stand_in_for_a_name(name: str, data: st.DataObject, locale: str) -> None:
     example = CATALOGUE[name].example
-    texts = data.draw(st.fixed_dictionaries({field: st.text() for field, value in example.items() if isinstance(value, str)}))
+    texts = data.draw(
+        st.fixed_dictionaries(
+            {field: st.text() for field, value in example.items() if isinstance(value, str)}
+        )
+    )
     sentence = summarise(name, 1, {**example, **texts}, locale)
-    assert sentence == "".join(text for part in summary_parts(name, 1, {**example, **texts}, locale) for text in part.values())
+    assert sentence == "".join(
+        text for part in summary_parts(name, 1, {**example, **texts}, locale) for text in part.values()
+    )
     assert sentence.strip(" ")
 
 

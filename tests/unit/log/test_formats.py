@@ -11,8 +11,18 @@ import pytest
 from activity.errors import InvalidEvent
 from activity.validation import check_actor, decode
 
-SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "conformance" / "json-schema-formats"
-EVENT: dict[str, Any] = {"tenant_id": 1, "type": "note.added", "source": "x", "account_id": "a", "payload": {"text": "x"}}
+SHARED = (
+    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    / "conformance"
+    / "json-schema-formats"
+)
+EVENT: dict[str, Any] = {
+    "tenant_id": 1,
+    "type": "note.added",
+    "source": "x",
+    "account_id": "a",
+    "payload": {"text": "x"},
+}
 OTHERWISE = {
     "2eb8aa08aa9811eab4aa73b441d16380": "an id without dashes is read; it is kept with them",
     "1998-12-31T23:59:60Z": "a leap second is a moment that neither Python nor PostgreSQL has",
@@ -49,6 +59,8 @@ def test_a_time_is_written_as_the_standard_says(text: str, valid: bool) -> None:
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared conformance data is not here")
-@pytest.mark.parametrize("text", [case.values[0] for case in _cases("email") if case.values[1] and '"' not in case.values[0]])
+@pytest.mark.parametrize(
+    "text", [case.values[0] for case in _cases("email") if case.values[1] and '"' not in case.values[0]]
+)
 def test_every_plain_address_can_be_an_actor(text: str) -> None:
     check_actor(text)

@@ -22,6 +22,12 @@ def test_the_modules_of_the_page_keep_their_promises() -> None:
     if not vitest.exists() and not os.environ.get("CI"):
         pytest.skip("the page's packages are not installed: make install")
     ran = subprocess.run(
-        ["node", vitest, "run"], cwd=WEB, check=False, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}, timeout=110
+        ["node", vitest, "run"],
+        cwd=WEB,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+        timeout=110,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

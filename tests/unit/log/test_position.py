@@ -69,7 +69,9 @@ def test_another_epoch_is_an_error() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 5)), max_size=40))
-def test_whatever_is_lost_doubled_or_reordered_each_event_is_seen_once_and_in_order(messages: list[tuple[int, int]]) -> None:
+def test_whatever_is_lost_doubled_or_reordered_each_event_is_seen_once_and_in_order(
+    messages: list[tuple[int, int]],
+) -> None:
     position, seen = Position(EPOCH, 0), []
     for first, more in messages:
         taken = position.take(message(first, first + more))

@@ -10,7 +10,10 @@ import pytest
 from tests.sse import SseReader
 
 SHARED = (
-    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "conformance" / "sse" / "sse_vectors.json"
+    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    / "conformance"
+    / "sse"
+    / "sse_vectors.json"
 )
 
 
@@ -20,7 +23,11 @@ def _vectors() -> list[dict[str, Any]]:
 
 def _frames(chunks: list[bytes]) -> list[dict[str, str]]:
     reader = SseReader()
-    return [{"type": frame.name, "data": frame.data, "id": frame.id} for chunk in chunks for frame in reader.feed(chunk)]
+    return [
+        {"type": frame.name, "data": frame.data, "id": frame.id}
+        for chunk in chunks
+        for frame in reader.feed(chunk)
+    ]
 
 
 @pytest.mark.skipif(not _vectors(), reason="the shared conformance data is not here")
@@ -28,7 +35,12 @@ def _frames(chunks: list[bytes]) -> list[dict[str, str]]:
 def test_a_stream_means_what_the_standard_says_however_it_is_cut(vector: dict[str, Any]) -> None:
     chunks = [chunk.encode() for chunk in vector["chunks"]]
     whole = b"".join(chunks)
-    for cut in (chunks, [whole], [whole[n : n + 1] for n in range(len(whole))], [whole[n : n + 2] for n in range(0, len(whole), 2)]):
+    for cut in (
+        chunks,
+        [whole],
+        [whole[n : n + 1] for n in range(len(whole))],
+        [whole[n : n + 2] for n in range(0, len(whole), 2)],
+    ):
         assert _frames(cut) == vector["events"]
 
 

@@ -78,7 +78,9 @@ def test_moments_are_written_in_utc() -> None:
         ({"payload": {"text": "x\0"}}, "payload.text", "NUL"),
     ],
 )
-def test_a_fault_is_named_with_its_field_and_what_would_be_right(change: dict[str, Any], field: str, says: str) -> None:
+def test_a_fault_is_named_with_its_field_and_what_would_be_right(
+    change: dict[str, Any], field: str, says: str
+) -> None:
     with pytest.raises(InvalidEvent) as refused:
         encode(Event(**GOOD | change))
     assert refused.value.field == field
@@ -86,11 +88,15 @@ def test_a_fault_is_named_with_its_field_and_what_would_be_right(change: dict[st
 
 
 def test_a_workspace_may_have_types_of_its_own() -> None:
-    assert '"type":"acme.form_filled"' in encode(Event(**GOOD | {"type": "acme.form_filled", "payload": {"any": ["thing"]}}))
+    assert '"type":"acme.form_filled"' in encode(
+        Event(**GOOD | {"type": "acme.form_filled", "payload": {"any": ["thing"]}})
+    )
 
 
 def test_what_a_type_does_not_know_is_kept() -> None:
-    assert '"payload":{"colour":"red","text":"hi"}' in encode(Event(**GOOD | {"payload": {"text": "hi", "colour": "red"}}))
+    assert '"payload":{"colour":"red","text":"hi"}' in encode(
+        Event(**GOOD | {"payload": {"text": "hi", "colour": "red"}})
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,11 @@ def test_what_calls_itself_a_machine_is_one(agent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "agent", [FIREFOX, "Mozilla/5.0 (Linux; Android 8.1; CUBOT Power) AppleWebKit/537.36 Chrome/84 Mobile Safari/537.36"]
+    "agent",
+    [
+        FIREFOX,
+        "Mozilla/5.0 (Linux; Android 8.1; CUBOT Power) AppleWebKit/537.36 Chrome/84 Mobile Safari/537.36",
+    ],
 )
 def test_a_browser_is_a_person_whatever_its_phone_is_called(agent: str) -> None:
     assert classify(agent) == Verdict(False, "none matched")
@@ -38,7 +42,10 @@ def test_gmails_proxy_may_be_a_person() -> None:
 
 
 def test_nobody_reads_within_ten_seconds_and_up_to_a_minute_it_cannot_be_told() -> None:
-    said = [classify(FIREFOX, seconds_since_delivery=seconds).machine for seconds in (-5, 0, 9.9, 10, 59, 60, 3600)]
+    said = [
+        classify(FIREFOX, seconds_since_delivery=seconds).machine
+        for seconds in (-5, 0, 9.9, 10, 59, 60, 3600)
+    ]
     assert said == [True, True, True, None, None, False, False]
 
 

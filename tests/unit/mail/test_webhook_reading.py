@@ -46,7 +46,9 @@ def test_any_json_is_read_or_called_unreadable(name: str, body: Any) -> None:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"null", b"[]", b"a=b&a=c", b"--x\r\n\r\n--x--"])
-@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "multipart/form-data", "\xff"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "multipart/form-data; boundary=x", "multipart/form-data", "\xff"]
+)
 def test_any_bytes_are_read_or_called_unreadable(name: str, body: bytes, kind: str) -> None:
     with suppress(Unreadable):
         PROVIDERS[name].parse(Request({"content-type": kind}, body))
@@ -74,7 +76,9 @@ def test_a_time_is_read_in_every_form_that_providers_use(said: Any, meant: datet
 
 
 _any_text = (
-    st.none() | st.text(max_size=10) | st.sampled_from(["\x00", "a\x00b" * 3000, "\U0001f600" * 9000, "jo@acme.example", "<m@x>", "\x85"])
+    st.none()
+    | st.text(max_size=10)
+    | st.sampled_from(["\x00", "a\x00b" * 3000, "\U0001f600" * 9000, "jo@acme.example", "<m@x>", "\x85"])
 )
 
 
@@ -91,7 +95,9 @@ def test_whatever_a_provider_says_fits_an_event(
 ) -> None:
     names = ("recipient", "message_id", "header_id", "event_id", "url", "user_agent", "reason", "subject")
     said: dict[str, Any] = dict(zip(names, texts, strict=True))
-    event = MailEvent(kind=kind, name="x", identity="x", tags=tuple(tags), metadata=metadata, occurred_at=moment, **said)
+    event = MailEvent(
+        kind=kind, name="x", identity="x", tags=tuple(tags), metadata=metadata, occurred_at=moment, **said
+    )
     facts = report.Facts({}, {}, {}, {})
     made = report.event_of(1, "webhook:test", "test", uuid4(), event, report.Match(None, None, None), facts)
     assert len(encode(made).encode()) < 65_536

@@ -27,7 +27,9 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "docs/examples/playbooks").glob("
 SIGNALS = language(("signal.detected",))
 
 
-def event(type: str = "signal.detected", payload: bytes = b'{"signal":"demo","score":4}', **about: Any) -> RecordedEvent:
+def event(
+    type: str = "signal.detected", payload: bytes = b'{"signal":"demo","score":4}', **about: Any
+) -> RecordedEvent:
     moment = datetime(2026, 3, 1, tzinfo=UTC)
     said = {"account_id": "acme"} | about
     return RecordedEvent(
@@ -98,7 +100,10 @@ steps:
         ("a: &x [1]\nb: *x\n", "line 1: b: anchors and aliases are not supported: write it out"),
         ("[" * 5000, "line 1: the definition is nested too deeply"),
         ("x" * 70_000, "line 1: the definition is longer than 65,536 characters"),
-        ("name: a\nsteps: [{do: stop}]\ntrigger: {}\n", "line 3: trigger: say one of event, schedule or manual"),
+        (
+            "name: a\nsteps: [{do: stop}]\ntrigger: {}\n",
+            "line 3: trigger: say one of event, schedule or manual",
+        ),
         (
             "name: a\ntrigger: {manual: true}\nsteps:\n  - do: crate_task\n",
             "line 4: steps[0].do: Invalid value 'crate_task'; did you mean 'create_task'?",
@@ -125,7 +130,10 @@ def test_a_mistake_says_what_would_be_right(source: str, fault: str) -> None:
     assert faults(source) == [fault]
 
 
-@given(st.text(max_size=300) | st.from_regex(r"(name|trigger|steps|do|if): ?[\[\]{}&*!|>'\"\-\n a-z:]{0,40}", fullmatch=True))
+@given(
+    st.text(max_size=300)
+    | st.from_regex(r"(name|trigger|steps|do|if): ?[\[\]{}&*!|>'\"\-\n a-z:]{0,40}", fullmatch=True)
+)
 def test_any_text_is_a_program_or_has_a_line_with_a_fault(text: str) -> None:
     assert all(fault.line >= 1 and fault.message for fault in tried(text))
 
@@ -164,7 +172,10 @@ def test_the_schema_refuses_what_the_program_refuses() -> None:
 )
 def test_a_condition_is_met_or_not(expression: str, holds: bool) -> None:
     moment = event()
-    assert SIGNALS.compile(expression, ("BOOL", "DYN")).holds({"event": moment, "now": moment.recorded_at}) is holds
+    assert (
+        SIGNALS.compile(expression, ("BOOL", "DYN")).holds({"event": moment, "now": moment.recorded_at})
+        is holds
+    )
 
 
 def test_a_condition_that_would_run_for_ever_is_not_met() -> None:
@@ -173,15 +184,23 @@ def test_a_condition_that_would_run_for_ever_is_not_met() -> None:
     assert language(()).compile(nested).holds({"event": event()}) is False
 
 
-@pytest.mark.parametrize("expression", ["event", "event.payload.signal", "1", "event.seq + ''", 'size("x")', "no.such == 1", "true)", ""])
+@pytest.mark.parametrize(
+    "expression",
+    ["event", "event.payload.signal", "1", "event.seq + ''", 'size("x")', "no.such == 1", "true)", ""],
+)
 def test_what_is_no_condition_is_refused_when_it_is_saved(expression: str) -> None:
     with pytest.raises(InvalidExpression):
         SIGNALS.compile(expression, ("BOOL", "DYN"))
 
 
 def test_a_text_takes_the_values_of_its_holes() -> None:
-    template = Template("{{ event.payload.signal }} of {{ account.name }}: {{ event.seq + 1 }}, {{ event.seq > 3 }}", SIGNALS)
-    assert template.fill({"event": event(), "account": {"name": "Acme {{ event.seq }}"}}) == "demo of Acme {{ event.seq }}: 8, true"
+    template = Template(
+        "{{ event.payload.signal }} of {{ account.name }}: {{ event.seq + 1 }}, {{ event.seq > 3 }}", SIGNALS
+    )
+    assert (
+        template.fill({"event": event(), "account": {"name": "Acme {{ event.seq }}"}})
+        == "demo of Acme {{ event.seq }}: 8, true"
+    )
 
 
 def test_an_event_type_has_its_own_name_and_the_patterns_that_hold_it() -> None:
@@ -189,7 +208,9 @@ def test_an_event_type_has_its_own_name_and_the_patterns_that_hold_it() -> None:
 
 
 def program(conditions: str, trigger: str = "signal.detected") -> Program:
-    return build(f"name: x\ntrigger: {{event: {trigger}}}\nconditions:\n{conditions}\nsteps: [{{do: stop}}]\n")
+    return build(
+        f"name: x\ntrigger: {{event: {trigger}}}\nconditions:\n{conditions}\nsteps: [{{do: stop}}]\n"
+    )
 
 
 ATOMS = st.sampled_from(
@@ -206,29 +227,55 @@ ATOMS = st.sampled_from(
     ]
 )
 PAYLOADS = st.sampled_from(
-    [b'{"signal":"demo","score":4}', b'{"signal":"other","own":"x"}', b'{"own":1}', b"null", b'{"signal":"","score":"4"}']
+    [
+        b'{"signal":"demo","score":4}',
+        b'{"signal":"other","own":"x"}',
+        b'{"own":1}',
+        b"null",
+        b'{"signal":"","score":"4"}',
+    ]
 )
 
 
 CONDITIONS = st.builds(
-    lambda atoms, joined: f" {joined} ".join(atoms), st.lists(ATOMS, min_size=1, max_size=3), st.sampled_from(["&&", "||"])
+    lambda atoms, joined: f" {joined} ".join(atoms),
+    st.lists(ATOMS, min_size=1, max_size=3),
+    st.sampled_from(["&&", "||"]),
 )
-TRIGGERS = st.sampled_from(["signal.detected", "signal.*", "[signal.detected, call.completed]"])  # each has its own names and types
+TRIGGERS = st.sampled_from(
+    ["signal.detected", "signal.*", "[signal.detected, call.completed]"]
+)  # each has its own names and types
 
 
 @given(st.lists(st.tuples(TRIGGERS, CONDITIONS), min_size=1, max_size=3), PAYLOADS)
-def test_the_index_finds_the_playbooks_whose_conditions_hold_and_no_other(said: list[tuple[str, str]], payload: bytes) -> None:
-    plays = [Play(Enabled(at, 1, 0), program(f"  - '{condition}'", trigger)) for at, (trigger, condition) in enumerate(said)]
+def test_the_index_finds_the_playbooks_whose_conditions_hold_and_no_other(
+    said: list[tuple[str, str]], payload: bytes
+) -> None:
+    plays = [
+        Play(Enabled(at, 1, 0), program(f"  - '{condition}'", trigger))
+        for at, (trigger, condition) in enumerate(said)
+    ]
     moment = event(payload=payload)
-    hold = [play for play in plays if play.program.conditions[0].holds({"event": moment, "now": moment.recorded_at})]
+    hold = [
+        play
+        for play in plays
+        if play.program.conditions[0].holds({"event": moment, "now": moment.recorded_at})
+    ]
     assert [match.play for match in matches(Index(plays), [moment], lambda kind, ids: {})] == hold
 
 
 STEPS: st.SearchStrategy[Any] = st.deferred(lambda: st.lists(SIMPLE | BRANCHES | WAITS, max_size=4))
 SIMPLE: st.SearchStrategy[Any] = st.sampled_from(
-    [{"do": "stop"}, {"do": "add_note", "text": "x"}, {"do": "wait", "for": "1h"}, {"do": "create_task", "title": "x"}]
+    [
+        {"do": "stop"},
+        {"do": "add_note", "text": "x"},
+        {"do": "wait", "for": "1h"},
+        {"do": "create_task", "title": "x"},
+    ]
 )
-BRANCHES: st.SearchStrategy[Any] = st.builds(lambda then, other: {"do": "branch", "if": "true", "then": then, "else": other}, STEPS, STEPS)
+BRANCHES: st.SearchStrategy[Any] = st.builds(
+    lambda then, other: {"do": "branch", "if": "true", "then": then, "else": other}, STEPS, STEPS
+)
 WAITS: st.SearchStrategy[Any] = st.builds(
     lambda steps: {"do": "wait_for_event", "event": "a.b", "within": "1h", "on_timeout": steps}, STEPS
 )
@@ -247,14 +294,18 @@ def test_every_way_through_a_valid_playbook_goes_forward_to_its_end(steps: list[
 
 
 def test_a_schedule_comes_at_its_hour_in_its_own_zone_through_a_change_of_clocks() -> None:
-    scheduled = build("name: x\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Europe/Berlin}\nsteps: [{do: stop}]\n")
-    assert scheduled.next_moment(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 3, 29, 6, tzinfo=UTC)
-    assert scheduled.next_moment(datetime(2026, 3, 27, 12, tzinfo=UTC)) == datetime(2026, 3, 28, 7, tzinfo=UTC)
+    scheduled = build(
+        "name: x\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Europe/Berlin}\nsteps: [{do: stop}]\n"
+    )
+    assert scheduled.next_moment(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(
+        2026, 3, 29, 6, tzinfo=UTC
+    )
+    assert scheduled.next_moment(datetime(2026, 3, 27, 12, tzinfo=UTC)) == datetime(
+        2026, 3, 28, 7, tzinfo=UTC
+    )
 
 
 def test_a_process_that_keeps_programs_ends_well() -> None:
-    keep = (
-        "import sys\nfrom producers.playbooks.definition import cache, program\nfor n in range(3): cache._programs[n] = program.build(sys.argv[1])"
-    )
+    keep = "import sys\nfrom producers.playbooks.definition import cache, program\nfor n in range(3): cache._programs[n] = program.build(sys.argv[1])"
     children = [subprocess.Popen([sys.executable, "-c", keep, EXAMPLES[0].read_text()]) for _ in range(8)]
     assert [child.wait(60) for child in children] == [0] * 8

@@ -61,7 +61,12 @@ SERVICE = {
             "additionalProperties": False,
             "required": ["test", "interval", "timeout", "retries"],
             "properties": {
-                "test": {"type": "array", "prefixItems": [{"enum": ["CMD", "CMD-SHELL"]}], "items": {"type": "string"}, "minItems": 2},
+                "test": {
+                    "type": "array",
+                    "prefixItems": [{"enum": ["CMD", "CMD-SHELL"]}],
+                    "items": {"type": "string"},
+                    "minItems": 2,
+                },
                 "interval": DURATION,
                 "timeout": DURATION,
                 "start_period": DURATION,
@@ -78,7 +83,8 @@ def test_a_service_uses_only_keys_that_compose_knows_and_listens_on_this_machine
 
 
 @pytest.mark.skipif(
-    shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode != 0,
+    shutil.which("docker") is None
+    or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode != 0,
     reason="there is no docker compose here",
 )
 def test_docker_compose_accepts_the_file() -> None:
@@ -118,11 +124,17 @@ def test_nothing_of_ours_can_write_its_image_or_gain_rights(name: str) -> None:
 
 
 def test_the_superuser_is_known_to_migrate_alone() -> None:
-    assert {name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in str(service)} == {"postgres", "migrate"}
+    assert {name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in str(service)} == {
+        "postgres",
+        "migrate",
+    }
 
 
 def test_each_process_is_given_the_roles_it_uses_and_no_other() -> None:
-    given = {name: set(re.findall(r"ACTIVITY_([A-Z]+)_PASSWORD'", str(service["environment"]))) for name, service in OURS.items()}
+    given = {
+        name: set(re.findall(r"ACTIVITY_([A-Z]+)_PASSWORD'", str(service["environment"])))
+        for name, service in OURS.items()
+    }
     assert given == {
         "migrate": {"PRODUCER", "WRITER", "READER", "AUDITOR", "ERASER"},
         "api": {"PRODUCER", "READER"},
@@ -134,13 +146,18 @@ def test_each_process_is_given_the_roles_it_uses_and_no_other() -> None:
 
 
 def test_make_env_makes_every_secret_the_file_asks_for() -> None:
-    listed = subprocess.run(["make", "--dry-run", "--always-make", ".env"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--dry-run", "--always-make", ".env"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert [name for name in set(re.findall(r"\$\{([A-Z_]+)", TEXT)) if name not in listed] == []
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_sets_only_what_the_program_reads(name: str) -> None:
-    known = {f"ACTIVITY_{field.upper()}" for field in Settings.model_fields} | {"FLOWER_ADDRESS", "FLOWER_BASIC_AUTH"}
+    known = {f"ACTIVITY_{field.upper()}" for field in Settings.model_fields} | {
+        "FLOWER_ADDRESS",
+        "FLOWER_BASIC_AUTH",
+    }
     assert set(OURS[name]["environment"]) <= known
 
 

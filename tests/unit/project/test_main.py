@@ -31,7 +31,11 @@ def failing(error: Exception) -> typer.Typer:
     [
         (ActivityError("say it differently"), 2, "activity: say it differently\n"),
         (Unreachable("start it"), 3, "activity: start it\n"),
-        (OperationalError("select 1", {}, OSError("connection refused")), 3, "activity: cannot reach a server: connection refused\n"),
+        (
+            OperationalError("select 1", {}, OSError("connection refused")),
+            3,
+            "activity: cannot reach a server: connection refused\n",
+        ),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, said: str) -> None:
@@ -49,5 +53,7 @@ def test_wrong_usage_is_told_by_its_exit_code() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = f"import sys, cli.main; print(*[name for name in {HEAVY!r} if name in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
     assert loaded == []

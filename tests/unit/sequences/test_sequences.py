@@ -53,7 +53,11 @@ def test_a_definition_survives_being_kept() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("{{ contact.name }}", "{{ contact.nmae }}", "step 1, variant A, subject: unknown name 'contact.nmae'"),
+        (
+            "{{ contact.name }}",
+            "{{ contact.nmae }}",
+            "step 1, variant A, subject: unknown name 'contact.nmae'",
+        ),
         ("{{ contact.name }}", "{{ oops", "step 1, variant A, subject: "),
         ('subject = "Terms for {{ contact.name }}"', "", "the first mail needs a subject"),
         ("days = 2", "dayz = 2", "dayz"),
@@ -101,12 +105,17 @@ def test_a_window_opens_by_the_contacts_clock() -> None:
 @pytest.mark.parametrize(
     ("now", "opens"),
     [
-        ("2026-03-27T17:00+00:00", "2026-03-30T07:00+00:00"),  # Friday evening in winter time to Monday 9:00 in summer time
+        (
+            "2026-03-27T17:00+00:00",
+            "2026-03-30T07:00+00:00",
+        ),  # Friday evening in winter time to Monday 9:00 in summer time
         ("2026-10-23T16:00+00:00", "2026-10-26T08:00+00:00"),  # and back
     ],
 )
 def test_a_window_opens_at_nine_on_the_other_side_of_a_change_of_clocks(now: str, opens: str) -> None:
-    assert Window().opens(datetime.fromisoformat(now), ZoneInfo("Europe/Berlin")) == datetime.fromisoformat(opens)
+    assert Window().opens(datetime.fromisoformat(now), ZoneInfo("Europe/Berlin")) == datetime.fromisoformat(
+        opens
+    )
 
 
 def test_a_window_that_begins_in_the_hour_that_is_skipped_opens_after_it() -> None:
@@ -117,7 +126,9 @@ def test_a_window_that_begins_in_the_hour_that_is_skipped_opens_after_it() -> No
 
 @given(
     st.integers(1_577_836_800, 2_051_222_400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
-    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"]),
+    st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"]
+    ),
 )
 def test_a_window_is_open_when_it_says_it_opens_and_never_before(now: datetime, name: str) -> None:
     window, zone = Window(days=("mon", "sat"), start="01:30", end="03:15"), ZoneInfo(name)
@@ -162,13 +173,31 @@ def test_those_that_wait_for_a_limit_come_back_one_by_one() -> None:
 
 
 FIRST, SECOND = Email(variants=(Variant(subject="Hi", text="t"),)), Email(variants=(Variant(text="t"),))
-DEFINITION = Definition(name="S", mailbox="a@b.example", steps=(FIRST, Wait(days=1), Task(title="Call"), SECOND))
+DEFINITION = Definition(
+    name="S", mailbox="a@b.example", steps=(FIRST, Wait(days=1), Task(title="Call"), SECOND)
+)
 
 
 def due(**fields: Any) -> Due:
     known: dict[str, Any] = dict.fromkeys(Due._fields)
-    known |= {"id": 1, "tenant_id": 1, "sequence_id": 1, "version": 1, "mailbox_id": 1, "step": 1, "attempt": 0, "sent": 0, "fence": 1}
-    known |= {"sequence": "S", "sequence_paused": False, "contact_id": "c", "contact_name": "Jo Park", "email": "jo@acme.example"}
+    known |= {
+        "id": 1,
+        "tenant_id": 1,
+        "sequence_id": 1,
+        "version": 1,
+        "mailbox_id": 1,
+        "step": 1,
+        "attempt": 0,
+        "sent": 0,
+        "fence": 1,
+    }
+    known |= {
+        "sequence": "S",
+        "sequence_paused": False,
+        "contact_id": "c",
+        "contact_name": "Jo Park",
+        "email": "jo@acme.example",
+    }
     return Due(**(known | {"fields": {}, "gone": False, "earlier": ()} | fields))
 
 
@@ -199,19 +228,27 @@ def test_the_gate_passes_over_steps_that_are_done_and_hands_out_tasks() -> None:
 
 
 def test_a_mail_whose_fate_is_open_is_not_tried_again() -> None:
-    verdict = judge(due(earlier=(Earlier(1, "sending", "m", "Hi"),)), DEFINITION, World(NOON, box(), (), {})).verdict
+    verdict = judge(
+        due(earlier=(Earlier(1, "sending", "m", "Hi"),)), DEFINITION, World(NOON, box(), (), {})
+    ).verdict
     assert isinstance(verdict, Hold)
 
 
 def test_what_ends_an_enrolment_comes_before_what_delays_it() -> None:
     world = World(NOON, box(paused=True, paused_reason="by hand"), (), {(1, "jo@acme.example"): "complained"})
     assert judge(due(), DEFINITION, world).verdict == End(1, "suppressed: complained")
-    assert judge(due(email="kim@acme.example"), DEFINITION, world).verdict == Hold(1, None, "mailbox paused: by hand")
+    assert judge(due(email="kim@acme.example"), DEFINITION, world).verdict == Hold(
+        1, None, "mailbox paused: by hand"
+    )
 
 
 def test_variants_are_given_by_weight_and_stay() -> None:
     step = Email(
-        variants=(Variant(name="A", text="t", weight=1), Variant(name="B", text="t", weight=3), Variant(name="C", text="t", weight=0))
+        variants=(
+            Variant(name="A", text="t", weight=1),
+            Variant(name="B", text="t", weight=3),
+            Variant(name="C", text="t", weight=0),
+        )
     )
     given_ = [step.variant(7, 1, f"c{n}").name for n in range(2000)]
     assert given_ == [step.variant(7, 1, f"c{n}").name for n in range(2000)]
@@ -241,7 +278,16 @@ def test_no_text_is_taken_for_a_token(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "mailto:a@b.example", "//evil.example", "https://", "http://a b", "https://" + "a" * 3000, "#top"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "mailto:a@b.example",
+        "//evil.example",
+        "https://",
+        "http://a b",
+        "https://" + "a" * 3000,
+        "#top",
+    ],
 )
 def test_only_web_addresses_are_tracked(url: str) -> None:
     assert not tracking.trackable(url)
@@ -258,7 +304,9 @@ def test_links_are_rewritten_and_nothing_else_is() -> None:
         seen.append(url)
         return "https://t.example/1" if url.startswith("https") else None
 
-    assert rewrite_links(html, tracked) == html.replace("'https://a.example/?x=1&amp;y=2'", '"https://t.example/1"')
+    assert rewrite_links(html, tracked) == html.replace(
+        "'https://a.example/?x=1&amp;y=2'", '"https://t.example/1"'
+    )
     assert seen == ["https://a.example/?x=1&y=2", "#x"]
 
 
@@ -295,15 +343,33 @@ def test_an_address_is_written_as_mail_servers_take_it() -> None:
 @pytest.mark.usefixtures("keys")
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_whatever_a_contact_is_called_a_mail_has_the_headers_we_wrote(name: str, field: str) -> None:
-    variant = Variant(subject="For {{ contact.fields.x }}", text="{{ contact.name }}", html="<p>{{ contact.name }}</p>")
+    variant = Variant(
+        subject="For {{ contact.fields.x }}", text="{{ contact.name }}", html="<p>{{ contact.name }}</p>"
+    )
     definition = Definition(name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),))
     out = Outgoing(
-        due(contact_name=name, fields={"x": field}), definition, variant, 1, 1, message_id(1, 1, 1, "ana@v.example"), thread_id(1, 1)
+        due(contact_name=name, fields={"x": field}),
+        definition,
+        variant,
+        1,
+        1,
+        message_id(1, 1, 1, "ana@v.example"),
+        thread_id(1, 1),
     )
     head = compose(out, box(name=name)).content.split(b"\r\n\r\n")[0].decode()
     names = [line.split(":")[0] for line in head.split("\r\n") if not line.startswith(" ")]
     assert names == [
-        *("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version", "Content-Type"),
+        *(
+            "From",
+            "To",
+            "Subject",
+            "Date",
+            "Message-ID",
+            "List-Unsubscribe",
+            "List-Unsubscribe-Post",
+            "MIME-Version",
+            "Content-Type",
+        ),
     ]
     assert max(len(line) for line in head.split("\r\n")) < 998
 
@@ -311,11 +377,19 @@ def test_whatever_a_contact_is_called_a_mail_has_the_headers_we_wrote(name: str,
 @pytest.mark.usefixtures("keys")
 @given(st.text(max_size=300), st.integers(1, 60))
 @example("\r", 1)
-def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_server_takes(field: str, times: int) -> None:
-    variant = Variant(subject="S", text="{{ contact.fields.x }}\nEnd", html="<p>{{ contact.fields.x }}</p>\n<p>End</p>")
-    definition = Definition(name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),), track_opens=False)
+def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_server_takes(
+    field: str, times: int
+) -> None:
+    variant = Variant(
+        subject="S", text="{{ contact.fields.x }}\nEnd", html="<p>{{ contact.fields.x }}</p>\n<p>End</p>"
+    )
+    definition = Definition(
+        name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),), track_opens=False
+    )
     who = due(fields={"x": field * times})
-    content = compose(Outgoing(who, definition, variant, 1, 1, message_id(1, 1, 1, "ana@v.example"), thread_id(1, 1)), box()).content
+    content = compose(
+        Outgoing(who, definition, variant, 1, 1, message_id(1, 1, 1, "ana@v.example"), thread_id(1, 1)), box()
+    ).content
     lines = content.split(b"\r\n")
     assert max(map(len, lines)) <= 200
     assert all(b"\n" not in line and b"\r" not in line and line.isascii() for line in lines)
@@ -323,7 +397,12 @@ def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_serv
 
     def tidied(text: str) -> str:
         text = re.sub("\r\n?", "\n", text)
-        return "".join("\N{REPLACEMENT CHARACTER}" if (c < " " and c not in "\t\n") or c == "\x7f" else c for c in text)
+        return "".join(
+            "\N{REPLACEMENT CHARACTER}" if (c < " " and c not in "\t\n") or c == "\x7f" else c for c in text
+        )
 
     said = [mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html")]
-    assert said == [tidied(f"{field * times}\nEnd\n"), tidied(f"<p>{escape(field * times)}</p>\n<p>End</p>\n")]
+    assert said == [
+        tidied(f"{field * times}\nEnd\n"),
+        tidied(f"<p>{escape(field * times)}</p>\n<p>End</p>\n"),
+    ]

@@ -69,7 +69,10 @@ def _occurred_at(item: Any) -> datetime | None:
     """Return the most exact of its times: ts_epoch where it is in milliseconds, else ts_event, else ts; date has an unsaid zone."""
     exact = item.get("ts_epoch")
     return reading.moment(
-        exact if isinstance(exact, int) and exact >= reading.MILLISECONDS else None, item.get("ts_event"), exact, item.get("ts")
+        exact if isinstance(exact, int) and exact >= reading.MILLISECONDS else None,
+        item.get("ts_event"),
+        exact,
+        item.get("ts"),
     )
 
 

@@ -27,7 +27,10 @@ def parse(request: Request) -> list[MailEvent]:
     email, more = reading.object_of(data.get("email")), reading.object_of(data.get("morph"))
     name = str(data.get("type") or str(body.get("type")).removeprefix("activity."))
     kind = reading.kind_of(_KINDS, name)
-    event_id, reason = reading.text(data.get("id")), reading.text(more.get("readable_reason")) or reading.text(more.get("reason"))
+    event_id, reason = (
+        reading.text(data.get("id")),
+        reading.text(more.get("readable_reason")) or reading.text(more.get("reason")),
+    )
     recipient = reading.text(reading.object_of(email.get("recipient")).get("email"))
     return [
         MailEvent(

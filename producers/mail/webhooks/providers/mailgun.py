@@ -35,7 +35,9 @@ def _is_json(request: Request) -> bool:
 def _signature(request: Request) -> Mapping[str, Any]:
     if _is_json(request):
         return reading.object_of(reading.object_of(reading.json_of(request.body)).get("signature"))
-    return _last(reading.form_of(request))  # a sender's own variables may repeat these names: theirs come first
+    return _last(
+        reading.form_of(request)
+    )  # a sender's own variables may repeat these names: theirs come first
 
 
 def _first(fields: list[tuple[str, str]]) -> dict[str, str]:
@@ -48,7 +50,10 @@ def _last(fields: list[tuple[str, str]]) -> dict[str, str]:
 
 def verify(request: Request, check: Check) -> bool:
     """Check the HMAC-SHA256 of timestamp and token; the timestamp bounds the age."""
-    given = {name: reading.text(_signature(request).get(name)) or "" for name in ("timestamp", "token", "signature")}
+    given = {
+        name: reading.text(_signature(request).get(name)) or ""
+        for name in ("timestamp", "token", "signature")
+    }
     right = hmac_hex(check.secret, (given["timestamp"] + given["token"]).encode())
     return bool(given["token"]) and same(given["signature"], right) and fresh(given["timestamp"], check)
 
@@ -67,14 +72,23 @@ def _event(item: Mapping[str, Any], signature: Mapping[str, Any]) -> MailEvent:
     delivery = reading.object_of(item.get("delivery-status"))
     headers = reading.object_of(reading.object_of(item.get("message")).get("headers"))
     client = reading.object_of(item.get("client-info"))
-    reason = reading.text(item.get("reason")) or reading.text(reading.object_of(item.get("reject")).get("reason"))
-    kind, reject = _judge(reading.kind_of(_KINDS, name), reading.text(item.get("severity")), reason, reading.text(delivery.get("code")))
+    reason = reading.text(item.get("reason")) or reading.text(
+        reading.object_of(item.get("reject")).get("reason")
+    )
+    kind, reject = _judge(
+        reading.kind_of(_KINDS, name),
+        reading.text(item.get("severity")),
+        reason,
+        reading.text(delivery.get("code")),
+    )
     answer = reading.text(delivery.get("message"))
     message_id, recipient = reading.clean_id(headers.get("message-id")), _recipient(item, headers)
     return MailEvent(
         kind=kind,
         name=name,
-        identity=reading.identity(reading.text(item.get("id")) or [token, reading.digest(item)], name, kind, recipient, message_id),
+        identity=reading.identity(
+            reading.text(item.get("id")) or [token, reading.digest(item)], name, kind, recipient, message_id
+        ),
         recipient=recipient,
         message_id=message_id,
         header_id=message_id,
@@ -129,7 +143,11 @@ def _legacy(fields: list[tuple[str, str]]) -> MailEvent:
         status=reading.status_of(said.get("error"), code),
         reason=said.get("error") or said.get("description") or reason,
         reject_reason=reject if kind == "rejected" else "bounced" if kind == "bounced" else None,
-        bounce_type="unknown" if kind != "bounced" else "soft" if reading.is_permanent(code, said.get("error")) is False else "hard",
+        bounce_type="unknown"
+        if kind != "bounced"
+        else "soft"
+        if reading.is_permanent(code, said.get("error")) is False
+        else "hard",
         tags=tuple(value for field, value in fields if field.lower() in ("tag", "x-mailgun-tag")),
         metadata=_legacy_metadata(fields),
     )

@@ -51,7 +51,9 @@ def _event(item: Any) -> MailEvent:
         user_agent=reading.text(item.get("agent")),
         status=reading.status_of(answer),
         reason=answer or said or None,
-        reject_reason=_REASONS.get(error or "", "other") if failed else {"complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
+        reject_reason=_REASONS.get(error or "", "other")
+        if failed
+        else {"complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
         bounce_type="unknown" if kind != "bounced" else "hard" if item.get("hard_bounce") is True else "soft",
         tags=reading.texts(item.get("customcampaign")) + reading.texts(item.get("CustomID")),
         metadata=_payload(item.get("Payload")),

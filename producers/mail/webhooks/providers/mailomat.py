@@ -19,9 +19,15 @@ _KINDS: dict[str, Kind] = {
 
 def verify(request: Request, check: Check) -> bool:
     """Check the HMAC-SHA256 of id, event and timestamp."""
-    identifier, event, stamp = (request.headers.get(f"x-mom-webhook-{name}", "") for name in ("id", "event", "timestamp"))
+    identifier, event, stamp = (
+        request.headers.get(f"x-mom-webhook-{name}", "") for name in ("id", "event", "timestamp")
+    )
     given = request.headers.get("x-mom-webhook-signature", "").removeprefix("sha256=")
-    return bool(identifier) and same(given, hmac_hex(check.secret, f"{identifier}.{event}.{stamp}".encode())) and fresh(stamp, check)
+    return (
+        bool(identifier)
+        and same(given, hmac_hex(check.secret, f"{identifier}.{event}.{stamp}".encode()))
+        and fresh(stamp, check)
+    )
 
 
 def parse(request: Request) -> list[MailEvent]:

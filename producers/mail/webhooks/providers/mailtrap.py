@@ -21,7 +21,10 @@ _KINDS: dict[str, Kind] = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request."""
-    return [_event(item) for item in reading.objects_of(reading.object_of(reading.json_of(request.body)).get("events"))]
+    return [
+        _event(item)
+        for item in reading.objects_of(reading.object_of(reading.json_of(request.body)).get("events"))
+    ]
 
 
 def _event(item: Any) -> MailEvent:
@@ -41,7 +44,12 @@ def _event(item: Any) -> MailEvent:
         user_agent=reading.text(item.get("user_agent")),
         status=reading.status_of(reason),
         reason=reason,
-        reject_reason={"bounced": "bounced", "complained": "spam", "unsubscribed": "unsubscribed", "rejected": "other"}.get(kind),
+        reject_reason={
+            "bounced": "bounced",
+            "complained": "spam",
+            "unsubscribed": "unsubscribed",
+            "rejected": "other",
+        }.get(kind),
         bounce_type={"bounce": "hard", "soft bounce": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all three are bounce types
         tags=reading.texts(item.get("category")),
         metadata=reading.object_of(item.get("custom_variables")),

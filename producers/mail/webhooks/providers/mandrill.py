@@ -25,7 +25,9 @@ def verify(request: Request, check: Check) -> bool:
     fields = "".join(name + value for name, value in sorted(reading.form_of(request)))
     given = request.headers.get("x-mandrill-signature")
     urls = {check.url, request.url} - {""}
-    return any(same(given, hmac_base64(check.secret.encode(), (url + fields).encode(), "sha1")) for url in urls)
+    return any(
+        same(given, hmac_base64(check.secret.encode(), (url + fields).encode(), "sha1")) for url in urls
+    )
 
 
 def parse(request: Request) -> list[MailEvent]:
@@ -36,11 +38,18 @@ def parse(request: Request) -> list[MailEvent]:
 
 def _event(item: Any) -> MailEvent:
     name = str(item.get("event") or item.get("type"))
-    message, sync = reading.object_of(item.get("msg")), reading.object_of(item.get("reject")) or reading.object_of(item.get("entry"))
+    message, sync = (
+        reading.object_of(item.get("msg")),
+        reading.object_of(item.get("reject")) or reading.object_of(item.get("entry")),
+    )
     kind = reading.kind_of(_KINDS, name)
     recipient = reading.text(message.get("email")) or reading.text(sync.get("email"))
     message_id = reading.text(message.get("_id")) or reading.text(item.get("_id"))
-    reason = reading.text(message.get("diag")) or reading.text(message.get("bounce_description")) or reading.text(sync.get("reason"))
+    reason = (
+        reading.text(message.get("diag"))
+        or reading.text(message.get("bounce_description"))
+        or reading.text(sync.get("reason"))
+    )
     return MailEvent(
         kind=kind,
         name=name,

@@ -17,7 +17,10 @@ _KINDS: dict[str, Kind] = {
     "MessageLinkClicked": "clicked",
     "MessageLoaded": "opened",
 }
-_TYPES = {"MessageDeliveryFailed": "email.bounced", "MessageHeld": "email.deferred"}  # a held mail is not sent; a failed one was tried
+_TYPES = {
+    "MessageDeliveryFailed": "email.bounced",
+    "MessageHeld": "email.deferred",
+}  # a held mail is not sent; a failed one was tried
 
 
 def verify(request: Request, check: Check) -> bool:
@@ -25,7 +28,9 @@ def verify(request: Request, check: Check) -> bool:
     newer = request.headers.get("x-postal-signature-256")
     if newer:
         return public_key_verifies(check.secret, newer, request.body, hashes.SHA256())
-    return public_key_verifies(check.secret, request.headers.get("x-postal-signature"), request.body, hashes.SHA1())  # noqa: S303  # its scheme
+    return public_key_verifies(
+        check.secret, request.headers.get("x-postal-signature"), request.body, hashes.SHA1()
+    )  # noqa: S303  # its scheme
 
 
 def parse(request: Request) -> list[MailEvent]:

@@ -52,7 +52,9 @@ def _event(item: Any) -> MailEvent:
         recipient=recipient,
         message_id=message_id,
         event_id=reading.text(item.get("ID")),
-        occurred_at=reading.moment(item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")),
+        occurred_at=reading.moment(
+            item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")
+        ),
         url=reading.text(item.get("OriginalLink")),
         user_agent=reading.text(item.get("UserAgent")),
         status=reading.status_of(reading.text(item.get("Details"))),
@@ -69,7 +71,11 @@ def _kind(name: str, item: Any) -> Kind:
     if name == "Bounce":
         return _BOUNCES.get(str(item.get("Type")), "bounced")
     if name == "SubscriptionChange":
-        return _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed") if item.get("SuppressSending") else "subscribed"
+        return (
+            _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed")
+            if item.get("SuppressSending")
+            else "subscribed"
+        )
     return reading.kind_of(_RECORDS, name)
 
 

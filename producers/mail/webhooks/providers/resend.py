@@ -29,8 +29,15 @@ def parse(request: Request) -> list[MailEvent]:
         return []
     body = reading.object_of(reading.json_of(request.body))
     data = reading.object_of(body.get("data"))
-    request_id = next((found for name in ("webhook-id", "svix-id") if (found := request.headers.get(name))), None)
-    to = reading.texts(data.get("to")) or reading.texts(data.get("recipient")) or reading.texts(data.get("email")) or (None,)
+    request_id = next(
+        (found for name in ("webhook-id", "svix-id") if (found := request.headers.get(name))), None
+    )
+    to = (
+        reading.texts(data.get("to"))
+        or reading.texts(data.get("recipient"))
+        or reading.texts(data.get("email"))
+        or (None,)
+    )
     return [_event(body, data, recipient, request_id) for recipient in to]
 
 
@@ -38,9 +45,15 @@ def _event(body: Any, data: Any, recipient: str | None, request_id: str | None) 
     name = str(body.get("type"))
     kind = reading.kind_of(_KINDS, name)
     engagement = reading.object_of(data.get("click")) or reading.object_of(data.get("open"))
-    bounce = reading.object_of(data.get("bounce")) or reading.object_of(data.get("failed")) or reading.object_of(data.get("suppressed"))
+    bounce = (
+        reading.object_of(data.get("bounce"))
+        or reading.object_of(data.get("failed"))
+        or reading.object_of(data.get("suppressed"))
+    )
     message_id = reading.text(data.get("email_id")) or reading.text(data.get("message_id"))
-    headers = {str(one.get("name")).lower(): one.get("value") for one in reading.objects_of(data.get("headers"))}
+    headers = {
+        str(one.get("name")).lower(): one.get("value") for one in reading.objects_of(data.get("headers"))
+    }
     reason = reading.text(bounce.get("message")) or reading.text(bounce.get("reason"))
     return MailEvent(
         kind=kind,
@@ -50,13 +63,21 @@ def _event(body: Any, data: Any, recipient: str | None, request_id: str | None) 
         message_id=message_id,
         header_id=reading.clean_id(headers.get("message-id")) or _header_id(data.get("message_id")),
         event_id=request_id,
-        occurred_at=reading.moment(engagement.get("timestamp"), body.get("created_at"), body.get("timestamp"), data.get("created_at")),
-        url=reading.text(engagement.get("link")) or reading.text(data.get("url")) or reading.text(data.get("link")),
+        occurred_at=reading.moment(
+            engagement.get("timestamp"), body.get("created_at"), body.get("timestamp"), data.get("created_at")
+        ),
+        url=reading.text(engagement.get("link"))
+        or reading.text(data.get("url"))
+        or reading.text(data.get("link")),
         user_agent=reading.text(engagement.get("userAgent")) or reading.text(data.get("user_agent")),
         status=reading.status_of(reason),
         reason=reason,
         reject_reason="bounced" if kind == "bounced" else None,
-        bounce_type="unknown" if kind != "bounced" else "soft" if bounce.get("type") in ("Transient", "Temporary", "soft") else "hard",
+        bounce_type="unknown"
+        if kind != "bounced"
+        else "soft"
+        if bounce.get("type") in ("Transient", "Temporary", "soft")
+        else "hard",
         subject=reading.text(data.get("subject")),
         tags=_tags(data.get("tags")),
         metadata=reading.object_of(data.get("metadata")),

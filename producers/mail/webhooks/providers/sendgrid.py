@@ -57,7 +57,9 @@ def _event(item: Any) -> MailEvent:
     return MailEvent(
         kind=kind,
         name=name,
-        identity=reading.identity(event_id or reading.digest(item), name, recipient, message_id, item.get("url")),
+        identity=reading.identity(
+            event_id or reading.digest(item), name, recipient, message_id, item.get("url")
+        ),
         recipient=recipient,
         message_id=message_id,
         header_id=reading.clean_id(item.get("smtp-id")),
@@ -75,4 +77,8 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, verify, "the public key (base64) of Settings > Mail Settings > Event Webhook > Signature Verification")
+PROVIDER = Provider(
+    parse,
+    verify,
+    "the public key (base64) of Settings > Mail Settings > Event Webhook > Signature Verification",
+)

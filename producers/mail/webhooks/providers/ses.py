@@ -51,7 +51,9 @@ def _recipients(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
         if detail.get(name):
             return reading.objects_of(detail[name])
-    to = reading.texts(detail.get("recipients")) or reading.texts(reading.object_of(item.get("mail")).get("destination"))
+    to = reading.texts(detail.get("recipients")) or reading.texts(
+        reading.object_of(item.get("mail")).get("destination")
+    )
     return [{"emailAddress": address} for address in to] or [{}]
 
 
@@ -80,7 +82,10 @@ def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapp
         url=reading.text(detail.get("link")),
         user_agent=reading.text(detail.get("userAgent")),
         status=reading.text(recipient.get("status")) or reading.status_of(answer),
-        reason=answer or reading.text(detail.get("reason")) or reading.text(detail.get("errorMessage")) or _said(detail),
+        reason=answer
+        or reading.text(detail.get("reason"))
+        or reading.text(detail.get("errorMessage"))
+        or _said(detail),
         reject_reason=_REJECT.get(kind),
         bounce_type="unknown" if kind != "bounced" or permanent is None else "hard" if permanent else "soft",
         subject=reading.text(reading.object_of(mail.get("commonHeaders")).get("subject")),
@@ -91,7 +96,9 @@ def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapp
 
 
 def _left_nothing(detail: Mapping[str, Any]) -> bool:
-    old, new = (reading.object_of(detail.get(name)) for name in ("oldTopicPreferences", "newTopicPreferences"))
+    old, new = (
+        reading.object_of(detail.get(name)) for name in ("oldTopicPreferences", "newTopicPreferences")
+    )
     return bool(old.get("unsubscribeAll")) and new.get("unsubscribeAll") is False
 
 
@@ -101,11 +108,18 @@ def _header_id(value: Any) -> str | None:
 
 
 def _said(detail: Mapping[str, Any]) -> str | None:
-    return ": ".join(str(detail[name]) for name in ("bounceType", "bounceSubType", "delayType") if detail.get(name)) or None
+    return (
+        ": ".join(
+            str(detail[name]) for name in ("bounceType", "bounceSubType", "delayType") if detail.get(name)
+        )
+        or None
+    )
 
 
 def _headers(mail: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(str(one.get("name")).lower(), one.get("value")) for one in reading.objects_of(mail.get("headers"))]
+    return [
+        (str(one.get("name")).lower(), one.get("value")) for one in reading.objects_of(mail.get("headers"))
+    ]
 
 
 def _metadata(value: Any) -> Mapping[str, Any]:
@@ -114,7 +128,13 @@ def _metadata(value: Any) -> Mapping[str, Any]:
 
 
 def _message_tags(mail: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in reading.object_of(mail.get("tags")).items() if not name.startswith("ses:")}
+    return {
+        name: value
+        for name, value in reading.object_of(mail.get("tags")).items()
+        if not name.startswith("ses:")
+    }
 
 
-PROVIDER = Provider(parse, verify, "the ARN of the SNS topic, arn:aws:sns:...; any-topic takes every signed message")
+PROVIDER = Provider(
+    parse, verify, "the ARN of the SNS topic, arn:aws:sns:...; any-topic takes every signed message"
+)

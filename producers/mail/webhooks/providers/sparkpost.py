@@ -40,7 +40,9 @@ _REJECT = {
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request; the empty ping of a new webhook holds none."""
-    wrapped = [reading.object_of(item.get("msys")) for item in reading.objects_of(reading.json_of(request.body))]
+    wrapped = [
+        reading.object_of(item.get("msys")) for item in reading.objects_of(reading.json_of(request.body))
+    ]
     return [_event(item) for msys in wrapped for item in msys.values() if isinstance(item, dict) and item]
 
 

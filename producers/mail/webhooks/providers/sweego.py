@@ -24,7 +24,10 @@ def parse(request: Request) -> list[MailEvent]:
     body = reading.object_of(reading.json_of(request.body))
     headers = reading.object_of(body.get("headers"))
     name, event_id = str(body.get("event_type")), reading.text(body.get("event_id"))
-    kind, reason = reading.kind_of(_KINDS, name), reading.text(body.get("details")) or reading.text(body.get("reason"))
+    kind, reason = (
+        reading.kind_of(_KINDS, name),
+        reading.text(body.get("details")) or reading.text(body.get("reason")),
+    )
     return [
         MailEvent(
             kind=kind,

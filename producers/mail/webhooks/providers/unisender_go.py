@@ -35,8 +35,14 @@ def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request."""
     body = reading.object_of(reading.json_of(request.body))
     if "events_by_user" not in body:
-        return [_event(body.get("event_name"), {name: value for name, value in body.items() if name != "auth"})]
-    events = [event for user in reading.objects_of(body["events_by_user"]) for event in reading.objects_of(user.get("events"))]
+        return [
+            _event(body.get("event_name"), {name: value for name, value in body.items() if name != "auth"})
+        ]
+    events = [
+        event
+        for user in reading.objects_of(body["events_by_user"])
+        for event in reading.objects_of(user.get("events"))
+    ]
     return [_event(event.get("event_name"), reading.object_of(event.get("event_data"))) for event in events]
 
 
