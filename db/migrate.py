@@ -1,11 +1,10 @@
 """`activity migrate`: the only thing that runs DDL. Safe to run twice, and at the same time from several places."""
 
-from pathlib import Path
 from typing import Any, get_args
 
-from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import Connection, create_engine, text
@@ -14,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from activity.errors import ActivityError
 from activity.settings import Role, settings
 from db.engine import begin, database_url
+from db.migrations import HERE, directory
 
 _LOCK = 0x61637469  # any fixed number: two migrations of one database wait for each other on it
 
@@ -32,8 +32,9 @@ def migrate(*, admin_url: str | None = None) -> str:
         connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()  # the lock is the session's; the migration gets a transaction of its own
         config = _config(connection)
-        _refuse_newer(connection, ScriptDirectory.from_config(config))
-        command.upgrade(config, "head")
+        scripts = directory(config)
+        _refuse_newer(connection, scripts)
+        _upgrade(config, scripts)
         with connection.begin():
             _set_passwords(connection)
         return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
@@ -43,7 +44,7 @@ def at_and_newest() -> tuple[str | None, str | None]:
     """Return the revision that the database is at, and the one that this program is made for."""
     with begin("reader") as session:
         at = MigrationContext.configure(session.connection(), opts=_OPTIONS).get_current_revision()
-        return at, ScriptDirectory.from_config(_config(session.connection())).get_current_head()
+        return at, directory(_config(session.connection())).get_current_head()
 
 
 _OPTIONS: dict[str, Any] = {"version_table": "activity_version"}
@@ -51,10 +52,18 @@ _OPTIONS: dict[str, Any] = {"version_table": "activity_version"}
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(HERE))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def _upgrade(config: Config, scripts: ScriptDirectory) -> None:
+    # What alembic.command.upgrade does, with our own directory of scripts.
+    with EnvironmentContext(
+        config, scripts, fn=lambda at, _: scripts._upgrade_revs("head", at), destination_rev="head"
+    ):
+        scripts.run_env()
 
 
 def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:

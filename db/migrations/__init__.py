@@ -1,13 +1,50 @@
-"""Numbered revisions, each one readable .sql file: up only, and never edited once released."""
+"""Numbered revisions, each one readable .sql file: up only, and never edited once released.
 
+Alembic keeps the order and the version: a revision is `sql/NNNN_name.sql`, and follows the one before it.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 from alembic import op
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
+
+HERE = Path(__file__).parent
 
 
-def run(name: str) -> None:
-    """Run sql/<name>.sql as the role that migrates; a file that makes objects says SET ROLE activity_owner itself."""
+def directory(config: Config) -> ScriptDirectory:
+    """Return Alembic's view of the .sql files."""
+    scripts = ScriptDirectory.from_config(config)
+    scripts.revision_map = RevisionMap(_revisions)
+    return scripts
+
+
+def _revisions() -> Iterator[Script]:
+    files: list[Path | None] = [None, *sorted((HERE / "sql").glob("[0-9][0-9][0-9][0-9]_*.sql"))]
+    for before, file in pairwise(files):
+        assert file is not None
+        module = ModuleType(file.stem)
+        module.__dict__.update(
+            __doc__=f"Run sql/{file.name}.",
+            revision=_number(file),
+            down_revision=before and _number(before),
+            upgrade=partial(_run, file),
+        )
+        yield Script(module, _number(file), str(file))
+
+
+def _number(file: Path) -> str:
+    return file.name[:4]
+
+
+def _run(file: Path) -> None:
+    """Run a file as the role that migrates; one that makes objects says SET ROLE activity_owner itself."""
     # The driver's own cursor: in SQLAlchemy's text() a ':' in the file would be a parameter.
     cursor = op.get_bind().connection.cursor()
-    cursor.execute((Path(__file__).parent / "sql" / f"{name}.sql").read_text())
+    cursor.execute(file.read_text())
     cursor.execute("reset role")
