@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -41,20 +42,20 @@ def form_of(request: Request) -> list[tuple[str, str]]:
     """Return the fields of a form in their order, urlencoded or multipart. Raises Unreadable."""
     kind = request.headers.get("content-type", "")
     if "multipart/form-data" in kind:
-        message = BytesParser(policy=HTTP).parsebytes(
-            b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n" + request.body
-        )
-        parts = message.iter_parts() if message.is_multipart() else ()
+        head = b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n"
+        form = BytesParser(policy=HTTP).parsebytes(head + request.body)
+        parts = form.iter_parts() if form.is_multipart() else ()
         named = ((part.get_param("name", header="content-disposition"), part) for part in parts)
-        return [
-            (str(name), part.get_payload(decode=True).decode("utf-8", "replace"))
-            for name, part in named
-            if name
-        ]  # type: ignore[union-attr]  # no part of a form is multipart
+        return [(str(name), _content(part)) for name, part in named if name]
     try:
         return parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=1000)
     except ValueError as error:
         raise Unreadable(f"the body is not a form: {error}") from None
+
+
+def _content(part: Message) -> str:
+    content = part.get_payload(decode=True)
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
 def text(value: Any) -> str | None:

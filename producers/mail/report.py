@@ -15,9 +15,9 @@ from activity.settings import settings
 from activity.validation import EARLIEST, LATEST
 from db.mail import sources, suppression
 from db.mail.sources import Contact, Sent
+from producers.mail.enrollments import stop
 from producers.mail.event import MailEvent
 from producers.mail.machine import classify
-from producers.sequences.enrol import stop
 from worker.emit import emit
 
 _NAMESPACE = UUID(

@@ -20,6 +20,7 @@ from activity.errors import ActivityError
 from db.playbooks import playbooks
 from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
+from producers.mail.enrollments import stop
 from producers.playbooks.definition.conditions import shown
 from producers.playbooks.definition.document import (
     AddNote,
@@ -38,7 +39,7 @@ from producers.playbooks.definition.document import (
 from producers.playbooks.definition.program import Operation, Program
 from producers.playbooks.deliver import mail, post
 from producers.playbooks.events import event_of
-from producers.sequences.enrol import enrol, stop
+from producers.sequences.enrol import enrol
 from worker.emit import emit
 
 _NAME = 500  # characters that a name of an event takes

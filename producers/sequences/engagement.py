@@ -11,8 +11,8 @@ from db.engine import begin
 from db.mail import suppression
 from db.sequences import sequences
 from db.sequences.sequences import Message
+from producers.mail.enrollments import SOURCE, event_id, stop
 from producers.mail.machine import classify
-from producers.sequences.enrol import SOURCE, event_id, stop
 from producers.sequences.tracking import Target
 from worker.emit import emit
 

@@ -1,8 +1,8 @@
-"""Who goes through a sequence: enrolled by a person, the API or a playbook, and taken out by whatever ends it."""
+"""Put contacts into a sequence: a person, the API or a playbook does. What ends that: producers.mail.enrollments."""
 
 from collections.abc import Sequence
 from typing import Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -11,13 +11,9 @@ from activity.event import Event
 from db.records import records
 from db.sequences import sequences
 from db.sequences.sequences import Enrolment
+from producers.mail.enrollments import enrollment_event, event_id
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
-
-SOURCE = "sequence"
-_NAMESPACE = UUID(
-    "6f1d7c1e-52f1-5a5e-9d1c-5a3d3b0a2f10"
-)  # any fixed one: ids made of it are the same for ever
 
 OnDuplicate = Literal["ignore", "refuse"]
 
@@ -28,11 +24,6 @@ class AlreadyEnrolled(ActivityError):
 
 class ContactUnknown(ActivityError):
     """No contact of the workspace has this id."""
-
-
-def event_id(tenant: int, what: str, row: int) -> UUID:
-    """Return the one id of an event that a row of ours makes: said again, it is stored once."""
-    return uuid5(_NAMESPACE, f"{tenant}/{what}/{row}")
 
 
 def enrol(
@@ -78,64 +69,6 @@ def enrol_many(
     return made
 
 
-def stop(
-    session: Session,
-    tenant: int,
-    contact_id: str,
-    reason: str,
-    *,
-    sequence_id: int | None = None,
-    cause_id: UUID | None = None,
-) -> int:
-    """End the contact's way through every sequence, or through one, from this transaction's commit on; return how many it ended.
-
-    `reason` is a word or a few for people: replied, bounced, unsubscribed. A mail that is on its way to the mail server still arrives.
-    """
-    stopped = sequences.stop(session, tenant, contact_id, reason, sequence_id)
-    emit(session, [finished(tenant, one, reason, cause_id) for one in stopped])
-    return len(stopped)
-
-
 def _enrolled(tenant: int, one: Enrolment, by: str, cause_id: UUID | None) -> Event:
-    return _event("sequence.enrolled", tenant, one, {}, cause_id, event_id(tenant, "enrolled", one.id), by)
-
-
-def finished(tenant: int, one: Enrolment, reason: str, cause_id: UUID | None = None) -> Event:
-    """Return the event that says that an enrolment ended; by default the enrolling is its cause."""
-    more = {"reason": reason, "sent": one.sent, "step": one.step}
-    return _event(
-        "sequence.finished",
-        tenant,
-        one,
-        more,
-        cause_id or event_id(tenant, "enrolled", one.id),
-        event_id(tenant, "finished", one.id),
-    )
-
-
-def _event(
-    kind: str,
-    tenant: int,
-    one: Enrolment,
-    more: dict[str, object],
-    cause: UUID | None,
-    said_as: UUID,
-    by: str = "system",
-) -> Event:
-    return Event(
-        tenant_id=tenant,
-        type=kind,
-        source=SOURCE,
-        actor=by,
-        account_id=one.account_id,
-        contact_id=one.contact_id,
-        record_type="sequence",
-        record_id=str(one.sequence_id),
-        cause_id=cause,
-        event_id=said_as,
-        payload={
-            "sequence": one.sequence,
-            **({"contact_name": one.contact_name} if one.contact_name else {}),
-            **more,
-        },
-    )
+    id_ = event_id(tenant, "enrolled", one.id)
+    return enrollment_event("sequence.enrolled", tenant, one, id_, cause_id, {}, by=by)

@@ -9,7 +9,7 @@ import msgspec
 from activity.event import Event
 from db.sequences.sending import Due, Mailbox
 from db.sequences.sequences import Enrolment, Message
-from producers.sequences.enrol import SOURCE, event_id, finished
+from producers.mail.enrollments import SOURCE, event_id, finished
 from producers.sequences.mail import Mail, Outgoing
 from producers.sequences.sending.smtp import Refused
 

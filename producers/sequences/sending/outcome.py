@@ -16,8 +16,8 @@ from db.engine import EVERY_TENANT, begin
 from db.mail import suppression
 from db.sequences import sending, sequences
 from db.sequences.sending import Mailbox, Move
+from producers.mail.enrollments import stop
 from producers.sequences import events
-from producers.sequences.enrol import stop
 from producers.sequences.mail import Mail, Outgoing
 from producers.sequences.sending.gate import after
 from producers.sequences.sending.smtp import Refused, ServerDown
