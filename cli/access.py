@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json, print_json
+from cli.workspace import TenantOption, workspace
 
 if TYPE_CHECKING:
     from db.access import ApiKey
@@ -32,15 +33,13 @@ def add(
     """Make a key and show it: this once, since only its hash is kept."""
     from activity.validation import check_actor
     from db import access
-    from db.engine import begin
 
     scopes = set(scope or ["read"])
     if not scopes <= set(access.SCOPES):
         raise typer.BadParameter(f"scopes are {', '.join(access.SCOPES)}")
     check_actor(actor)
     key = access.new_key()
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         made = access.add_key(session, number, key, name, scopes, actor)
     _show_once(made, key, json)
 
@@ -54,11 +53,9 @@ def rotate(
 ) -> None:
     """Make a new key in place of an old one and show it: this once."""
     from db import access
-    from db.engine import begin
 
     key = access.new_key()
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         made = access.rotate_key(session, number, key_id, key, timedelta(hours=overlap))
     _show_once(made, key, json)
 
@@ -70,10 +67,8 @@ def revoke(
 ) -> None:
     """End a key; every server refuses it within seconds."""
     from db import access
-    from db.engine import begin
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         ended = access.revoke_key(session, number, key_id)
     typer.echo(f"key {ended.id} ({ended.name}) is revoked")
 
@@ -82,13 +77,11 @@ def revoke(
 def list_(tenant: TenantOption = None, json: Json = False) -> None:
     """List a workspace's keys, with when each was last used."""
     from db import access
-    from db.engine import begin
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         found = access.list_keys(session, number)
     if json:
-        _print_json([key._asdict() for key in found])
+        print_json([key._asdict() for key in found])
         return
     for key in found:
         ended = (
@@ -104,13 +97,7 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
 
 def _show_once(made: "ApiKey", key: str, json: bool) -> None:
     if json:
-        _print_json({**made._asdict(), "key": key})
+        print_json({**made._asdict(), "key": key})
         return
     typer.echo(f"key {made.id} ({made.name}) may {', '.join(made.scopes)}; it is shown this once:", err=True)
     typer.echo(key)
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from activity.errors import ActivityError
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json, print_json, print_one
+from cli.workspace import TenantOption, resolve, workspace
 
 Kind = Literal["account", "contact"]
 
@@ -31,20 +32,16 @@ def enrich(
     json: Json = False,
 ) -> None:
     """Ask for a pass over each record; one that is in flight already is joined."""
-    import msgspec
-
-    from db.engine import begin
     from producers.enrichment import Priority, ask_all
 
     ids = [*(records or []), *(_lines(ids_file) if ids_file else [])]
     if not ids:
         raise ActivityError("name the records to enrich, or give --file")
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         asked = ask_all(
             session, number, kind, ids, field, priority=Priority.IMPORT if ids_file else Priority.NOW, by=by
         )
-    typer.echo(msgspec.json.encode(asked).decode() if json else f"{len(asked)} passes asked for")
+    print_one(asked, f"{len(asked)} passes asked for", json)
 
 
 def _lines(path: Path) -> list[str]:
@@ -57,15 +54,13 @@ def _lines(path: Path) -> list[str]:
 @enrichment.command()
 def providers(json: Json = False) -> None:
     """Show how each provider is doing, and whether its circuit breaker is open."""
-    import msgspec
-
     from db.engine import begin
     from db.enrichment import ledger
 
     with begin("reader") as session:
         rows = [dict(row._mapping) for row in ledger.providers(session)]
     if json:
-        typer.echo(msgspec.json.encode(rows).decode())
+        print_json(rows)
         return
     for row in rows:
         state = f"open until {row['open_until']:%H:%M:%S}" if row["open_until"] else "closed"
@@ -79,8 +74,6 @@ def spend(tenant: TenantOption = None, json: Json = False) -> None:
     """Show what a workspace has spent on enrichment this month."""
     from datetime import UTC, datetime
 
-    import msgspec
-
     from db.engine import begin
     from db.enrichment import ledger
     from producers.enrichment.configuration import configuration
@@ -90,8 +83,4 @@ def spend(tenant: TenantOption = None, json: Json = False) -> None:
         spent = ledger.spend(session, found.id, datetime.now(UTC).date().replace(day=1))
     config = configuration()
     figures = {**spent._asdict(), "budget": config.budget.of(found.slug), "currency": config.currency}
-    typer.echo(
-        msgspec.json.encode(figures).decode()
-        if json
-        else ", ".join(f"{name} {value}" for name, value in figures.items())
-    )
+    print_one(figures, ", ".join(f"{name} {value}" for name, value in figures.items()), json)

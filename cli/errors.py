@@ -2,7 +2,7 @@
 
 from activity.errors import ActivityError
 
-FINDING, USAGE, UNREACHABLE = 1, 2, 3
+FINDING, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 
 class Unreachable(ActivityError):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json
+from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
     from producers.imports.run import Summary, Tell, Ticks

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json, print_json, print_one
+from cli.workspace import TenantOption, resolve, workspace
 
 sources = typer.Typer(
     no_args_is_help=True,
@@ -54,15 +55,14 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a source and show the address to enter at the provider."""
-    from db.engine import begin
     from db.mail import sources as mail
 
     if (secret is None) != unsigned:
         raise typer.BadParameter("give --secret, or say --unsigned; not both")
-    public_id, number = id or secrets.token_hex(16), resolve(tenant).id
+    public_id = id or secrets.token_hex(16)
     said = _read(secret)
     mailbox = _checked(provider, said, public_id, url)
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mail.add_source(
             session,
             number,
@@ -80,11 +80,9 @@ def add(
 @sources.command("list")
 def list_(tenant: TenantOption = None, json: Json = False) -> None:
     """List the sources, with when each was last heard, and what it reported that we do not know. Secrets are never shown."""
-    from db.engine import begin
     from db.mail import sources as mail
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         found, unknown = mail.sources(session, number), mail.unknown_kinds(session, number)
     rows: list[dict[str, Any]] = [
         {
@@ -101,7 +99,7 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         for one in found
     ]
     if json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         heard = f"heard {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "never heard"
@@ -122,14 +120,12 @@ def rotate(
     overlap: Annotated[float, typer.Option(min=0, help="Hours that the old secret is still taken.")] = 24,
 ) -> None:
     """Add a new secret beside the old one, which ends after the overlap."""
-    from db.engine import begin
     from db.mail import sources as mail
 
     said = _read(secret)
     if not said:
         raise typer.BadParameter("give the new secret with --secret")
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mail.rotate(session, number, source_id, said, int(overlap * 3600))
     typer.echo(f"source {source_id} takes the new secret; the old one for {overlap:g} hours more")
 
@@ -137,11 +133,9 @@ def rotate(
 @sources.command()
 def remove(source_id: SourceId, tenant: TenantOption = None) -> None:
     """Remove a source: from now on its address answers 404. What it reported stays."""
-    from db.engine import begin
     from db.mail import sources as mail
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mail.remove(session, number, source_id)
     typer.echo(f"source {source_id} is removed")
 
@@ -179,17 +173,11 @@ def _show(provider: str, public_id: str, json: bool) -> None:
     path = _path(provider, public_id)
     address = settings().public_url.rstrip("/") + path
     if json:
-        _print_json({"id": public_id, "provider": provider, "path": path, "url": address})
+        print_json({"id": public_id, "provider": provider, "path": path, "url": address})
     elif provider == "imap":
         typer.echo(f"mailbox {public_id} is read from now on")
     else:
         typer.echo(address)
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())
 
 
 def classify(tenant: TenantOption = None, json: Json = False) -> None:
@@ -201,7 +189,5 @@ def classify(tenant: TenantOption = None, json: Json = False) -> None:
     total: Counter[str] = Counter(judged=0, changed=0)
     for part in judge_all(resolve(tenant).id):
         total += part
-    if json:
-        _print_json({"judged": total["judged"], "changed": total["changed"]})
-    else:
-        typer.echo(f"{total['judged']} judged, {total['changed']} changed")
+    figures = {"judged": total["judged"], "changed": total["changed"]}
+    print_one(figures, f"{total['judged']} judged, {total['changed']} changed", json)

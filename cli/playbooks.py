@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from activity.errors import ActivityError
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.errors import FINDING
+from cli.output import Json, print_json, print_one
+from cli.workspace import TenantOption, resolve, workspace
 
 if TYPE_CHECKING:
     from activity.event import RecordedEvent
@@ -38,18 +40,17 @@ def validate(file: File, json: Json = False) -> None:
     except InvalidPlaybook as invalid:
         faults = [fault._asdict() for fault in invalid.faults]
         if json:
-            _echo({"valid": False, "faults": faults})
+            print_json({"valid": False, "faults": faults})
         else:
             for fault in invalid.faults:
                 typer.echo(
                     f"{file}:{fault.line}: {fault.field + ': ' if fault.field else ''}{fault.message}",
                     err=True,
                 )
-        raise typer.Exit(1) from None
+        raise typer.Exit(FINDING) from None
     steps = len(program.operations)
-    _echo({"valid": True, "name": program.name, "steps": steps}) if json else typer.echo(
-        f"{program.name}: valid, {steps} steps"
-    )
+    valid = {"valid": True, "name": program.name, "steps": steps}
+    print_one(valid, f"{program.name}: valid, {steps} steps", json)
 
 
 @playbooks.command()
@@ -57,7 +58,7 @@ def schema() -> None:
     """Print the JSON Schema of a definition, for editors that check while one types."""
     from producers.playbooks.definition.document import json_schema
 
-    _echo(json_schema())
+    print_json(json_schema())
 
 
 @playbooks.command()
@@ -69,32 +70,26 @@ def add(
     json: Json = False,
 ) -> None:
     """Keep a definition as its playbook's next version. A new playbook is paused until it is enabled."""
-    from db.engine import begin
     from producers.playbooks import operate
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         saved, program = operate.save(session, number, file.read_text(encoding="utf-8"), actor)
         if enable:
             operate.enable(session, number, program.name)
-    said = "version" if saved.new else "unchanged, version"
-    _echo(saved._asdict()) if json else typer.echo(
-        f"{program.name}: {said} {saved.version}{', enabled' if enable else ''}"
-    )
+    state = "version" if saved.new else "unchanged, version"
+    print_one(saved, f"{program.name}: {state} {saved.version}{', enabled' if enable else ''}", json)
 
 
 @playbooks.command("list")
 def list_all(tenant: TenantOption = None, json: Json = False) -> None:
     """List the playbooks: version, state, why paused, runs under way."""
-    from db.engine import begin
     from db.playbooks import playbooks as stored
 
-    number = resolve(tenant).id
-    with begin("reader", number) as session:
+    with workspace(tenant, "reader") as (session, number):
         rows = stored.every(session, number)
     for row in rows:
         if json:
-            _echo(dict(row._mapping))
+            print_json(dict(row._mapping))
         else:
             why = f"  ({row.reason})" if row.reason else ""
             typer.echo(
@@ -105,11 +100,9 @@ def list_all(tenant: TenantOption = None, json: Json = False) -> None:
 @playbooks.command()
 def enable(name: Name, tenant: TenantOption = None) -> None:
     """Let a playbook start at what is recorded from now on."""
-    from db.engine import begin
     from producers.playbooks import operate
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         typer.echo(f"{operate.enable(session, number, name).name}: enabled")
 
 
@@ -124,14 +117,12 @@ def pause(
     reason: Reason = None,
 ) -> None:
     """Let a playbook start nothing more; its runs go on. With --run, hold one run."""
-    from db.engine import begin
     from producers.playbooks import operate
 
     if run:
         _act(int(name) if name.isdigit() else 0, "pause", tenant, actor, reason)
         return
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         typer.echo(f"{operate.pause(session, number, name, actor, reason or 'paused by hand').name}: paused")
 
 
@@ -144,7 +135,6 @@ def start(
     tenant: TenantOption = None,
 ) -> None:
     """Start a playbook by hand for one record."""
-    from db.engine import begin
     from producers.playbooks import operate
 
     given = [
@@ -154,14 +144,13 @@ def start(
     ]
     if len(given) != 1:
         raise ActivityError("say for whom: one of --account, --contact and --opportunity")
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         started = operate.start(session, number, name, *given[0])
     typer.echo(
         "started" if started else "not started: its once_per rule has it that it ran for this record before"
     )
     if not started:
-        raise typer.Exit(1)
+        raise typer.Exit(FINDING)
 
 
 @playbooks.command("dry-run")
@@ -172,19 +161,17 @@ def dry_run(
     json: Json = False,
 ) -> None:
     """Say what a playbook would do for an event of the log. Nothing is changed. Exit code 1: it would not start."""
-    from db.engine import begin
     from producers.playbooks import dry_run as trial
 
-    program, number = _program(file), resolve(tenant).id
-    recorded = _event(number, event)
-    with begin("producer", number) as session:
+    program = _program(file)
+    recorded = _event(tenant, event)
+    with workspace(tenant) as (session, number):
         verdict, lines = trial.dry_run(session, number, program, recorded)
-    if json:
-        _echo({"starts": verdict.startswith("yes"), "verdict": verdict, "steps": lines})
-    else:
-        typer.echo("\n".join([f"would start: {verdict}", *(f"  {line}" for line in lines)]))
-    if not verdict.startswith("yes"):
-        raise typer.Exit(1)
+    starts = verdict.startswith("yes")
+    text = "\n".join([f"would start: {verdict}", *(f"  {line}" for line in lines)])
+    print_one({"starts": starts, "verdict": verdict, "steps": lines}, text, json)
+    if not starts:
+        raise typer.Exit(FINDING)
 
 
 @playbooks.command()
@@ -210,7 +197,9 @@ def backtest(
             "started": len(starts),
             "refused": dict(found.refused),
         }
-        _echo({**counts, "seconds": round(found.seconds, 3), "events_per_s": round(rate), "starts": starts})
+        print_json(
+            {**counts, "seconds": round(found.seconds, 3), "events_per_s": round(rate), "starts": starts}
+        )
         return
     typer.echo(f"{found.examined:,} events examined in {found.seconds:.1f} s ({rate:,.0f}/s)")
     typer.echo(f"{found.matched:,} met trigger and conditions, {len(found.starts):,} would have started")
@@ -230,17 +219,15 @@ def runs(
     json: Json = False,
 ) -> None:
     """List runs, the newest first: state, step, and why where there is a reason."""
-    from db.engine import begin
     from db.playbooks import playbooks as stored
     from db.playbooks import runs as plays
 
-    number = resolve(tenant).id
-    with begin("reader", number) as session:
+    with workspace(tenant, "reader") as (session, number):
         playbook = stored.find(session, number, name).id if name else None
         found = plays.listed(session, number, playbook=playbook, state=state, limit=limit)
     for row in found:
         if json:
-            _echo(dict(row._mapping))
+            print_json(dict(row._mapping))
         else:
             about = row.account_id or row.contact_id or row.opportunity_id or "-"
             due = f"  due {row.due_at:%Y-%m-%d %H:%M:%S}" if row.due_at else ""
@@ -268,11 +255,9 @@ def skip(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason:
 
 
 def _act(run: int, what: "Act", tenant: str | None, actor: str, reason: str | None) -> None:
-    from db.engine import begin
     from producers.playbooks import operate
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         typer.echo(f"run {run}: {operate.act(session, number, run, what, actor, reason)}")
 
 
@@ -282,18 +267,17 @@ def _program(file: Path) -> "Program":
     return build(file.read_text(encoding="utf-8"))
 
 
-def _event(tenant: int, ref: str) -> "RecordedEvent":
+def _event(tenant: str | None, ref: str) -> "RecordedEvent":
     from uuid import UUID
 
-    from db.engine import begin
     from db.log import events
 
     try:
         key = int(ref) if ref.isdigit() else UUID(ref)
     except ValueError:
         raise ActivityError(f"--event {ref}: give an event's id (a UUID) or its number in the log") from None
-    with begin("reader", tenant) as session:
-        found = events.get(session, tenant, key)
+    with workspace(tenant, "reader") as (session, number):
+        found = events.get(session, number, key)
     if found is None:
         raise ActivityError(f"--event {ref}: the log holds no such event")
     return found
@@ -316,9 +300,3 @@ def _seq(tenant: int, since: str) -> int:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     with begin("reader", tenant) as session:
         return events.seq_at(session, tenant, min(moment, datetime.now(UTC) + timedelta(days=1)))
-
-
-def _echo(value: Any) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())

@@ -1,6 +1,5 @@
 """`activity sequence` and `activity mailbox`: what is sent to whom, and from where; see docs/sequences.md."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from activity.errors import ActivityError
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json, print_each
+from cli.workspace import TenantOption, workspace
 
 sequence = typer.Typer(
     no_args_is_help=True,
@@ -34,28 +34,24 @@ def add_sequence(
     json: Json = False,
 ) -> None:
     """Check a definition and keep it as its sequence's next version; those enrolled keep the one they started with."""
-    from db.engine import begin
     from db.sequences import mailboxes, sequences
     from producers.sequences.definition import read
 
     definition = read(file.read_text(encoding="utf-8"), "json" if file.suffix == ".json" else "toml")
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         box = mailboxes.find(session, number, definition.mailbox)
         saved = sequences.save(session, number, definition.name, box, definition.json, actor)
-    _print([saved._asdict()], json)
+    print_each([saved._asdict()], _line, json)
 
 
 @sequence.command("list")
 def list_sequences(tenant: TenantOption = None, json: Json = False) -> None:
     """List the sequences."""
-    from db.engine import begin
     from db.sequences import sequences
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         found = sequences.all_of(session, number)
-    _print([one._asdict() for one in found], json)
+    print_each((one._asdict() for one in found), _line, json)
 
 
 @sequence.command()
@@ -74,20 +70,18 @@ def enroll(
     json: Json = False,
 ) -> None:
     """Enrol contacts; who is or was enrolled is left as they are."""
-    from db.engine import begin
     from db.sequences import sequences
     from producers.sequences import enrol_many
 
     wanted = list(dict.fromkeys([*(contacts or ()), *(file.read_text().split() if file else ())]))
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         made = enrol_many(session, number, sequences.find(session, number, name).id, wanted, by=actor)
         if refuse and len(made) < len(wanted):
             missing = sorted(set(wanted) - {one.contact_id for one in made})
             raise ActivityError(
                 f"enrolled before, or no contact: {', '.join(missing[:10])}; nobody was enrolled"
             )
-    _print([{"enrolled": len(made), "left": len(wanted) - len(made)}], json)
+    print_each([{"enrolled": len(made), "left": len(wanted) - len(made)}], _line, json)
 
 
 @sequence.command("pause")
@@ -103,11 +97,9 @@ def resume_sequence(name: Name, tenant: TenantOption = None) -> None:
 
 
 def _set_paused(name: str, tenant: str | None, *, paused: bool) -> None:
-    from db.engine import begin
     from db.sequences import sequences
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         sequences.set_paused(session, number, sequences.find(session, number, name).id, paused)
 
 
@@ -124,16 +116,14 @@ def status(
     json: Json = False,
 ) -> None:
     """Show how many enrolments and mails are where, and why."""
-    from db.engine import begin
     from db.sequences import sequences
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         if unknown:
-            _print([one._asdict() for one in sequences.unknown_messages(session, number)], json)
+            print_each((one._asdict() for one in sequences.unknown_messages(session, number)), _line, json)
         else:
             which = None if name is None else sequences.find(session, number, name).id
-            _print([one._asdict() for one in sequences.status(session, number, which)], json)
+            print_each((one._asdict() for one in sequences.status(session, number, which)), _line, json)
 
 
 @sequence.command()
@@ -149,14 +139,12 @@ def settle(
 ) -> None:
     """Say whether a mail was sent of which nobody could know. It is not sent again; the timeline says so either way."""
     from activity.validation import check_actor
-    from db.engine import begin
     from db.sequences import sequences
     from producers.sequences import events
     from worker.emit import emit
 
     check_actor(by)
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         message = sequences.settle(
             session, number, message_id, "sent" if sent else "skipped", f"settled by {by}"
         )
@@ -197,7 +185,6 @@ def add_mailbox(
     json: Json = False,
 ) -> None:
     """Add a mailbox, or change the one with this address."""
-    from db.engine import begin
     from db.sequences import mailboxes
     from producers.sequences.mail import deliverable
     from producers.sequences.sending.window import known_zone
@@ -208,22 +195,19 @@ def add_mailbox(
     made = mailboxes.NewMailbox(
         address, name, host, port, security, username, zone, per_minute, per_day, spacing, jitter
     )
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         id_ = mailboxes.add(session, number, made)
-    _print([{"id": id_, **made._asdict()}], json)
+    print_each([{"id": id_, **made._asdict()}], _line, json)
 
 
 @mailbox.command("list")
 def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
     """List the mailboxes with their limits, and why one is paused."""
-    from db.engine import begin
     from db.sequences import mailboxes
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         found = mailboxes.all_of(session, number)
-    _print([one._asdict() for one in found], json)
+    print_each((one._asdict() for one in found), _line, json)
 
 
 @mailbox.command("pause")
@@ -233,22 +217,18 @@ def pause_mailbox(
     tenant: TenantOption = None,
 ) -> None:
     """Stop sending from a mailbox until it is resumed."""
-    from db.engine import begin
     from db.sequences import mailboxes
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mailboxes.pause(session, number, mailboxes.find(session, number, address), reason)
 
 
 @mailbox.command("resume")
 def resume_mailbox(address: Address, tenant: TenantOption = None) -> None:
     """Let a paused mailbox send again."""
-    from db.engine import begin
     from db.sequences import mailboxes
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mailboxes.resume(session, number, mailboxes.find(session, number, address))
 
 
@@ -261,24 +241,14 @@ def limit(
     tenant: TenantOption = None,
 ) -> None:
     """Set what all mailboxes of a workspace may send together; an option left out is no limit."""
-    from db.engine import begin
     from db.sequences import mailboxes
 
-    number = resolve(tenant).id
-    with begin("producer", number) as session:
+    with workspace(tenant) as (session, number):
         mailboxes.limit_workspace(session, number, per_minute, per_day)
 
 
-def _print(rows: Iterable[dict[str, Any]], json: bool) -> None:
-    import msgspec
-
-    for row in rows:
-        if json:
-            typer.echo(msgspec.json.encode(row).decode())
-        else:
-            typer.echo(
-                "  ".join(f"{name}={_shown(value)}" for name, value in row.items() if value not in (None, ""))
-            )
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(f"{name}={_shown(value)}" for name, value in row.items() if value not in (None, ""))
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from activity.errors import ActivityError
 from cli.errors import FINDING
-from cli.records.tenants import Json
+from cli.output import Json
 
 _LISTEN_S = 3.0  # workers answer, and beat sends a sweep, within one
 

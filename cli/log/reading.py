@@ -9,7 +9,8 @@ import typer
 
 from activity.errors import ActivityError
 from cli.log import filters
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json
+from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

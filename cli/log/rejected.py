@@ -7,7 +7,8 @@ import typer
 
 from activity.errors import ActivityError, InvalidEvent
 from cli.errors import FINDING
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json
+from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import Event

@@ -6,7 +6,8 @@ import typer
 
 from activity.errors import ActivityError
 from cli.log.emit import wait_for
-from cli.records.tenants import Json, TenantOption, resolve
+from cli.output import Json, print_one
+from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
     from activity.event import Event
@@ -25,7 +26,6 @@ def erase(
     json: Json = False,
 ) -> None:
     """Erase a person for good: the contact's record, and the content of every event about the contact. Safe to run again."""
-    import msgspec
     from uuid_utils.compat import uuid7
 
     from activity.settings import settings
@@ -47,11 +47,7 @@ def erase(
     )  # what was said of them before is in the log now, so nothing is stored after its payloads were emptied
     with begin("eraser") as session:
         events = erasure.erase(session, found.id, contact, uuid7(), actor, reason, request_id)
-    typer.echo(
-        msgspec.json.encode({"contact": contact, "events": events}).decode()
-        if json
-        else f"erased; {events} events lost their content"
-    )
+    print_one({"contact": contact, "events": events}, f"erased; {events} events lost their content", json)
 
 
 def _event(tenant: int, contact: str, actor: str, reason: str | None, request_id: str | None) -> "Event":

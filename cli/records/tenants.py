@@ -1,39 +1,16 @@
-"""`activity tenant`, and the option --tenant of other commands."""
+"""`activity tenant`: the workspaces."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from activity.errors import ActivityError
+from cli.output import Json, print_each, print_one
 
 if TYPE_CHECKING:
     from db.records.records import Tenant
 
-TenantOption = Annotated[
-    str | None,
-    typer.Option("--tenant", "-t", help="The workspace, by slug or id. Default: the one there is."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
 tenants = typer.Typer(no_args_is_help=True, help="The workspaces.")
-
-
-def resolve(ref: str | None) -> "Tenant":
-    """Return the workspace that --tenant names; without it the only one there is. Raises an ActivityError that says what to do."""
-    from db.engine import begin
-    from db.records import records
-
-    with begin("producer") as session:
-        if ref is not None:
-            return records.get_tenant(session, ref)
-        found = records.list_tenants(session, limit=2)
-    if not found:
-        raise ActivityError("there is no tenant yet: `activity tenant add SLUG` makes one")
-    if len(found) > 1:
-        raise ActivityError(
-            "there are several tenants: say which with --tenant; `activity tenant list` shows them"
-        )
-    return found[0]
 
 
 @tenants.command()
@@ -58,7 +35,7 @@ def add(
         raise ActivityError("--name: give 1 to 200 characters")
     with begin("producer") as session:
         made = records.make_tenant(session, slug, name or slug)
-    _print([made], json)
+    print_one(made, _line(made), json)
 
 
 @tenants.command("list")
@@ -69,16 +46,8 @@ def list_all(json: Json = False) -> None:
 
     with begin("producer") as session:
         found = records.list_tenants(session)
-    _print(found, json)
+    print_each(found, _line, json)
 
 
-def _print(found: "list[Tenant]", json: bool) -> None:
-    import msgspec
-
-    for tenant in found:
-        shown = tenant._asdict()
-        typer.echo(
-            msgspec.json.encode(shown).decode()
-            if json
-            else f"{tenant.id:>6}  {tenant.slug:<32}  {tenant.name}"
-        )
+def _line(tenant: "Tenant") -> str:
+    return f"{tenant.id:>6}  {tenant.slug:<32}  {tenant.name}"
