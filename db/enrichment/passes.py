@@ -1,8 +1,9 @@
 """The queue of enrichment passes: asking for them, claiming them, and what became of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -10,10 +11,24 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from db import claim as queue
-from db.claim import Queue
+from db.claim import Claimed, Queue
 
-PASSES = Queue("crm.enrichment_pass", lease=timedelta(seconds=120), priorities=(0, 3, 6, 9))
-_URGENT = Queue(PASSES.table, lease=PASSES.lease, priorities=(0,))
+
+@dataclass(frozen=True)
+class ClaimedPass(Claimed):
+    """A pass as its worker claims it."""
+
+    kind: Literal["account", "contact"]
+    record_id: str
+    fields: list[str]
+    priority: int
+    requested_by: str
+    cause_id: UUID | None
+    event_id: UUID
+
+
+PASSES = Queue("crm.enrichment_pass", ClaimedPass, lease=timedelta(seconds=120), priorities=(0, 3, 6, 9))
+_URGENT = Queue(PASSES.table, ClaimedPass, lease=PASSES.lease, priorities=(0,))
 
 _ASK = text("""
 insert into crm.enrichment_pass as p (tenant_id, kind, record_id, fields, priority, requested_by, cause_id)
@@ -56,7 +71,7 @@ def get_pass(session: Session, tenant: int, pass_id: int) -> Row[Any] | None:
     return session.execute(query, {"tenant": tenant, "id": pass_id}).one_or_none()
 
 
-def claim(session: Session, limit: int, *, urgent: bool = False) -> Sequence[Row[Any]]:
+def claim(session: Session, limit: int, *, urgent: bool = False) -> list[ClaimedPass]:
     """Claim due passes, the most urgent first; with `urgent` none but those that a user waits for."""
     return queue.claim(session, _URGENT if urgent else PASSES, limit)
 
@@ -71,7 +86,7 @@ select p.id from crm.enrichment_pass p join json_to_recordset(cast(:rows as json
  where p.fence = h.fence and p.due_at is not null order by p.id for no key update of p""")
 
 
-def hold(session: Session, held: Iterable[Row[Any]]) -> set[int]:
+def hold(session: Session, held: Iterable[ClaimedPass]) -> set[int]:
     """Return the passes whose lease is still their holder's, and keep it so until the transaction ends: the fence, for many at once."""
     rows = as_rows({"id": row.id, "fence": row.fence} for row in held)
     return set(session.scalars(_HOLD, {"rows": rows}))
@@ -109,7 +124,7 @@ select w.id as pass_id, t.slug, r.fields || jsonb_strip_nulls(jsonb_build_object
 }
 
 
-def records(session: Session, passes: Iterable[Row[Any]]) -> dict[int, tuple[str, dict[str, Any]]]:
+def records(session: Session, passes: Iterable[ClaimedPass]) -> dict[int, tuple[str, dict[str, Any]]]:
     """Return, by pass, the tenant's slug and the values of the pass's record; nothing for a record that is gone."""
     found: dict[int, tuple[str, dict[str, Any]]] = {}
     by_kind: dict[str, list[dict[str, Any]]] = {}

@@ -1,6 +1,7 @@
 """What comes back: the sources of reports with their secrets, what was seen, and whom a report is about. A transaction names its tenant."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,9 +11,22 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
-from db.claim import Queue
+from db.claim import Claimed, Queue
 
-SOURCES = Queue("crm.mail_source")
+
+@dataclass(frozen=True)
+class ClaimedSource(Claimed):
+    """An inbound source that is to be polled or confirmed."""
+
+    public_id: str
+    mailbox: dict[str, Any] | None
+    uid_validity: int | None
+    last_uid: int
+    confirm_url: str | None
+    failures: int
+
+
+SOURCES = Queue("crm.mail_source", ClaimedSource)
 
 
 class SourceUnknown(ActivityError):

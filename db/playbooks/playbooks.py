@@ -1,6 +1,7 @@
 """Playbooks and their versions, as their owners see them: saved, enabled, paused; and the schedules that come due."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -9,9 +10,20 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
-from db.claim import Queue
+from db.claim import Claimed, Queue
+from db.playbooks.runs import ClaimedRun
 
-SCHEDULES = Queue("playbook.playbook", lease=timedelta(seconds=60))
+
+@dataclass(frozen=True)
+class ClaimedSchedule(Claimed):
+    """A playbook whose schedule is due, and how far its page of records has come."""
+
+    version: int
+    moment: datetime
+    after_id: str | None
+
+
+SCHEDULES = Queue("playbook.playbook", ClaimedSchedule, lease=timedelta(seconds=60))
 
 
 class PlaybookUnknown(ActivityError):
@@ -183,7 +195,7 @@ def take_turn(session: Session, tenant: int, playbook: int, step: str) -> int:
 def add_task(
     session: Session,
     tenant: int,
-    run: Row[Any],
+    run: ClaimedRun,
     title: str,
     note: str | None,
     assignee: str | None,

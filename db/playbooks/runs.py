@@ -1,6 +1,7 @@
 """Runs of playbooks: how they start, what they wait for, and how they move. A run that waits costs nothing: an event finds it by index."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,9 +12,30 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from db.claim import Queue
+from db.claim import Claimed, Queue
 
-RUNS = Queue("playbook.run", lease=timedelta(seconds=90))
+
+@dataclass(frozen=True)
+class ClaimedRun(Claimed):
+    """A run as its worker claims it."""
+
+    playbook_id: int
+    version: int
+    state: str
+    at: int
+    done: int
+    attempts: int
+    trigger_id: UUID
+    trigger: dict[str, Any] | None
+    heard: dict[str, Any] | None
+    seen_seq: int
+    started_id: UUID
+    account_id: str | None
+    contact_id: str | None
+    opportunity_id: str | None
+
+
+RUNS = Queue("playbook.run", ClaimedRun, lease=timedelta(seconds=90))
 _LOCK = 1886216562  # "play": the class of the advisory locks of this module
 
 
@@ -263,15 +285,16 @@ def listed(
     ).all()
 
 
-def take(session: Session, tenant: int, run: int) -> Row[Any]:
+def take(session: Session, tenant: int, run: int) -> ClaimedRun:
     """Return a run and take it from whoever holds it: what they do comes to nothing. Raises RunUnknown."""
-    statement = text(
-        "update playbook.run set fence = fence + 1 where tenant_id = :tenant and id = :run returning *"
-    )
+    columns = ", ".join(field.name for field in fields(ClaimedRun))
+    statement = text(f"""
+        update playbook.run set fence = fence + 1
+         where tenant_id = :tenant and id = :run returning {columns}""")
     row = session.execute(statement, {"tenant": tenant, "run": run}).one_or_none()
     if row is None:
         raise RunUnknown(f"no run {run}: `activity playbook runs` shows those there are")
-    return row
+    return ClaimedRun(*row)
 
 
 def acted(session: Session, tenant: int, run: int, act: str, actor: str, reason: str | None) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.claim import Queue, claim
+from db.claim import Claimed, Queue, claim
 from db.engine import driver, driver_errors
 
 
@@ -103,9 +103,9 @@ class Move(NamedTuple):
     reason: str | None = None
 
 
-def queue(lease_s: float) -> Queue:
+def queue(lease_s: float) -> Queue[Claimed]:
     """Return the queue of due steps."""
-    return Queue("crm.enrolment", timedelta(seconds=lease_s))
+    return Queue("crm.enrolment", Claimed, timedelta(seconds=lease_s))
 
 
 _FACTS = text("""

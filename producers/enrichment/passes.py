@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Row
 
+from db.enrichment.passes import ClaimedPass
 from producers.enrichment.calls.values import ValueUnusable, checked
 from producers.enrichment.configuration import FieldConfig, ProviderConfig
 from producers.enrichment.provider import Answer, Found, ProviderFailed, Question
@@ -40,7 +41,7 @@ class Ended:
 class Work:
     """A pass that this process holds. `tried` names each provider with why it gave no answer, None where it answered."""
 
-    row: Row[Any]
+    row: ClaimedPass
     slug: str
     values: dict[str, Any] | None  # None: the record is gone
     wanted: Mapping[str, FieldConfig]

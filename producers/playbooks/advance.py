@@ -3,10 +3,8 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -59,16 +57,16 @@ def advance_batch() -> Counter[str]:
     return tally
 
 
-def _sends(session: Session, row: Row[Any]) -> bool:
+def _sends(session: Session, row: runs.ClaimedRun) -> bool:
     operations = cache.program(session, row.playbook_id, row.version).operations
     return row.at < len(operations) and goes_out(operations[row.at].step)
 
 
-def _send_and_advance(row: Row[Any]) -> str:
+def _send_and_advance(row: runs.ClaimedRun) -> str:
     return advance(row, _send(row))
 
 
-def advance(row: Row[Any], outcome: str | ActivityError | None = None) -> str:
+def advance(row: runs.ClaimedRun, outcome: str | ActivityError | None = None) -> str:
     """Move one claimed run on and return its state, or "lost" where another has it. `outcome`: of a step that was sent before."""
     try:
         with begin("producer", row.tenant_id) as session:
@@ -80,7 +78,7 @@ def advance(row: Row[Any], outcome: str | ActivityError | None = None) -> str:
         return "unfinished"
 
 
-def _send(row: Row[Any]) -> str | ActivityError:
+def _send(row: runs.ClaimedRun) -> str | ActivityError:
     """Carry out a step that leaves the system, outside the transaction that records it: return what came of it, or the error."""
     try:
         with begin("producer", row.tenant_id) as session:
@@ -93,7 +91,7 @@ def _send(row: Row[Any]) -> str | ActivityError:
 class _Advance:
     """One run under way."""
 
-    def __init__(self, session: Session, row: Row[Any], outcome: str | ActivityError | None) -> None:
+    def __init__(self, session: Session, row: runs.ClaimedRun, outcome: str | ActivityError | None) -> None:
         self.session = session
         self.row = row
         self.outcome = outcome  # of the step that left the system before

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from activity.catalogue.types.automation import PlaybookStarted
@@ -43,7 +42,7 @@ def sweep() -> Counter[str]:
     return tally
 
 
-def _page(session: Session, row: Row[Any]) -> int:
+def _page(session: Session, row: playbooks.ClaimedSchedule) -> int:
     """Try the next records of a moment; after the last, wait for the next. Moments that passed while nothing ran are made up for once."""
     program = cache.program(session, row.id, row.version)
     trigger = program.definition.trigger

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -18,6 +17,7 @@ from activity.catalogue.types.records import AccountUpdated, ContactUpdated
 from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
 from db.playbooks import playbooks
+from db.playbooks.runs import ClaimedRun
 from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
 from producers.mail.enrollments import stop
@@ -55,7 +55,7 @@ class Scene:
     """A run at one of its steps: what the step may know and where its effects go."""
 
     tenant: int
-    run: Row[Any]
+    run: ClaimedRun
     program: Program
     operation: Operation
     facts: Mapping[str, Any]

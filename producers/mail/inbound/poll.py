@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
 
 from db.claim import claim, finish
 from db.engine import EVERY_TENANT, begin
@@ -44,9 +43,9 @@ def poll_chunk() -> Counter[str]:
     return Counter(_work(row) for row in rows)
 
 
-def _work(row: Row[Any]) -> str:
+def _work(row: sources.ClaimedSource) -> str:
     try:
-        more = _confirm(row) if row.confirm_url else _poll(row)
+        more = _confirm(row, row.confirm_url) if row.confirm_url else _poll(row)
     except (OSError, imaplib.IMAP4.error, http.OutboundFailed) as error:
         return _failed(row, error)
     with begin("producer", row.tenant_id) as session:
@@ -56,7 +55,7 @@ def _work(row: Row[Any]) -> str:
     return "done"
 
 
-def _failed(row: Row[Any], error: Exception) -> str:
+def _failed(row: sources.ClaimedSource, error: Exception) -> str:
     """Try again later and later; the operator sees why."""
     wait = min(EVERY * 2 ** min(row.failures, 10), _AGAIN_AT_MOST)
     with begin("producer", row.tenant_id) as session:
@@ -66,8 +65,8 @@ def _failed(row: Row[Any], error: Exception) -> str:
     return "failed"
 
 
-def _confirm(row: Row[Any]) -> bool:
-    answer = http.send("GET", row.confirm_url, redirects=0)
+def _confirm(row: sources.ClaimedSource, url: str) -> bool:
+    answer = http.send("GET", url, redirects=0)
     if answer.status != 200:
         raise http.OutboundFailed(f"the confirmation was answered with {answer.status}")
     with begin("producer", row.tenant_id) as session:
@@ -75,11 +74,11 @@ def _confirm(row: Row[Any]) -> bool:
     return False
 
 
-def _poll(row: Row[Any]) -> bool:
+def _poll(row: sources.ClaimedSource) -> bool:
     """Take what is new in a mailbox, each mail in a transaction with its place; return whether there is more. No mail is changed."""
     with begin("producer", EVERY_TENANT) as session:
         source = sources.source(session, row.public_id)
-    if source is None or not source.secrets:
+    if source is None or row.mailbox is None or not source.secrets:
         raise OSError("the mailbox has no password")
     with _open(row.mailbox, source.secrets[0]) as imap:
         validity = int(_answer(imap.response("UIDVALIDITY")[1][0] or b"0"))

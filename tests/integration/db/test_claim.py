@@ -1,6 +1,7 @@
 """The one way to claim work: never twice at once, never lost, never changed by a late holder."""
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,17 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from db.claim import LeaseLost, Queue, claim, finish
+from db.claim import Claimed, LeaseLost, Queue, claim, finish
 from db.engine import EVERY_TENANT, begin
 
-JOBS = Queue("crm.job", lease=timedelta(seconds=60))
-URGENT = Queue("crm.job", lease=timedelta(seconds=60), priorities=(0, 5))
+
+@dataclass(frozen=True)
+class Job(Claimed):
+    priority: int
+
+
+JOBS = Queue("crm.job", Job, lease=timedelta(seconds=60))
+URGENT = Queue("crm.job", Job, lease=timedelta(seconds=60), priorities=(0, 5))
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +41,7 @@ def add(admin: psycopg.Connection[Any], tenant: int, count: int, **columns: Any)
     )
 
 
-def take(limit: int = 10, queue: Queue = JOBS) -> Any:
+def take(limit: int = 10, queue: Queue[Job] = JOBS) -> list[Job]:
     with begin("producer", EVERY_TENANT) as session:
         return claim(session, queue, limit)
 
