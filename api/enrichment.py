@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Response
 from msgspec import Meta
 
-from api.access.callers import Caller, may
+from api.access.callers import Caller, Reader
+from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
@@ -18,9 +19,6 @@ from producers.enrichment.configuration import Kind
 from producers.enrichment.merge import same
 
 router = APIRouter(prefix="/v1", tags=["enrichment"])
-
-Writer = Annotated[Caller, Depends(may("write"))]
-Reader = Annotated[Caller, Depends(may("read"))]
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):

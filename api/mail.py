@@ -4,12 +4,11 @@ from typing import Annotated
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from activity.settings import settings
-from api.access.callers import Caller
-from api.access.limits import may_write
+from api.access.limits import Writer
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
 from producers.http import OutboundFailed
@@ -96,7 +95,7 @@ async def answer_probe(provider: Provider, source: Source) -> Response:
 
 
 @router.post("/inbound/email", responses=answers(list[Mail], 200, "Durable", 413), openapi_extra=_MAIL_BODY)
-async def take_mail(request: Request, caller: Annotated[Caller, Depends(may_write())]) -> Response:
+async def take_mail(request: Request, caller: Writer) -> Response:
     """Take one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
     raw = await _bounded(request, MAX_MAIL)
     if not raw.strip():

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from msgspec import Meta
 
-from api.access.callers import Caller, may
+from api.access.callers import Caller, Reader
+from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
@@ -21,8 +22,6 @@ from producers.playbooks.operate import NotNow
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])
 
-Writer = Annotated[Caller, Depends(may("write"))]
-Reader = Annotated[Caller, Depends(may("read"))]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 State = Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"]
 

@@ -11,8 +11,8 @@ from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.access.callers import Caller, may
-from api.access.limits import may_write
+from api.access.callers import Caller, Reader
+from api.access.limits import Editor
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from api.log import receipts
@@ -26,8 +26,6 @@ from producers.records.upserts import Changed, RecordUnknown, Said
 
 router = APIRouter(prefix="/v1", tags=["records"])
 
-Reader = Annotated[Caller, Depends(may("read"))]
-Editor = Annotated[Caller, Depends(may_write("records"))]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from activity.errors import InvalidEvent, SettingMissing
@@ -59,6 +59,10 @@ def may(scope: str) -> Callable[[Request], Awaitable[Caller]]:
         return caller
 
     return allowed
+
+
+Reader = Annotated[Caller, Depends(may("read"))]
+"""The caller of an operation that only reads: with the scope `read`."""
 
 
 async def authenticate(request: Request) -> Caller:

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable
 from math import ceil
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Depends, Request
 
 from activity.settings import settings
 from api.access.callers import Caller, may
@@ -40,18 +41,27 @@ class Buckets:
 _writes = Buckets()
 
 
-def may_write(scope: str = "write") -> Callable[[Request, Response], Awaitable[Caller]]:
-    """Return a dependency that gives the caller of a write, who must have this scope and is counted."""
+def may_write(scope: str = "write") -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that gives the caller of a write, who must have this scope and is counted.
+
+    `api.http.requests` adds the headers in which the caller sees the quota to whatever the answer is.
+    """
     allowed = may(scope)
 
-    async def counted(request: Request, response: Response) -> Caller:
+    async def counted(request: Request) -> Caller:
         caller = await allowed(request)
         quota = settings().write_rate
         left, reset = _writes.take(f"{caller.tenant}/{caller.name}", quota)
-        request.state.headers = {
-            "RateLimit-Policy": f'"default";q={quota};w=60',
-            "RateLimit": f'"default";r={left};t={reset}',
-        }
+        request.state.headers = [
+            (b"ratelimit-policy", f'"default";q={quota};w=60'.encode()),
+            (b"ratelimit", f'"default";r={left};t={reset}'.encode()),
+        ]
         return caller
 
     return counted
+
+
+Writer = Annotated[Caller, Depends(may_write())]
+"""The caller of any operation that acts: with the scope `write`, and counted by ACTIVITY_WRITE_RATE."""
+Editor = Annotated[Caller, Depends(may_write("records"))]
+"""The caller of an operation that changes records: with the scope `records`, and counted as a Writer is."""

@@ -48,6 +48,7 @@ class Requests:
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
+                    *scope["state"].get("headers", ()),  # of the caller's quota
                     *_SAFE,
                 ]
                 _note(scope, status, time.perf_counter() - started)

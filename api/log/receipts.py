@@ -164,6 +164,6 @@ def answer(request: Request, receipt: Receipt) -> Response:
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """Return the headers that every write is answered with."""
+    """Return the headers that the answer to a write of events has of its own."""
     wait = wait_of(request)
-    return {**request.state.headers, **({"Preference-Applied": f"wait={wait:.0f}"} if wait else {})}
+    return {"Preference-Applied": f"wait={wait:.0f}"} if wait else {}

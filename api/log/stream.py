@@ -9,14 +9,14 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from activity.catalogue import CATALOGUE
 from activity.event import RecordedEvent
 from activity.settings import settings
-from api.access.callers import Caller, authenticate, may
+from api.access.callers import Caller, Reader, authenticate
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale
@@ -70,7 +70,7 @@ _FRAMES = {
 )
 async def stream(
     request: Request,
-    caller: Annotated[Caller, Depends(may("read"))],
+    caller: Reader,
     filters: Annotated[Filters, Query()],
     locale: Locale = "en",
     last_event_id: Annotated[

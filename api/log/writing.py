@@ -15,7 +15,7 @@ from activity.catalogue.types.conversations import CallCompleted, CommentAdded, 
 from activity.errors import InvalidEvent
 from activity.event import Event, RecordedEvent
 from api.access.callers import Caller
-from api.access.limits import may_write
+from api.access.limits import Writer
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
 from api.http.problems import Problem
 from api.log import receipts
@@ -29,7 +29,6 @@ from db.log import events
 router = APIRouter(prefix="/v1", tags=["writing"])
 
 MAX_EVENTS = 500
-Writer = Annotated[Caller, Depends(may_write())]
 AccountId = Annotated[Name, Path(description="The account")]
 Moment = Annotated[datetime, Meta(tz=True)]
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Response
 from msgspec import Meta
 from sqlalchemy.orm import Session
 
-from api.access.callers import Caller, may
+from api.access.callers import Reader
+from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
@@ -18,8 +19,6 @@ from producers.sequences import enrol_many
 
 router = APIRouter(prefix="/v1", tags=["sequences"])
 
-Writer = Annotated[Caller, Depends(may("write"))]
-Reader = Annotated[Caller, Depends(may("read"))]
 Contact = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 

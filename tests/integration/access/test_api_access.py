@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -272,3 +273,25 @@ def test_a_session_ends_with_the_key_it_was_begun_with_and_a_forged_one_is_none(
             ).status_code == 401
 
     asyncio.run(scene())
+
+
+# No caller to count for: a signature, or a credential in the body, admits these.
+_WITHOUT_A_CALLER = {"/v1/session", "/v1/webhooks/{provider}/{source}"}
+
+
+def test_every_operation_that_acts_counts_as_a_write_and_shows_the_quota(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = [
+        (method.upper(), re.sub(r"\{[^}]+\}", "1", path))
+        for path, operations in create_app().openapi()["paths"].items()
+        if path not in _WITHOUT_A_CALLER
+        for method in operations
+        if method != "get"
+    ]
+    monkeypatch.setenv("ACTIVITY_WRITE_RATE", str(len(acting)))
+    settings.cache_clear()
+    shown = {operation: "ratelimit" in send(*operation, {}).headers for operation in acting}
+    assert shown == dict.fromkeys(acting, True)
+    refused = {operation: send(*operation, {}).status_code for operation in acting}
+    assert refused == dict.fromkeys(acting, 429)
