@@ -14,7 +14,8 @@ from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
 from db.enrichment import ledger, passes, provenance
-from producers.enrichment import FieldUnknown, Priority, RecordUnknown, ask
+from db.records.values import RecordNotFound
+from producers.enrichment import FieldNotFound, Priority, ask
 from producers.enrichment.configuration import Kind
 from producers.enrichment.merge import same
 
@@ -96,9 +97,9 @@ def _ask(kind: Kind, record_id: str, caller: Caller, wanted: Wanted) -> Response
                 priority=Priority.NOW,
                 by=caller.actor,
             )
-        except RecordUnknown as error:
+        except RecordNotFound as error:
             raise Problem("not-found", str(error)) from None
-        except FieldUnknown as error:
+        except FieldNotFound as error:
             raise Problem("invalid", str(error), [{"pointer": "/fields", "detail": str(error)}]) from None
         row = passes.get_pass(session, caller.tenant, pass_id)
         assert row is not None

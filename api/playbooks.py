@@ -14,8 +14,9 @@ from api.http.problems import Problem
 from db.engine import begin
 from db.playbooks import playbooks
 from db.playbooks import runs as plays
-from db.playbooks.playbooks import PlaybookUnknown, RecordGone
+from db.playbooks.playbooks import PlaybookUnknown
 from db.playbooks.runs import RunUnknown
+from db.records.values import RecordNotFound
 from producers.playbooks import operate
 from producers.playbooks.definition.document import Subject
 from producers.playbooks.operate import NotNow
@@ -151,7 +152,7 @@ def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(
             started = operate.start(
                 session, caller.tenant, _name(session, caller, id), record.kind, record.id
             )
-        except (PlaybookUnknown, RecordGone) as error:
+        except (PlaybookUnknown, RecordNotFound) as error:
             raise Problem("not-found", str(error)) from None
     return json_response(Done("started" if started else "not started: it ran for this record before"))
 

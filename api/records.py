@@ -21,8 +21,9 @@ from db.engine import begin
 from db.log import by_seq
 from db.records import records
 from db.records.records import Account, Address, Contact, Id, Name, Opportunity, Record
+from db.records.values import RecordNotFound
 from producers.records import upserts
-from producers.records.upserts import Changed, RecordUnknown, Said
+from producers.records.upserts import Changed, Said
 
 router = APIRouter(prefix="/v1", tags=["records"])
 
@@ -214,7 +215,7 @@ def _in_one_transaction(who: Said, work: Any) -> Changed:
         with begin("producer", who.tenant) as session:
             changed: Changed = work(session, who)
             return changed
-    except RecordUnknown as error:
+    except RecordNotFound as error:
         raise Problem("not-found", str(error)) from None
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from db.enrichment.passes import as_rows
+from db.rows import as_rows
 
 _LOSE = text("""
 update crm.enrichment_call c set state = 'lost', reserved = 0, ended_at = clock_timestamp()

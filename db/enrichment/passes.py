@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from db import claim as queue
 from db.claim import Claimed, Queue
+from db.rows import as_rows
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,6 @@ def ask(
     return {row.record_id: row.id for row in rows}
 
 
-_EXISTING = {
-    kind: text(f"select id from crm.{kind} where tenant_id = :tenant and id = any(:ids)")
-    for kind in ("account", "contact")
-}
-
-
-def existing(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> set[str]:
-    """Return those of the ids that are records of this kind."""
-    return set(session.scalars(_EXISTING[kind], {"tenant": tenant, "ids": list(ids)}))
-
-
 def get_pass(session: Session, tenant: int, pass_id: int) -> Row[Any] | None:
     """Return a pass, or None."""
     query = text("select * from crm.enrichment_pass where tenant_id = :tenant and id = :id")
@@ -74,11 +63,6 @@ def get_pass(session: Session, tenant: int, pass_id: int) -> Row[Any] | None:
 def claim(session: Session, limit: int, *, urgent: bool = False) -> list[ClaimedPass]:
     """Claim due passes, the most urgent first; with `urgent` none but those that a user waits for."""
     return queue.claim(session, _URGENT if urgent else PASSES, limit)
-
-
-def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as the JSON text that json_to_recordset takes."""
-    return msgspec.json.encode(list(rows)).decode()
 
 
 _HOLD = text("""
@@ -138,14 +122,6 @@ def records(session: Session, passes: Iterable[ClaimedPass]) -> dict[int, tuple[
             for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)})
         }
     return found
-
-
-def account_of_domain(session: Session, tenant: int, domain: str) -> str | None:
-    """Return the oldest account with this domain, or None."""
-    query = text(
-        "select id from crm.account where tenant_id = :tenant and domain = :domain order by created_at, id limit 1"
-    )
-    return session.scalars(query, {"tenant": tenant, "domain": domain}).first()
 
 
 _STALE = text("""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from db.enrichment.passes import as_rows
+from db.rows import as_rows
 
 Key = tuple[int, str]  # (tenant, record id) of one kind
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
@@ -28,10 +27,6 @@ SCHEDULES = Queue("playbook.playbook", ClaimedSchedule, lease=timedelta(seconds=
 
 class PlaybookUnknown(ActivityError):
     """No playbook has this name or id."""
-
-
-class RecordGone(ActivityError):
-    """The record that a step is to change is not there."""
 
 
 class Saved(NamedTuple):
@@ -143,39 +138,6 @@ def swept(session: Session, id: int, moment: datetime, after_id: str | None) -> 
     session.execute(statement, {"id": id, "moment": moment, "after_id": after_id})
 
 
-_FACTS = {
-    "account": ("crm.account", "id, name, parent_id, domain, owner_email, fields, created_at, updated_at"),
-    "contact": ("crm.contact", "id, name, email, account_id, owner_email, fields, created_at, updated_at"),
-    "opportunity": (
-        "crm.opportunity",
-        "id, name, stage, amount::float8 as amount, currency, account_id, owner_email, fields, created_at, updated_at",
-    ),
-}
-
-
-def facts(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what conditions may ask of these accounts, contacts or opportunities, by id."""
-    table, columns = _FACTS[kind]
-    statement = text(
-        f"select {columns} from {table} where tenant_id = :tenant and id = any(:ids)"
-    )  # constants of ours
-    return {
-        row.id: dict(row._mapping) for row in session.execute(statement, {"tenant": tenant, "ids": list(ids)})
-    }
-
-
-def facts_after(session: Session, tenant: int, kind: str, after: str, limit: int) -> list[dict[str, Any]]:
-    """Return the next records of a kind in the order of their ids."""
-    table, columns = _FACTS[kind]
-    statement = text(
-        f"select {columns} from {table} where tenant_id = :tenant and id > :after order by id limit :limit"
-    )  # as above
-    return [
-        dict(row._mapping)
-        for row in session.execute(statement, {"tenant": tenant, "after": after, "limit": limit})
-    ]
-
-
 def manager_of(session: Session, tenant: int, email: str) -> str | None:
     """Return the manager of a member, or None."""
     statement = text("select manager_email from crm.member where tenant_id = :tenant and email = :email")
@@ -229,29 +191,3 @@ def tasks(session: Session, tenant: int, limit: int = 100) -> Sequence[Row[Any]]
     """Return the newest tasks that playbooks handed out."""
     statement = text("select * from playbook.task where tenant_id = :tenant order by id desc limit :limit")
     return session.execute(statement, {"tenant": tenant, "limit": limit}).all()
-
-
-def set_field(session: Session, tenant: int, kind: str, id: str, field: str, value: Any) -> Any:
-    """Set a column or field of a record and return what it was before. Raises RecordGone."""
-    table, columns = _FACTS[kind]
-    is_column = (
-        field in {"name", "domain", "email", "owner_email", "stage", "amount", "currency"}
-        and field in columns
-    )
-    before = text(
-        f"select {field if is_column else 'fields -> :field'} from {table} where tenant_id = :tenant and id = :id for update"
-    )  # constants
-    found = session.execute(before, {"tenant": tenant, "id": id, "field": field}).one_or_none()
-    if found is None:
-        raise RecordGone(f"there is no {kind} {id!r}")
-    target = (
-        f"{field} = :value"
-        if is_column
-        else "fields = fields || jsonb_build_object(cast(:field as text), cast(:value as jsonb))"
-    )
-    said = value if is_column else msgspec.json.encode(value).decode()
-    statement = text(
-        f"update {table} set {target}, updated_at = clock_timestamp() where tenant_id = :tenant and id = :id"
-    )  # constants
-    session.execute(statement, {"tenant": tenant, "id": id, "field": field, "value": said})
-    return found[0]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.claim import Claimed, Queue, claim
 from db.engine import driver, driver_errors
+from db.rows import as_rows
 
 
 class Earlier(NamedTuple):
@@ -223,7 +223,7 @@ def claim_messages(session: Session, messages: Sequence[NewMessage]) -> dict[int
     """Keep messages as claimed, or claim them anew; return their row ids by enrolment, without those that reached the mail server."""
     if not messages:
         return {}
-    rows = session.execute(_CLAIM_MESSAGES, {"messages": _json(message._asdict() for message in messages)})
+    rows = session.execute(_CLAIM_MESSAGES, {"messages": as_rows(message._asdict() for message in messages)})
     return {row.enrolment_id: row.id for row in rows}
 
 
@@ -264,7 +264,7 @@ def mark(session: Session, marks: Sequence[Marked], margin_s: float) -> set[int]
     """
     values = {
         "margin": timedelta(seconds=margin_s),
-        "marks": _json(mark._asdict() for mark in marks),
+        "marks": as_rows(mark._asdict() for mark in marks),
         "ids": [mark.id for mark in marks],
     }
     with driver_errors():
@@ -289,20 +289,16 @@ select array(select id from taken), array(select id from moved)"""
 def keep_sent(session: Session, sent: Sequence[Taken]) -> tuple[set[int], set[int]]:
     """Keep messages as sent and move their enrolments on; return the row ids of both, without what another worker holds by now."""
     values = {
-        "taken": _json(
+        "taken": as_rows(
             {"id": one.id, "fence": one.fence, "answer": one.answer, "subject": one.subject} for one in sent
         ),
         "ids": [one.id for one in sent],
-        "moves": _json({"message": one.id, **one.move._asdict()} for one in sent),
+        "moves": as_rows({"message": one.id, **one.move._asdict()} for one in sent),
         "enrolments": [one.move.id for one in sent],
     }
     with driver_errors():
         ((kept, moved),) = driver(session).execute(_KEEP_SENT, values, prepare=True)
     return set(kept), set(moved)
-
-
-def _json(rows: Iterable[Mapping[str, Any]]) -> str:
-    return msgspec.json.encode(list(rows)).decode()
 
 
 _CONCLUDE = text("""

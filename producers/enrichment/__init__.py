@@ -1,5 +1,5 @@
-"""Enrichment: passes over accounts and contacts that fill in fields from providers, and say in one event what they did."""
+"""Enrichment: passes over accounts and contacts that fill in fields from providers, each ending in one event."""
 
-from producers.enrichment.asking import FieldUnknown, Priority, RecordUnknown, ask, ask_all
+from producers.enrichment.asking import FieldNotFound, Priority, ask, ask_all
 
-__all__ = ["FieldUnknown", "Priority", "RecordUnknown", "ask", "ask_all"]
+__all__ = ["FieldNotFound", "Priority", "ask", "ask_all"]

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from db.enrichment import passes
+from db.records import values
+from db.records.values import RecordNotFound
 from producers.enrichment.configuration import Kind, configuration
 from worker.nudge import nudge_after_commit
 
@@ -23,11 +25,7 @@ class Priority(IntEnum):
     SCHEDULE = 9
 
 
-class RecordUnknown(ActivityError):
-    """No account or contact of the workspace has this id."""
-
-
-class FieldUnknown(ActivityError):
+class FieldNotFound(ActivityError):
     """A field that no provider is configured for; the message names those that exist."""
 
 
@@ -45,8 +43,8 @@ def ask(
     """Queue a pass over an account or contact and return its id; asked again while it is in flight, that pass is joined.
 
     `fields` are the wanted fields, all configured ones by default; `by` is a user's e-mail address or 'system'; `cause_id` is the event
-    that made this happen, which automation always names. The session is a producer's that names the tenant. Raises RecordUnknown
-    or FieldUnknown.
+    that made this happen, which automation always names. The session is a producer's that names the tenant. Raises RecordNotFound
+    or FieldNotFound.
     """
     return ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)[
         record_id
@@ -67,9 +65,9 @@ def ask_all(
     """Do as `ask` for many records of one kind; return the pass of each by record id."""
     wanted = wanted_fields(kind, fields)
     ids = sorted(set(record_ids))
-    missing = set(ids) - passes.existing(session, tenant, kind, ids)
+    missing = set(ids) - values.existing(session, tenant, kind, ids)
     if missing:
-        raise RecordUnknown(f"no {kind} {min(missing)!r}: give the id of one of the workspace's {kind}s")
+        raise RecordNotFound(f"no {kind} {min(missing)!r}: give the id of one of the workspace's {kind}s")
     asked = passes.ask(
         session, tenant, kind, ids, wanted, priority=int(Priority(priority)), by=by, cause=cause_id
     )
@@ -78,12 +76,12 @@ def ask_all(
 
 
 def wanted_fields(kind: Kind, fields: Collection[str] | None) -> list[str]:
-    """Return the fields of a pass in order: all that are configured, or those named. Raises FieldUnknown."""
+    """Return the fields of a pass in order: all that are configured, or those named. Raises FieldNotFound."""
     known = configuration().fields[kind]
     unknown = sorted(set(fields or ()) - set(known))
     if unknown or not known or (fields is not None and not fields):
         names = ", ".join(sorted(known)) or "none: configure some in ACTIVITY_ENRICHMENT_CONFIG"
-        raise FieldUnknown(
+        raise FieldNotFound(
             f"no {kind} field {unknown[0]!r} to enrich; there are: {names}"
             if unknown
             else f"name a {kind} field to enrich; there are: {names}"

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from db.engine import EVERY_TENANT, begin
 from db.enrichment import passes
+from db.records import values
 from producers.enrichment.asking import Priority, ask_all
 from producers.enrichment.configuration import configuration
 from producers.signals import rules
@@ -36,7 +37,7 @@ def ask_for_stale() -> int:
             for row in passes.stale(session, kind, timedelta(days=plan.after_days), _AT_ONCE):
                 by_tenant.setdefault(row.tenant_id, []).append(row.record_id)
             for tenant, found in by_tenant.items():
-                there = passes.existing(session, tenant, kind, found)
+                there = values.existing(session, tenant, kind, found)
                 passes.forget(session, tenant, kind, sorted(set(found) - there))
                 asked += len(ask_all(session, tenant, kind, there, plan.fields, priority=Priority.SCHEDULE))
     return asked

@@ -11,6 +11,7 @@ from activity.errors import ActivityError
 from activity.event import Event
 from db.playbooks import playbooks, runs
 from db.playbooks.playbooks import Saved
+from db.records import values
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.program import Program, build
 from producers.playbooks.events import SOURCE, ended, step_completed
@@ -67,9 +68,9 @@ def pause(session: Session, tenant: int, ref: str, by: str, reason: str = "pause
 def start(session: Session, tenant: int, ref: str, kind: str, id: str) -> int:
     """Start a playbook by hand for a record, whatever its trigger and conditions; its once-per rule holds. Return 1 or 0."""
     row = playbooks.find(session, tenant, ref)
-    record = playbooks.facts(session, tenant, kind, [id]).get(id)
+    record = values.read(session, tenant, kind, [id]).get(id)
     if record is None:
-        raise playbooks.RecordGone(f"there is no {kind} {id!r}")
+        raise values.RecordNotFound(f"there is no {kind} {id!r}")
     program = cache.program(session, row.id, row.version)
     return start_records(session, tenant, row.id, row.version, program, kind, [record], datetime.now(UTC))
 

@@ -16,6 +16,7 @@ from db.playbooks import playbooks
 from db.playbooks import runs as plays
 from db.playbooks.playbooks import SCHEDULES
 from db.playbooks.runs import NewRun
+from db.records import values
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import ScheduleTrigger
 from producers.playbooks.definition.program import Program
@@ -49,7 +50,7 @@ def _page(session: Session, row: playbooks.ClaimedSchedule) -> int:
     if not isinstance(trigger, ScheduleTrigger):
         finish(session, SCHEDULES, row)
         return 0
-    records = playbooks.facts_after(session, row.tenant_id, trigger.for_each, row.after_id or "", PAGE)
+    records = values.read_after(session, row.tenant_id, trigger.for_each, row.after_id or "", PAGE)
     met = [
         record for record in records if _meets(program, trigger, record, session, row.tenant_id, row.moment)
     ]
@@ -78,7 +79,7 @@ def _meets(
     facts: dict[str, Any] = {trigger.for_each: record, "now": now}
     account = record.get("account_id")
     if account and any("account" in condition.records for condition in program.conditions):
-        facts["account"] = playbooks.facts(session, tenant, "account", [account]).get(account)
+        facts["account"] = values.read(session, tenant, "account", [account]).get(account)
     return all(condition.holds(facts) for condition in program.conditions)
 
 

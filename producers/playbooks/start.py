@@ -14,6 +14,7 @@ from activity.settings import settings
 from db.playbooks import playbooks
 from db.playbooks import runs as plays
 from db.playbooks.runs import NewRun, Woken
+from db.records import values
 from producers.playbooks.definition import cache as library
 from producers.playbooks.definition.conditions import Facts
 from producers.playbooks.definition.document import names_of
@@ -55,7 +56,7 @@ def loader(session: Session, tenant: int) -> Load:
         known, wanted = cache.setdefault(kind, {}), set(ids)
         missing = wanted - known.keys()
         if missing:
-            found = playbooks.facts(session, tenant, kind, sorted(missing))
+            found = values.read(session, tenant, kind, sorted(missing))
             known.update((id, found.get(id)) for id in missing)
         return {id: record for id in wanted if (record := known[id]) is not None}
 

@@ -18,6 +18,7 @@ from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
 from db.playbooks import playbooks
 from db.playbooks.runs import ClaimedRun
+from db.records import values
 from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
 from producers.mail.enrollments import stop
@@ -115,7 +116,7 @@ def _notify(step: Notify, scene: Scene) -> str:
 def _update_field(step: UpdateField, scene: Scene) -> str:
     id = scene.subject(step.record)
     value = scene.text("value") if isinstance(step.value, str) else step.value
-    before = playbooks.set_field(scene.session, scene.tenant, step.record, id, step.field, value)
+    before = values.set_value(scene.session, scene.tenant, step.record, id, step.field, value)
     said = f"{step.field}: {shown(before)[:200]} -> {shown(value)[:200]}"
     if before == value:
         return said
@@ -141,7 +142,7 @@ def _plain(value: Any) -> Any:
 
 def _change_stage(step: ChangeStage, scene: Scene) -> str:
     id = scene.subject("opportunity")
-    before = playbooks.set_field(scene.session, scene.tenant, "opportunity", id, "stage", step.to)
+    before = values.set_value(scene.session, scene.tenant, "opportunity", id, "stage", step.to)
     if before == step.to:
         return f"was in {step.to} already"
     deal = scene.facts.get("opportunity") or {}

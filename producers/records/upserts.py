@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from activity.canonical import canonical
-from activity.errors import ActivityError, InvalidEvent
+from activity.errors import InvalidEvent
 from activity.event import Event
 from db.records import records
 from db.records.records import Account, Contact, Opportunity
+from db.records.values import RecordNotFound
 from worker.emit import emit
 
 R = TypeVar("R", Account, Contact, Opportunity)
@@ -23,10 +24,6 @@ _KINDS: Mapping[type[records.Record], str] = {
     Contact: "contact",
     Opportunity: "opportunity",
 }
-
-
-class RecordUnknown(ActivityError):
-    """The workspace has no record of this kind with this id."""
 
 
 class Said(NamedTuple):
@@ -55,7 +52,7 @@ def put(session: Session, said: Said, record: R) -> Changed:
     records.upsert(session, said.tenant, [record])
     after = records.get(session, said.tenant, kind, record.id)
     if after is None:
-        raise RecordUnknown(f"{_KINDS[kind]} {record.id!r} was removed in this moment")
+        raise RecordNotFound(f"{_KINDS[kind]} {record.id!r} was removed in this moment")
     events = [_event(said, after, *what) for what in _what(session, said.tenant, before, after)]
     emit(session, events)
     return Changed(after, before is None, events)
@@ -64,11 +61,11 @@ def put(session: Session, said: Said, record: R) -> Changed:
 def move(
     session: Session, said: Said, deal_id: str, to_stage: str, outcome: str | None, reason: str | None
 ) -> Changed:
-    """Move a deal to a stage, and say so; with `outcome` (won, lost) say that it ended there. Raises RecordUnknown."""
+    """Move a deal to a stage, and say so; with `outcome` (won, lost) say that it ended there. Raises RecordNotFound."""
     records.hold(session, said.tenant, Opportunity, deal_id)
     before = records.get(session, said.tenant, Opportunity, deal_id)
     if before is None:
-        raise RecordUnknown(f"there is no opportunity {deal_id!r}")
+        raise RecordNotFound(f"there is no opportunity {deal_id!r}")
     after = msgspec.structs.replace(before, stage=to_stage)
     records.upsert(session, said.tenant, [Opportunity(id=deal_id, stage=to_stage)])
     deal = _deal(session, said.tenant, after)

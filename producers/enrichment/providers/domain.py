@@ -10,7 +10,7 @@ from publicsuffixlist import PublicSuffixList
 from pydantic import BaseModel, ConfigDict, Field
 
 from db.engine import begin
-from db.enrichment import passes
+from db.records import values
 from producers.enrichment.provider import Answer, Found, Question, Surroundings
 
 
@@ -64,6 +64,6 @@ class Domain:
         if domain is None:
             return {}
         with begin("reader", question.tenant) as session:
-            account = passes.account_of_domain(session, question.tenant, domain)
+            account = values.account_of_domain(session, question.tenant, domain)
         found = {"email_domain": Found(domain, self._options.confidence)}
         return found if account is None else found | {"account_id": Found(account, self._options.confidence)}

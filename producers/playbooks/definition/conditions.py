@@ -19,6 +19,7 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs 
 from activity.catalogue import CATALOGUE
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
+from db.records.values import COLUMNS
 from producers.playbooks.definition.document import names_of
 
 _EVENT = [
@@ -34,12 +35,7 @@ _EVENT = [
     "recorded_at",
     "seq",
 ]
-_RECORDS = {
-    "account": ("id", "name", "parent_id", "domain", "owner_email"),
-    "contact": ("id", "name", "email", "account_id", "owner_email"),
-    "opportunity": ("id", "name", "stage", "currency", "account_id", "owner_email"),
-}
-RECORDS = tuple(_RECORDS)
+RECORDS = tuple(COLUMNS)
 _ABSENT = {"STRING": "", "BOOL": False}
 _LITERAL = re.compile(r"""(?:\b[rRbB]{1,2})?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 _PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
@@ -69,7 +65,7 @@ def _declared(types: Iterable[str]) -> dict[str, tuple[Any, Fetch]]:
         known[f"{of}.payload"] = (payload, _payload(of))
     for name, type_ in _payload_types(types).items():
         known[f"event.payload.{name}"] = (type_, _from_payload("event", name, type_))
-    for of, columns in _RECORDS.items():
+    for of, columns in COLUMNS.items():
         for name in columns:
             known[f"{of}.{name}"] = (kind.STRING, _from_record(of, name, ""))
         for name in ("created_at", "updated_at"):

@@ -18,7 +18,8 @@ from cli.main import app
 from db import access
 from db.engine import EVERY_TENANT, begin
 from db.enrichment import passes
-from producers.enrichment import RecordUnknown, ask
+from db.records.values import RecordNotFound
+from producers.enrichment import ask
 from producers.enrichment.run import work_off
 
 Admin = psycopg.Connection[Any]
@@ -138,7 +139,7 @@ def test_no_tenant_sees_anothers_passes(tenant: int, make_tenant: Callable[[], i
     other = make_tenant()
     with begin("producer", tenant) as session:
         pass_id = ask(session, tenant, "account", "acme")
-    with begin("producer", other) as session, pytest.raises(RecordUnknown):
+    with begin("producer", other) as session, pytest.raises(RecordNotFound):
         ask(session, other, "account", "acme")
     with begin("reader", other) as session:
         assert passes.get_pass(session, tenant, pass_id) is None
