@@ -1,4 +1,7 @@
-"""The `activity` command. Exit codes: 0 well, 1 a finding, 2 wrong usage, 3 a server that cannot be reached."""
+"""The `activity` command.
+
+Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 a server that cannot be reached, 130 interrupted.
+"""
 
 import sys
 from typing import Any
@@ -11,10 +14,11 @@ from cli import access, enrichment, imports, mail, playbooks, sequences
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
-from cli.log import audit, emit, reading, rejected
+from cli.log import audit, emit, reading, rejected, stats
 from cli.records import erase, tenants
 
-# What libraries raise when a server is away, by name: a library that is not loaded raised nothing, and loading it takes time.
+# What libraries raise when a server is away, by name: a library that is not loaded raised nothing,
+# and loading it takes time.
 _CONNECTION_ERRORS = {
     "sqlalchemy.exc": "OperationalError",
     "redis.exceptions": "ConnectionError",
@@ -23,9 +27,12 @@ _CONNECTION_ERRORS = {
 
 
 class _Commands(TyperGroup):
-    """Turns the errors that say what to do into one line and an exit code; all others are defects and keep their traceback."""
+    """Turns an ActivityError, or an unreachable server, into one line and an exit code.
 
-    def invoke(self, ctx: Any) -> Any:  # its type is of a click of typer's own, which it keeps private
+    Every other error is a defect and keeps its traceback.
+    """
+
+    def invoke(self, ctx: Any) -> Any:  # the type is from typer's own copy of click, which is private
         """Run a command."""
         try:
             return super().invoke(ctx)
@@ -89,5 +96,5 @@ app.command()(demo.demo)
 app.command()(reading.feed)
 app.command()(reading.show)
 app.command()(reading.tail)
-app.command()(reading.stats)
+app.command()(stats.stats)
 app.command()(emit.emit)

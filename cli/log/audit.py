@@ -1,4 +1,4 @@
-"""`activity verify`, `checkpoint`, `export` and `migrate`: is the log whole, and may this program use this database."""
+"""`activity verify`, `checkpoint`, `export` and `migrate`: is the log whole, and the schema current."""
 
 import sys
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import typer
 
 from activity.errors import ActivityError
 from cli.errors import FINDING
-from cli.output import Json
+from cli.output import Json, print_json, print_one
 from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def migrate(json: Json = False) -> None:
     from db.migrate import migrate as run
 
     revision = run()
-    typer.echo(f'{{"revision": "{revision}"}}' if json else f"the database is at revision {revision}")
+    print_one({"revision": revision}, f"the database is at revision {revision}", json)
 
 
 def verify(
@@ -56,26 +56,26 @@ def verify(
     try:
         known = msgspec.json.decode(checkpoint.read_bytes(), type=list[Checkpoint]) if checkpoint else []
     except (OSError, msgspec.DecodeError) as error:
-        raise ActivityError(f"{checkpoint} is no checkpoint file: {error}") from None
+        raise ActivityError(f"{checkpoint} is not a checkpoint file: {error}") from None
     by_tenant = {one.tenant_id: one for one in known}
     with Console(stderr=True).status("verifying") as status:
         if exported:
             reports = [_verify_export(exported, by_tenant, status)]
         else:
             reports = [run(one, by_tenant.get(one), partial(_show, status, one)) for one in _ids(tenant)]
-    for report in [] if json else reports:
-        found = "whole" if not report.faults else "NOT WHOLE"
-        typer.echo(f"tenant {report.tenant_id}: {report.events} events, {found}, head {report.hash[:16]}")
-        for fault in report.faults:
-            typer.echo(f"  {fault}")
-    if json:
-        typer.echo(msgspec.json.encode(reports).decode())
+    print_one(reports, "\n".join(map(_lines, reports)), json)
     if any(report.faults for report in reports):
         raise typer.Exit(FINDING)
 
 
+def _lines(report: "Report") -> str:
+    found = "whole" if not report.faults else "NOT WHOLE"
+    first = f"tenant {report.tenant_id}: {report.events} events, {found}, head {report.hash[:16]}"
+    return "\n  ".join([first, *map(str, report.faults)])
+
+
 def _verify_export(path: Path, checkpoints: "Mapping[int, Checkpoint]", status: "Status") -> "Report":
-    """Return what is wrong with an exported log, which is one tenant's: the first line says whose."""
+    """Return what is wrong with an exported log, which is one tenant's: the first line names it."""
     from feed.export import links
     from feed.verify import check
 
@@ -94,7 +94,10 @@ def _verify_export(path: Path, checkpoints: "Mapping[int, Checkpoint]", status: 
 
 
 def export(tenant: TenantOption = None) -> None:
-    """Write a tenant's log to standard output, one JSON object a line: `verify --export` proves it anywhere, without the database."""
+    """Write a tenant's log to standard output, one JSON object a line.
+
+    `verify --export` verifies it anywhere, without the database.
+    """
     from feed.export import export as lines
 
     for line in lines(_id(tenant)):
@@ -102,9 +105,10 @@ def export(tenant: TenantOption = None) -> None:
 
 
 def checkpoint(tenant: Tenants = None) -> None:
-    """Print where each log stands, to be kept outside the database: `verify --checkpoint` proves that nothing before it changed."""
-    import msgspec
+    """Print a checkpoint of each log, to store outside the database.
 
+    `verify --checkpoint` proves that nothing before it changed.
+    """
     from db.engine import begin
     from db.log import audit
     from feed.verify import Checkpoint
@@ -114,7 +118,7 @@ def checkpoint(tenant: Tenants = None) -> None:
         places = [
             Checkpoint(one, seq, hash_.hex()) for one in ids for seq, hash_ in [audit.head(session, one)]
         ]
-    typer.echo(msgspec.json.encode(places).decode())
+    print_json(places)
 
 
 def _show(status: "Status", tenant: int, seq: int) -> None:
@@ -133,5 +137,5 @@ def _ids(tenants: list[str] | None) -> list[int]:
 
 
 def _id(tenant: str | None) -> int:
-    """Return the id of a tenant. An id is taken as it is: an auditor need not have the producer's password."""
+    """Return the id of a tenant. An id is used as it is: an auditor need not have the producer's password."""
     return int(tenant) if tenant is not None and tenant.isdigit() else resolve(tenant).id

@@ -1,7 +1,10 @@
-"""The filters that `activity feed` and `activity tail` share, as they are written on the command line."""
+"""The filters that `activity feed` and `activity tail` share, as options of the command line."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,47 +13,66 @@ from activity.errors import ActivityError
 if TYPE_CHECKING:
     from db.log.events import Filter
 
-Account = Annotated[str | None, typer.Option(help="Only events of this account.")]
-Contact = Annotated[str | None, typer.Option(help="Only events of this contact.")]
-Beneath = Annotated[
-    str | None,
-    typer.Option(help="Only events of the accounts beneath this one, and changes of its own place."),
-]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.")]
-Category = Annotated[
-    list[str] | None,
-    typer.Option("--category", help="Only events of this category, such as email; may be repeated."),
-]
-Record = Annotated[str | None, typer.Option(help="Only events that link to this record, as TYPE:ID.")]
-Actor = Annotated[str | None, typer.Option(help="Only what this user did, by e-mail address, or 'system'.")]
-Source = Annotated[str | None, typer.Option(help="Only what this producer said.")]
+_Text = str | None
+_Texts = list[str] | None
 
 
-def filter_of(
-    account: str | None,
-    contact: str | None,
-    beneath: str | None,
-    types: list[str] | None,
-    category: list[str] | None,
-    record: str | None,
-    actor: str | None,
-    source: str | None,
-) -> "Filter":
-    """Return the filter that the options say."""
-    from db.log.events import Filter
+@dataclass(frozen=True)
+class FilterOptions:
+    """Which events a command shows; each field is an option."""
 
-    record_type, record_id = record_of(record)
-    names = (*known_types(types or []), *_types_of(category or []))
-    return Filter(
-        account=account,
-        contact=contact,
-        beneath=beneath,
-        types=names,
-        record_type=record_type,
-        record_id=record_id,
-        actor=actor,
-        source=source,
+    account: Annotated[_Text, typer.Option(help="Only events of this account.")] = None
+    contact: Annotated[_Text, typer.Option(help="Only events of this contact.")] = None
+    beneath: Annotated[
+        _Text,
+        typer.Option(help="Only events of the accounts beneath this one, and changes of its own place."),
+    ] = None
+    types: Annotated[_Texts, typer.Option("--type", help="Only events of this type; may be repeated.")] = None
+    category: Annotated[
+        _Texts, typer.Option(help="Only events of this category, such as email; may be repeated.")
+    ] = None
+    record: Annotated[_Text, typer.Option(help="Only events that link to this record, as TYPE:ID.")] = None
+    actor: Annotated[_Text, typer.Option(help="Only what this user did, by e-mail address, or 'system'.")] = (
+        None
     )
+    source: Annotated[_Text, typer.Option(help="Only what this producer emitted.")] = None
+
+    def filter(self) -> "Filter":
+        """Return the filter that the options describe. Raises ActivityError for one that is not valid."""
+        from db.log.events import Filter
+
+        record_type, record_id = record_of(self.record)
+        return Filter(
+            account=self.account,
+            contact=self.contact,
+            beneath=self.beneath,
+            types=(*known_types(self.types or []), *_types_of(self.category or [])),
+            record_type=record_type,
+            record_id=record_id,
+            actor=self.actor,
+            source=self.source,
+        )
+
+
+def filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's first parameter, FilterOptions, by one option for each field.
+
+    typer reads options from a signature, and does not look into a dataclass.
+    """
+
+    def with_options(**given: Any) -> None:  # typer calls by name, with values of the types declared below
+        filters = FilterOptions(**{name: given.pop(name) for name in names})
+        command(filters, **given)
+
+    names = [field.name for field in fields(FilterOptions)]
+    options = inspect.signature(FilterOptions).parameters.values()
+    own = list(inspect.signature(command).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [parameter.replace(kind=keyword) for parameter in (*options, *own)]
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
 
 
 def record_of(text: str | None) -> tuple[str | None, str | None]:
@@ -64,7 +86,7 @@ def record_of(text: str | None) -> tuple[str | None, str | None]:
 
 
 def known_types(names: list[str]) -> list[str]:
-    """Return the names; raise an error for one that can only be a misspelt built-in."""
+    """Return the names. Raises ActivityError for one that can only be a misspelt built-in type."""
     from activity.catalogue import CATALOGUE, nearest
 
     for name in names:

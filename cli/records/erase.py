@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activity.errors import ActivityError
-from cli.log.emit import wait_for
 from cli.output import Json, print_one
 from cli.workspace import TenantOption, resolve
 
@@ -31,6 +30,7 @@ def erase(
     from activity.settings import settings
     from db.engine import begin
     from db.records import erasure
+    from producers.log.appended import wait_for
 
     settings().required("eraser_password")
     found = resolve(tenant)

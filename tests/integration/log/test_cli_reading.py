@@ -25,14 +25,14 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def note(tenant: int, text: str, **fields: Any) -> Event:
-    said: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "type": "note.added",
         "source": "manual",
         "actor": "ana@example.com",
         "account_id": "acme",
         "payload": {"text": text},
     }
-    return Event(tenant_id=tenant, **(said | fields))
+    return Event(tenant_id=tenant, **(defaults | fields))
 
 
 @pytest.fixture
@@ -100,15 +100,15 @@ def test_the_feed_is_filtered(filled: int) -> None:
         ] == expected, options
 
 
-def test_a_wrong_filter_is_told(filled: int) -> None:
-    for options, told in (
+def test_a_wrong_filter_is_reported(filled: int) -> None:
+    for options, expected in (
         (["--type", "deal.one"], "did you mean 'deal.won'"),
         (["--category", "mails"], "there are email, signals"),
         (["--since", "2026-01-01"], "write a time with its zone"),
         (["--record", "7"], "write TYPE:ID"),
         (["--tenant", "nobody"], "no tenant 'nobody'"),
     ):
-        assert told in activity("feed", *options, code=2)
+        assert expected in activity("feed", *options, code=2)
 
 
 def test_one_event_is_shown_with_what_made_it_happen_and_what_it_made_happen(filled: int) -> None:
@@ -156,7 +156,7 @@ def test_tail_ends_with_the_newest_in_the_order_of_the_log(filled: int) -> None:
 
 
 @contextmanager
-def _said_later(tenant: int, events: list[Event]) -> Iterator[None]:
+def _emitted_later(tenant: int, events: list[Event]) -> Iterator[None]:
     def say() -> None:
         for event in events:
             with begin("producer", tenant) as session:
@@ -173,13 +173,13 @@ def test_tail_goes_on_with_what_comes_and_passes_the_filter(filled: int) -> None
     coming = [note(filled, f"new {n}", account_id="acme-labs" if n % 2 else "acme") for n in range(6)]
     following = reading._tail(filled, Filter(account="acme-labs"), True, 1, None)
     assert next(following).seq == 28
-    with _said_later(filled, coming):
+    with _emitted_later(filled, coming):
         assert [next(following).event_id for _ in range(3)] == [event.event_id for event in coming[1::2]]
     unfiltered = reading._tail(filled, Filter(), True, 0, 31)
     assert [next(unfiltered).event_id for _ in range(6)] == [event.event_id for event in coming]
 
 
-def test_an_event_said_by_hand_is_in_the_log_with_its_fields(
+def test_an_event_emitted_by_hand_is_in_the_log_with_its_fields(
     tenant: int, admin: psycopg.Connection[Any], append_soon: None
 ) -> None:
     given = uuid4()
@@ -239,7 +239,7 @@ def test_a_dry_run_checks_and_says_nothing(tenant: int, admin: psycopg.Connectio
     assert admin.execute("select count(*) from activity.outbox").fetchone() == (0,)
 
 
-def test_events_of_standard_input_are_said_and_a_bad_line_is_told(
+def test_events_of_standard_input_are_emitted_and_a_bad_line_is_reported(
     tenant: int, admin: psycopg.Connection[Any]
 ) -> None:
     good = [
@@ -254,12 +254,12 @@ def test_events_of_standard_input_are_said_and_a_bad_line_is_told(
         *good[5:],
     ]
     output = activity("emit", "-", stdin="\n".join(lines), code=1)
-    for told in (
-        "line 6: no JSON object",
+    for expected in (
+        "line 6: not a JSON object",
         "line 7: type: unknown type 'note.addde'",
         "line 8: tenant_id: 99 is another tenant",
     ):
-        assert told in output
+        assert expected in output
     while append_batch(1000):
         pass
     texts = [text for (text,) in admin.execute("select payload->>'text' from activity.event order by seq")]
@@ -269,7 +269,7 @@ def test_events_of_standard_input_are_said_and_a_bad_line_is_told(
 def test_waiting_for_a_log_that_nobody_appends_to_ends_with_what_to_do(
     tenant: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.log.emit._WAIT_S", 0.1)
+    monkeypatch.setattr("producers.log.appended._WAIT_S", 0.1)
     assert "is `activity worker append` running?" in activity(
         "emit", "note.added", "--account", "a", "text=x", "--wait", code=2
     )
@@ -285,7 +285,7 @@ def test_tenants_are_added_once_and_listed(environment: dict[str, str]) -> None:
         "acme",
         "globex",
     ]
-    assert "say which with --tenant" in activity("stats", code=2)
+    assert "choose one with --tenant" in activity("stats", code=2)
     assert "is no slug" in activity("tenant", "add", "No Slug", code=2)
 
 

@@ -81,15 +81,15 @@ def everything(admin: Admin) -> str:
 
 
 def append_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the log take what waits whenever the command sleeps: there is no worker here."""
-    monkeypatch.setattr("cli.log.emit.time.sleep", lambda seconds: append_batch(100))
+    """Append what waits whenever the command sleeps: there is no worker here."""
+    monkeypatch.setattr("producers.log.appended.time.sleep", lambda seconds: append_batch(100))
 
 
 def test_an_erased_person_is_nowhere_any_more_and_the_log_says_that_they_were_erased(
     known: int, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_while_waiting(monkeypatch)
-    say(known, "Jo Park, said and not appended yet", contact_id="jo")
+    say(known, "Jo Park, emitted and not appended yet", contact_id="jo")
     asked = [
         "--actor",
         "dpo@example.com",
@@ -104,10 +104,10 @@ def test_an_erased_person_is_nowhere_any_more_and_the_log_says_that_they_were_er
     left = everything(admin)
     assert [name for name in PERSON if name in left] == []
     assert "about somebody else" in left
-    said = admin.execute(
+    events = admin.execute(
         "select type, actor, payload::text from activity.event where source = 'erasure' order by seq"
     ).fetchall()
-    assert said == [
+    assert events == [
         ("contact.erased", "dpo@example.com", '{"reason":"request of the person","request_id":"dsr-1"}'),
         (
             "privacy.bodies_erased",
@@ -140,10 +140,10 @@ def test_without_an_append_worker_erasing_says_so_and_is_finished_by_saying_it_a
     known: int, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["erase", "jo", "--actor", "dpo@example.com", "--tenant", known, "--yes"]
-    monkeypatch.setattr("cli.log.emit._WAIT_S", 0.05)
+    monkeypatch.setattr("producers.log.appended._WAIT_S", 0.05)
     assert "is `activity worker append` running?" in activity(*asked, code=2)
     assert "Jo Park called" in everything(admin)
-    monkeypatch.setattr("cli.log.emit._WAIT_S", 30)
+    monkeypatch.setattr("producers.log.appended._WAIT_S", 30)
     append_while_waiting(monkeypatch)
     assert "1 events lost their content" in activity(*asked)
 
@@ -184,7 +184,7 @@ def test_an_exported_log_is_verified_without_the_database(
     assert "is empty" in activity("verify", "--export", log, code=2)
 
 
-def test_refused_events_are_said_again_once_what_was_wrong_is_mended(
+def test_rejected_events_are_emitted_again_once_the_cause_is_mended(
     tenant: int, admin: Admin, make_tenant: Callable[[], int]
 ) -> None:
     good = {
@@ -208,18 +208,18 @@ def test_refused_events_are_said_again_once_what_was_wrong_is_mended(
     assert [one["doc"] for one in shown] == docs[::-1]
     assert "the reason" in activity("rejected")
     ids = [one["id"] for one in shown][::-1]
-    assert "would be said: note.added" in activity("replay", ids[0], "--dry-run")
+    assert "would be emitted: note.added" in activity("replay", ids[0], "--dry-run")
     assert append_batch(10) == {}
     out = activity("replay", "--tenant", tenant, code=1).splitlines()
-    assert ["said: note.added" in out[0], "note.added" in out[1], "no JSON" in out[2]] == [True, True, True]
+    assert ["emitted: note.added" in out[0], "note.added" in out[1], "not JSON" in out[2]] == [True, True, True]
     assert append_batch(10) == {"appended": 1}
     assert "the log has" in activity("replay", ids[0])
     assert append_batch(10) == {}
 
 
-def test_what_to_replay_is_to_be_said(tenant: int) -> None:
+def test_replay_needs_to_know_which_events(tenant: int) -> None:
     assert "name the numbers" in activity("replay", code=2)
-    assert "nothing refused has the number 4711" in activity("replay", 4711, code=2)
+    assert "no rejected event has the number 4711" in activity("replay", 4711, code=2)
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tenant: int, monkeypatch: pytest.MonkeyPatch) -> None:
