@@ -37,7 +37,7 @@ def note(tenant: int, text: str, **fields: Any) -> Event:
 
 @pytest.fixture
 def filled(tenant: int) -> int:
-    """A workspace with 30 notes, one an hour, a deal won because of the last, and an account beneath another."""
+    """A workspace with 30 hourly notes, a deal won because of the last, and an account beneath another."""
     notes = [
         note(
             tenant,
