@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 coming in: read by the same mapping that they go out by."""
+"""CloudEvents 1.0 coming in: the same mapping as `api.log.wire.cloud_event`, the other way round."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,16 +9,16 @@ from msgspec import Meta
 
 from activity.errors import InvalidEvent
 
-_IDS = UUID("b6a4b4f0-8c3f-5d67-9d5f-1f0d5cf0c9f4")  # the name space of ids that are no UUIDs
-_Said = Annotated[str, Meta(min_length=1, max_length=320)]
+_IDS = UUID("b6a4b4f0-8c3f-5d67-9d5f-1f0d5cf0c9f4")  # the namespace of ids that are not UUIDs
+_RequiredText = Annotated[str, Meta(min_length=1, max_length=320)]
 
 
 class CloudEventIn(msgspec.Struct, kw_only=True):
-    """A CloudEvent to say. `subject` is what it is about, as account/..., contact/... or a record's type/id."""
+    """A CloudEvent to emit; `subject` is account/..., contact/... or a record's type/id."""
 
     specversion: Literal["1.0"]
-    id: _Said
-    source: _Said
+    id: _RequiredText
+    source: _RequiredText
     type: str
     data: dict[str, Any]
     subject: str | None = None
@@ -30,16 +30,16 @@ class CloudEventIn(msgspec.Struct, kw_only=True):
     data_base64: str | None = None
 
 
-def as_said(event: CloudEventIn) -> dict[str, Any]:
-    """Return the fields of the event that a CloudEvent says; raise InvalidEvent where it says none."""
+def fields_of(event: CloudEventIn) -> dict[str, Any]:
+    """Return the fields of the Event that a CloudEvent describes. Raises InvalidEvent."""
     if event.data_base64 is not None:
-        raise InvalidEvent("data_base64", "binary data is no payload", "give a JSON object in 'data'")
+        raise InvalidEvent("data_base64", "binary data is not a payload", "give a JSON object in 'data'")
     if (
         event.datacontenttype is not None
         and event.datacontenttype.partition(";")[0].strip().lower() != "application/json"
     ):
         raise InvalidEvent(
-            "datacontenttype", f"{event.datacontenttype!r:.80} is no JSON", "give a JSON object in 'data'"
+            "datacontenttype", f"{event.datacontenttype!r:.80} is not JSON", "give a JSON object in 'data'"
         )
     return {
         "type": event.type,
@@ -47,7 +47,7 @@ def as_said(event: CloudEventIn) -> dict[str, Any]:
         "event_id": _id(event),
         "occurred_at": event.time,
         "actor": event.authid,
-        # Ours is /tenants/<tenant>/<source>; the workspace comes from the credential alone.
+        # We write /tenants/<tenant>/<source>; the workspace comes from the credential alone.
         "source": event.source.rsplit("/", 1)[-1] if event.source.startswith("/tenants/") else event.source,
         "cause_id": event.causationid,
         **_subject(event),

@@ -1,10 +1,10 @@
-"""How a write is answered: events are said, made durable, and each gets a receipt."""
+"""How a write is answered: its events are emitted, and each gets a receipt."""
 
 import asyncio
 import re
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -14,17 +14,16 @@ from starlette.concurrency import run_in_threadpool
 from activity.canonical import canonical
 from activity.errors import InvalidEvent
 from activity.event import Event
-from activity.validation import encode as check
+from activity.validation import encode
 from api.access.callers import Caller
 from api.http.encoding import json_response
 from api.http.problems import Problem, invalid
 from db.engine import begin
 from db.log import by_seq
-from worker.emit import emit
+from worker.emit import emit_encoded
 
-_KEYS = UUID(
-    "6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10"
-)  # the name space of Idempotency-Keys; another one would forget them all
+# The namespace of Idempotency-Keys: with another one every key used before would be new.
+_KEYS = UUID("6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10")
 _LONGEST_WAIT_S = 5.0
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d+)")
 
@@ -52,7 +51,7 @@ class Receipts(msgspec.Struct):
 
 
 def key_of(request: Request) -> str | None:
-    """Return the Idempotency-Key without its quotes, or raise the problem that it is none."""
+    """Return the Idempotency-Key without its quotes, or raise the problem that it is not valid."""
     given = request.headers.get("idempotency-key")
     if given is None:
         return None
@@ -63,26 +62,26 @@ def key_of(request: Request) -> str | None:
 
 
 def event_id(caller: Caller, key: str, place: int | None = None) -> UUID:
-    """Return the id that a caller's Idempotency-Key stands for, for good; in a list, with the event's place."""
+    """Return the id that a caller's Idempotency-Key always stands for; in a list, with the event's place."""
     return uuid5(_KEYS, f"{caller.tenant}\n{caller.name}\n{key}" + ("" if place is None else f"\n{place}"))
 
 
 def wait_of(request: Request) -> float:
-    """Return for how many seconds the caller would wait for the event's number."""
-    said = _PREFERENCE.search(request.headers.get("prefer", ""))
-    return min(float(said[1]), _LONGEST_WAIT_S) if said else 0.0
+    """Return for how many seconds the caller is willing to wait for the event's number."""
+    preference = _PREFERENCE.search(request.headers.get("prefer", ""))
+    return min(float(preference[1]), _LONGEST_WAIT_S) if preference else 0.0
 
 
-async def say(caller: Caller, events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
-    """Say events (a Receipt in place of one was refused before) and return a receipt for each, in order."""
-    receipts = await run_in_threadpool(_say, caller.tenant, events)
+async def emit(caller: Caller, events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
+    """Emit events and return a receipt for each, in order. A Receipt in place of an event refuses it."""
+    receipts = await run_in_threadpool(_emit, caller.tenant, events)
     return await numbered(caller, receipts, events, wait)
 
 
 async def numbered(
     caller: Caller, receipts: list[Receipt], events: Sequence[Event | Receipt], wait: float
 ) -> list[Receipt]:
-    """Return the receipts of events that are durable once each has its number, or after `wait` seconds."""
+    """Return the receipts of durable events once each has its number, or after `wait` seconds."""
     waiting = [
         (receipt, event) for receipt, event in zip(receipts, events, strict=True) if isinstance(event, Event)
     ]
@@ -99,34 +98,39 @@ async def numbered(
     return receipts
 
 
-def _say(tenant: int, events: Sequence[Event | Receipt]) -> list[Receipt]:
-    receipts = [event if isinstance(event, Receipt) else _checked(event) for event in events]
-    valid = [
-        (receipt, event)
-        for receipt, event in zip(receipts, events, strict=True)
-        if isinstance(event, Event) and receipt.status == "accepted"
-    ]
-    found = _stored(tenant, [event for _, event in valid])
-    for receipt, event in valid:
+class _Valid(NamedTuple):
+    """A valid event, its receipt, and the document that the outbox takes."""
+
+    receipt: Receipt
+    event: Event
+    document: str
+
+
+def _emit(tenant: int, events: Sequence[Event | Receipt]) -> list[Receipt]:
+    checked = [event if isinstance(event, Receipt) else _validate(event) for event in events]
+    valid = [one for one in checked if isinstance(one, _Valid)]
+    found = _stored(tenant, [one.event for one in valid])
+    for receipt, event, _ in valid:
         if event.event_id in found:
             _settle(receipt, event, found[event.event_id], "duplicate")
+    new = [(tenant, document) for receipt, _, document in valid if receipt.status == "accepted"]
     with begin("producer", tenant) as session:
-        emit(session, [event for receipt, event in valid if receipt.status == "accepted"])
-    return receipts
+        emit_encoded(session, new)
+    return [one.receipt if isinstance(one, _Valid) else one for one in checked]
 
 
-def _checked(event: Event) -> Receipt:
+def _validate(event: Event) -> _Valid | Receipt:
     try:
-        check(event)
+        document = encode(event)
     except InvalidEvent as error:
         return refused(error, event.event_id)
-    return Receipt(event.event_id, "accepted")
+    return _Valid(Receipt(event.event_id, "accepted"), event, document)
 
 
 def _settle(
     receipt: Receipt, event: Event, stored: by_seq.Stored, status: Literal["appended", "duplicate"]
 ) -> None:
-    """Complete a receipt by what the log holds: this very event, by what the log's own rule compares, or another one."""
+    """Complete a receipt by whether the log holds this very event, by its own rule, or another under the id."""
     same = stored.type == event.type and (
         stored.payload is None or stored.payload == canonical(event.payload)
     )
@@ -155,7 +159,8 @@ def answer(request: Request, receipt: Receipt) -> Response:
         )
     if receipt.status == "conflict":
         raise Problem(
-            "idempotency-key-reused", f"event {receipt.event_id} was said before with another type or payload"
+            "idempotency-key-reused",
+            f"event {receipt.event_id} was emitted before with another type or payload",
         )
     headers = headers_of(request) | {"Location": f"/v1/events/{receipt.event_id}"}
     if receipt.status == "duplicate":

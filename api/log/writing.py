@@ -19,9 +19,9 @@ from api.access.limits import Writer
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
 from api.http.problems import Problem
 from api.log import receipts
-from api.log.cloudevents import CloudEventIn, as_said
+from api.log.cloudevents import CloudEventIn, fields_of
 from api.log.filters import Name
-from api.log.receipts import Receipt, Receipts, answer, say, wait_of
+from api.log.receipts import Receipt, Receipts, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
 from db.log import events
@@ -34,7 +34,10 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An event to say. It is about an account, a contact or a record; `event_id` makes it one for good, however often it is said."""
+    """An event to emit, about an account, a contact or a record.
+
+    However often an event is sent with the same `event_id`, it is stored once.
+    """
 
     type: str
     payload: dict[str, Any]
@@ -55,7 +58,7 @@ def _list_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 _WRITTEN = answers(Receipt, 201, "Durable", 404, 413, 415) | answers(
-    Receipt, 200, "It was said before", 404, 413, 415
+    Receipt, 200, "It was emitted before", 404, 413, 415
 )
 _POST = {
     "requestBody": {
@@ -69,7 +72,7 @@ _POST = {
 }
 _LISTED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A list's receipts, or it was said before",
+        "description": "A list's receipts, or it was emitted before",
         "content": {"application/json": {"schema": {"anyOf": [schema(Receipt), schema(Receipts)]}}},
     }
 }
@@ -77,21 +80,21 @@ _LISTED: dict[int | str, dict[str, Any]] = {
 
 @router.post("/events", status_code=201, responses=_WRITTEN | _LISTED, openapi_extra=_POST)
 async def post_events(request: Request, caller: Writer) -> Response:
-    """Say one event, or a list of up to 500, each of which gets its own receipt."""
+    """Emit one event, or a list of up to 500, each of which gets its own receipt."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type not in ("application/json", CLOUDEVENT, CLOUDEVENTS):
-        raise Problem("unsupported-media-type", f"{media_type!r:.80} is not read here")
+        raise Problem("unsupported-media-type", f"{media_type!r:.80} is not accepted here")
     raw = await raw_body(request)
     kind: type[EventIn | CloudEventIn] = EventIn if media_type == "application/json" else CloudEventIn
     key = receipts.key_of(request)
     if raw.lstrip()[:1] != b"[":
-        said = _event(caller, decode(raw, kind), key)
-        return answer(request, (await say(caller, [said], wait_of(request)))[0])
+        event = _event(caller, decode(raw, kind), key)
+        return answer(request, (await emit(caller, [event], wait_of(request)))[0])
     items = decode(raw, list[msgspec.Raw])
     if len(items) > MAX_EVENTS:
-        raise Problem("too-large", f"a list holds {MAX_EVENTS} events at the most")
+        raise Problem("too-large", f"a list holds {MAX_EVENTS} events at most")
     listed = [_item(caller, item, kind, key, place) for place, item in enumerate(items)]
-    answers = await say(caller, listed, wait_of(request))
+    answers = await emit(caller, listed, wait_of(request))
     return json_response(Receipts(answers), 200, receipts.headers_of(request))
 
 
@@ -102,16 +105,15 @@ def _item(
     try:
         return _event(caller, msgspec.json.decode(item, type=kind), key, place)
     except msgspec.ValidationError as error:
-        said = fault(error)
-        return Receipt(None, "invalid", None, receipts.ItemProblem(str(error), said["pointer"]))
+        return Receipt(None, "invalid", None, receipts.ItemProblem(str(error), fault(error)["pointer"]))
     except InvalidEvent as error:
         return receipts.refused(error)
     except Problem as problem:
         return Receipt(None, "invalid", None, receipts.ItemProblem(problem.detail, "#/actor"))
 
 
-def _event(caller: Caller, said: EventIn | CloudEventIn, key: str | None, place: int | None = None) -> Event:
-    fields = as_said(said) if isinstance(said, CloudEventIn) else msgspec.structs.asdict(said)
+def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place: int | None = None) -> Event:
+    fields = fields_of(given) if isinstance(given, CloudEventIn) else msgspec.structs.asdict(given)
     if fields["event_id"] is None:
         fields["event_id"] = receipts.event_id(caller, key, place) if key else None
     fields["actor"] = _actor(caller, fields["actor"])
@@ -123,11 +125,11 @@ def _event(caller: Caller, said: EventIn | CloudEventIn, key: str | None, place:
     )
 
 
-def _actor(caller: Caller, said: str | None) -> str:
-    """Return who acts: users as themselves alone, programs as whom they name."""
-    if said is not None and said != caller.actor and caller.is_user:
-        raise Problem("forbidden", f"{caller.actor} acts as themselves, not as {said!r:.80}")
-    return said or caller.actor
+def _actor(caller: Caller, named: str | None) -> str:
+    """Return who acts: a user always as themselves, a program as whomever it names."""
+    if named is not None and named != caller.actor and caller.is_user:
+        raise Problem("forbidden", f"{caller.actor} acts as themselves, not as {named!r:.80}")
+    return named or caller.actor
 
 
 # --- what people write on an account ---
@@ -146,7 +148,7 @@ class NoteIn(NoteAdded, forbid_unknown_fields=True, kw_only=True, frozen=True):
 
 
 class CallIn(CallCompleted, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """A call with an account; with `missed` nobody answered."""
+    """A call with an account; `missed` if it was not answered."""
 
     missed: bool = False
     contact_id: ContactId | None = None
@@ -164,19 +166,19 @@ class CommentIn(CommentAdded, forbid_unknown_fields=True, kw_only=True, frozen=T
 
 @router.post("/accounts/{account_id}/notes", status_code=201, responses=_WRITTEN, openapi_extra=takes(NoteIn))
 async def add_note(
-    request: Request, caller: Writer, account_id: AccountId, said: Annotated[NoteIn, Depends(body(NoteIn))]
+    request: Request, caller: Writer, account_id: AccountId, note: Annotated[NoteIn, Depends(body(NoteIn))]
 ) -> Response:
     """Write a note on an account."""
-    return await _write(request, caller, "note.added", "note", account_id, said)
+    return await _write(request, caller, "note.added", "note", account_id, note)
 
 
 @router.post("/accounts/{account_id}/calls", status_code=201, responses=_WRITTEN, openapi_extra=takes(CallIn))
 async def log_call(
-    request: Request, caller: Writer, account_id: AccountId, said: Annotated[CallIn, Depends(body(CallIn))]
+    request: Request, caller: Writer, account_id: AccountId, call: Annotated[CallIn, Depends(body(CallIn))]
 ) -> Response:
     """Log a call."""
     return await _write(
-        request, caller, "call.missed" if said.missed else "call.completed", "call", account_id, said
+        request, caller, "call.missed" if call.missed else "call.completed", "call", account_id, call
     )
 
 
@@ -187,10 +189,10 @@ async def add_comment(
     request: Request,
     caller: Writer,
     account_id: AccountId,
-    said: Annotated[CommentIn, Depends(body(CommentIn))],
+    comment: Annotated[CommentIn, Depends(body(CommentIn))],
 ) -> Response:
     """Comment on an account, or on an event of it."""
-    return await _write(request, caller, "comment.added", "comment", account_id, said)
+    return await _write(request, caller, "comment.added", "comment", account_id, comment)
 
 
 async def _write(
@@ -199,9 +201,9 @@ async def _write(
     type_: str,
     record_type: str,
     account_id: str,
-    said: NoteIn | CallIn | CommentIn,
+    written: NoteIn | CallIn | CommentIn,
 ) -> Response:
-    payload = msgspec.to_builtins(said)
+    payload = msgspec.to_builtins(written)
     for name in ("contact_id", "occurred_at", "actor", "missed"):
         payload.pop(name, None)
     key = receipts.key_of(request)
@@ -211,15 +213,15 @@ async def _write(
         type=type_,
         payload=payload,
         source="manual",
-        actor=_actor(caller, said.actor),
+        actor=_actor(caller, written.actor),
         account_id=account_id,
-        contact_id=said.contact_id,
+        contact_id=written.contact_id,
         record_type=record_type,
         record_id=str(event_id),
         event_id=event_id,
-        **_when(said.occurred_at),
+        **_when(written.occurred_at),
     )
-    return answer(request, (await say(caller, [event], wait_of(request)))[0])
+    return answer(request, (await emit(caller, [event], wait_of(request)))[0])
 
 
 def _when(moment: datetime | None) -> dict[str, Any]:
@@ -244,10 +246,10 @@ async def correct_event(
     request: Request,
     caller: Writer,
     event_id: UUID,
-    said: Annotated[CorrectionIn, Depends(body(CorrectionIn))],
+    correction: Annotated[CorrectionIn, Depends(body(CorrectionIn))],
 ) -> Response:
-    """Say that an event was wrong: a new event that points at it. The old one stays."""
-    if not said.retracted and not said.correct:
+    """Correct an event: with a new event that points at it. The old one stays."""
+    if not correction.retracted and not correction.correct:
         raise Problem(
             "invalid",
             "nothing is corrected",
@@ -258,7 +260,7 @@ async def correct_event(
     event = Event(
         tenant_id=caller.tenant,
         type="event.corrected",
-        payload=_correction(wrong, said),
+        payload=_correction(wrong, correction),
         source="manual",
         actor=caller.actor,
         account_id=wrong.account_id,
@@ -268,7 +270,7 @@ async def correct_event(
         cause_id=event_id,
         event_id=receipts.event_id(caller, key) if key else uuid7(),
     )
-    return answer(request, (await say(caller, [event], wait_of(request)))[0])
+    return answer(request, (await emit(caller, [event], wait_of(request)))[0])
 
 
 def _find(tenant: int, event_id: UUID) -> RecordedEvent:
@@ -279,6 +281,6 @@ def _find(tenant: int, event_id: UUID) -> RecordedEvent:
     return found
 
 
-def _correction(wrong: RecordedEvent, said: CorrectionIn) -> Mapping[str, Any]:
-    payload = {"event_id": str(wrong.event_id), "event_type": wrong.type, **msgspec.structs.asdict(said)}
+def _correction(wrong: RecordedEvent, given: CorrectionIn) -> Mapping[str, Any]:
+    payload = {"event_id": str(wrong.event_id), "event_type": wrong.type, **msgspec.structs.asdict(given)}
     return {name: value for name, value in payload.items() if value not in (None, False)}
