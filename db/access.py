@@ -17,7 +17,7 @@ _COLUMNS = "id, tenant_id, name, scopes, actor, created_at, last_used_at, expire
 _ALIVE = "revoked_at is null and (expires_at is null or expires_at > clock_timestamp())"
 
 
-class KeyUnknown(ActivityError):
+class KeyNotFound(ActivityError):
     """No key of this workspace has this id."""
 
 
@@ -62,7 +62,7 @@ def add_key(
 
 
 def rotate_key(session: Session, tenant: int, key_id: int, key: str, overlap: timedelta) -> ApiKey:
-    """Keep a new key with the name, scopes and actor of an old one, which ends after `overlap`. Raises KeyUnknown."""
+    """Keep a new key with the name, scopes and actor of an old one, which ends after `overlap`. Raises KeyNotFound."""
     old = session.execute(
         text(f"""update crm.api_key set expires_at = least(expires_at, clock_timestamp() + :overlap)
                   where tenant_id = :tenant and id = :id and {_ALIVE} returning {_COLUMNS}"""),
@@ -73,7 +73,7 @@ def rotate_key(session: Session, tenant: int, key_id: int, key: str, overlap: ti
 
 
 def revoke_key(session: Session, tenant: int, key_id: int) -> ApiKey:
-    """End a key now; servers notice within seconds. Raises KeyUnknown."""
+    """End a key now; servers notice within seconds. Raises KeyNotFound."""
     statement = f"""update crm.api_key set revoked_at = coalesce(revoked_at, clock_timestamp())
                      where tenant_id = :tenant and id = :id returning {_COLUMNS}"""
     return _known(session.execute(text(statement), {"tenant": tenant, "id": key_id}).one_or_none(), key_id)
@@ -117,7 +117,7 @@ def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
 
 def _known(row: Sequence[Any] | None, key_id: int) -> ApiKey:
     if row is None:
-        raise KeyUnknown(f"this workspace has no live key {key_id}: `activity key list` shows them")
+        raise KeyNotFound(f"this workspace has no live key {key_id}: `activity key list` shows them")
     return ApiKey(*row)
 
 

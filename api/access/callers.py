@@ -1,4 +1,7 @@
-"""Who is calling: an API key, a user's token of the host CRM, or the page's session cookie. Each belongs to one workspace."""
+"""Who is calling: an API key, a user's token of the host CRM, or the page's session cookie.
+
+Each belongs to one workspace.
+"""
 
 import asyncio
 import hmac
@@ -7,11 +10,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from threading import Lock
 from typing import Annotated, Any
 
 import jwt
+from cachetools import TTLCache, cached
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from activity.errors import InvalidEvent, SettingMissing
@@ -20,12 +26,12 @@ from activity.validation import check_actor
 from api.http.problems import Problem
 from db import access
 from db.engine import EVERY_TENANT, begin
-from db.records.records import TenantUnknown, get_tenant
+from db.records.records import TenantNotFound, get_tenant
 
 COOKIE = "activity_session"
 SESSION_S = 12 * 3600
-_REMEMBERED_S = 10.0  # a revoked key works for so long at the most
-_REMEMBERED = 10_000
+_CACHED_S = 10.0  # a revoked key works for at most so long
+_CACHED = 10_000
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": set(access.SCOPES)}
 
@@ -34,7 +40,7 @@ _ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": set(access.S
 class Caller:
     """Who calls, for which workspace, and what they may do.
 
-    `name` stays the same when a key is rotated or a token renewed. `is_user` says that they act as themselves alone.
+    `name` stays the same when a key is rotated or a token renewed. `is_user`: they can act only as themselves.
     """
 
     tenant: int
@@ -71,7 +77,7 @@ async def authenticate(request: Request) -> Caller:
     if credential:
         if scheme.lower() != "bearer":
             raise _unknown("the scheme is 'Bearer'")
-        return await from_credential(credential.strip())
+        return await from_credential(live_keys(request), credential.strip())
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise _unknown("no key, token or session was sent")
@@ -80,14 +86,14 @@ async def authenticate(request: Request) -> Caller:
         session["csrf"].encode(), request.headers.get("x-csrf-token", "").encode()
     ):
         raise Problem("csrf", "X-CSRF-Token does not match this session")
-    return await _of_session(session)
+    return await _of_session(live_keys(request), session)
 
 
-async def from_credential(credential: str) -> Caller:
-    """Return whom an API key or a token stands for."""
+async def from_credential(keys: "LiveKeys", credential: str) -> Caller:
+    """Return the caller that an API key or a token stands for."""
     if credential.count(".") == 2:
         return await run_in_threadpool(_from_token, credential)
-    return await _live(lambda session: access.use_key(session, credential), credential)
+    return await keys.caller(credential, lambda session: access.use_key(session, credential))
 
 
 def _unknown(detail: str) -> Problem:
@@ -96,45 +102,48 @@ def _unknown(detail: str) -> Problem:
 
 # --- API keys ---
 
-_seen: dict[str | int, tuple[Caller, float]] = {}
-_looking: dict[str | int, asyncio.Task[Caller]] = {}
+UseKey = Callable[[Session], access.ApiKey | None]
 
 
-async def _live(use: Callable[[Any], access.ApiKey | None], name: str | int) -> Caller:
-    """Return the caller of a live key, remembered for a few seconds; many who ask at once, as streams do, ask the database once."""
-    caller, until = _seen.get(name, (None, 0.0))
-    if caller is None or time.monotonic() > until:
-        looking = _looking.get(name)
-        if looking is None:
-            looking = _looking[name] = asyncio.create_task(_remember(use, name))
-            looking.add_done_callback(lambda _: _looking.pop(name, None))
-        caller = await asyncio.shield(looking)
-    return caller
+class LiveKeys:
+    """The callers of the API keys in use, by key or by its id, cached for a few seconds in one application."""
+
+    def __init__(self) -> None:
+        self._callers: TTLCache[str | int, Caller] = TTLCache(_CACHED, _CACHED_S)
+        self._lookups: dict[str | int, asyncio.Task[Caller]] = {}
+
+    async def caller(self, name: str | int, use: UseKey) -> Caller:
+        """Return the caller of a live key; requests of one moment, as of many streams, share one look-up.
+
+        Raises the problem unauthenticated.
+        """
+        caller = self._callers.get(name)
+        if caller is not None:
+            return caller
+        lookup = self._lookups.get(name)
+        if lookup is None:
+            lookup = self._lookups[name] = asyncio.create_task(self._look_up(name, use))
+            lookup.add_done_callback(lambda _: self._lookups.pop(name, None))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, name: str | int, use: UseKey) -> Caller:
+        caller = self._callers[name] = await run_in_threadpool(_look_up, use)
+        return caller
 
 
-async def _remember(use: Callable[[Any], access.ApiKey | None], name: str | int) -> Caller:
-    caller = await run_in_threadpool(_look_up, use)
-    if len(_seen) >= _REMEMBERED:
-        _seen.clear()
-    _seen[name] = (caller, time.monotonic() + _REMEMBERED_S)
-    return caller
+def live_keys(request: Request) -> LiveKeys:
+    """Return the cache of the application that a request came to."""
+    keys: LiveKeys = request.app.state.live_keys
+    return keys
 
 
-def _look_up(use: Callable[[Any], access.ApiKey | None]) -> Caller:
+def _look_up(use: UseKey) -> Caller:
     with begin("producer", EVERY_TENANT) as session:
         key = use(session)
     if key is None:
         raise _unknown("this key is unknown, expired or revoked")
     ends = key.expires_at.timestamp() if key.expires_at else None
     return Caller(key.tenant_id, f"key:{key.name}", key.actor, frozenset(key.scopes), False, ends, key.id)
-
-
-def forget_callers() -> None:
-    """Look every key up again at its next use."""
-    _seen.clear()
-    _tenant_id.cache_clear()
-    _session_secret.cache_clear()
-    _jwks.cache_clear()
 
 
 # --- tokens of the host CRM ---
@@ -153,8 +162,8 @@ def _from_token(token: str) -> Caller:
     if actor == "system":
         raise _unknown("the token's 'email' must be its user's e-mail address")
     try:
-        tenant = _tenant_id(claims["tenant"], int(time.monotonic() // 60))
-    except (KeyError, TypeError, TenantUnknown):
+        tenant = _tenant_id(claims["tenant"])
+    except (KeyError, TypeError, TenantNotFound):
         raise _unknown("the token's 'tenant' must be the slug or id of a workspace") from None
     return Caller(tenant, f"user:{actor}", actor, _scopes(claims), True, float(claims["exp"]))
 
@@ -181,22 +190,22 @@ def _verified(token: str) -> dict[str, Any]:
     return verified
 
 
-@cache
+@lru_cache(maxsize=1)
 def _jwks(url: str) -> jwt.PyJWKClient:
     return jwt.PyJWKClient(url, cache_keys=True, lifespan=300, timeout=5)
 
 
-@cache
-def _tenant_id(ref: str | int, minute: int) -> int:
+@cached(TTLCache(_CACHED, 60), lock=Lock())
+def _tenant_id(ref: str | int) -> int:
     with begin("producer") as session:
         return get_tenant(session, ref).id
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     """Return what a token allows: its `scope`, else the sum of its `roles`."""
-    said = claims.get("scope")
-    if isinstance(said, str):
-        return frozenset(said.split()) & frozenset(access.SCOPES)
+    scope = claims.get("scope")
+    if isinstance(scope, str):
+        return frozenset(scope.split()) & frozenset(access.SCOPES)
     roles = claims.get("roles")
     granted: Iterable[set[str]] = (
         (_ROLES.get(role, set()) for role in roles if isinstance(role, str))
@@ -209,12 +218,18 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
 # --- the page's session ---
 
 
-@cache
 def _session_secret() -> str:
     given = settings().session_secret
-    if given is not None and len(given.get_secret_value()) < 32:
+    if given is None:
+        return _secret_of_this_process()
+    if len(given.get_secret_value()) < 32:
         raise SettingMissing("ACTIVITY_SESSION_SECRET is too short: give 32 random characters or more")
-    return given.get_secret_value() if given else secrets.token_urlsafe(32)
+    return given.get_secret_value()
+
+
+@cache
+def _secret_of_this_process() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def make_session(caller: Caller) -> tuple[str, str]:
@@ -234,17 +249,19 @@ def make_session(caller: Caller) -> tuple[str, str]:
 
 
 def read_session(cookie: str) -> dict[str, Any]:
-    """Return what a session's cookie says, or raise the problem that it is not ours or has ended."""
+    """Return the claims of a session's cookie. Raises the problem unauthenticated if it is forged or has ended."""
     try:
-        said: dict[str, Any] = jwt.decode(cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf"]})
+        claims: dict[str, Any] = jwt.decode(
+            cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf"]}
+        )
     except (jwt.PyJWTError, ValueError):
         raise _unknown("the session has ended: sign in again") from None
-    return said
+    return claims
 
 
-async def _of_session(session: dict[str, Any]) -> Caller:
+async def _of_session(keys: LiveKeys, session: dict[str, Any]) -> Caller:
     if session["key"] is not None:
-        live = await _live(lambda s: access.use_key_of_session(s, session["key"]), session["key"])
+        live = await keys.caller(session["key"], lambda s: access.use_key_of_session(s, session["key"]))
         return Caller(
             live.tenant, live.name, live.actor, live.scopes, live.is_user, session["exp"], live.key_id
         )

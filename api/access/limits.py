@@ -5,27 +5,28 @@ from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Annotated
 
+from cachetools import TTLCache
 from fastapi import Depends, Request
 
 from activity.settings import settings
 from api.access.callers import Caller, may
 from api.http.problems import Problem
 
-_REMEMBERED = 10_000
-
 
 class Buckets:
     """Token buckets: each fills within a minute, and holds a minute's worth."""
 
     def __init__(self) -> None:
-        self._filled: dict[str, tuple[float, float]] = {}
+        # After a minute without a request a bucket is full, as one is that is not in here.
+        self._levels: TTLCache[str, tuple[float, float]] = TTLCache(10_000, 60)
 
     def take(self, name: str, per_minute: int) -> tuple[int, int]:
-        """Take one from a bucket; return how many are left and in how many seconds it is full. Raises the problem quota-exceeded."""
+        """Take one from a bucket; return how many are left and in how many seconds it is full.
+
+        Raises the problem quota-exceeded.
+        """
         now = time.monotonic()
-        if len(self._filled) >= _REMEMBERED:
-            self._filled = {key: kept for key, kept in self._filled.items() if now - kept[1] < 60}
-        level, at = self._filled.get(name, (float(per_minute), now))
+        level, at = self._levels.get(name, (float(per_minute), now))
         level = min(per_minute, level + (now - at) * per_minute / 60) - 1
         if level < 0:
             wait = ceil(-level * 60 / per_minute)
@@ -34,7 +35,7 @@ class Buckets:
                 f"{per_minute} requests a minute; try again in {wait} s",
                 headers={"Retry-After": str(wait)},
             )
-        self._filled[name] = (level, now)
+        self._levels[name] = (level, now)
         return int(level), ceil((per_minute - level) * 60 / per_minute)
 
 

@@ -1,4 +1,4 @@
-"""The page's session: a signed cookie that scripts cannot read, obtained by showing a key or a token once."""
+"""The page's session: a signed cookie that scripts cannot read, in exchange for a key or a token."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -23,8 +23,11 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     key: Annotated[str, Meta(min_length=1, max_length=8192)]
 
 
-class Session(msgspec.Struct):
-    """Who is signed in. `csrf` goes into the header X-CSRF-Token of every change; `record_url` is where records are looked at."""
+class SessionOut(msgspec.Struct):
+    """Who is signed in.
+
+    `csrf` goes into the header X-CSRF-Token of every change; `record_url` is where the page links records to.
+    """
 
     actor: str
     scopes: list[str]
@@ -33,30 +36,30 @@ class Session(msgspec.Struct):
     record_url: str | None
 
 
-def _told(caller: Caller, csrf: str | None) -> Session:
-    return Session(caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url)
+def _session_of(caller: Caller, csrf: str | None) -> SessionOut:
+    return SessionOut(caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url)
 
 
-@router.post("", responses=answers(Session), openapi_extra=takes(SignIn))
-async def sign_in(request: Request, said: Annotated[SignIn, Depends(body(SignIn))]) -> Response:
-    """Begin a session; it ends with the key or token it was begun with, after 12 hours at the latest."""
-    caller = await callers.from_credential(said.key)
+@router.post("", responses=answers(SessionOut), openapi_extra=takes(SignIn))
+async def sign_in(request: Request, given: Annotated[SignIn, Depends(body(SignIn))]) -> Response:
+    """Begin a session; it ends when its key or token does, after at most 12 hours."""
+    caller = await callers.from_credential(callers.live_keys(request), given.key)
     cookie, csrf = callers.make_session(caller)
-    begun = replace(caller, expires_at=callers.read_session(cookie)["exp"])
-    response = json_response(_told(begun, csrf), headers={"Cache-Control": "no-store"})
+    session = replace(caller, expires_at=callers.read_session(cookie)["exp"])
+    response = json_response(_session_of(session, csrf), headers={"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https"
     )
     return response
 
 
-@router.get("", responses=answers(Session))
+@router.get("", responses=answers(SessionOut))
 async def who(request: Request) -> Response:
-    """Say who is calling; with a session, its CSRF token too."""
+    """Return who is calling; with a session, its CSRF token too."""
     caller = await authenticate(request)
     by_header = "authorization" in request.headers
     csrf = None if by_header else callers.read_session(request.cookies[COOKIE])["csrf"]
-    return json_response(_told(caller, csrf), headers={"Cache-Control": "no-store"})
+    return json_response(_session_of(caller, csrf), headers={"Cache-Control": "no-store"})
 
 
 @router.delete("", status_code=204, responses={204: {"description": "Signed out"}, 403: problem_answer(403)})

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import enrichment, mail, playbooks, records
 from api.access import session
+from api.access.callers import LiveKeys
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import Page
@@ -45,6 +46,7 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
         responses=problem_answers,
     )
+    app.state.live_keys = LiveKeys()
     origins.install(app)
     app.add_middleware(Requests)
     problems.install(app)

@@ -18,7 +18,7 @@ from api.http.encoding import answers, encode, json_response
 from api.http.problems import Problem
 from api.log import wire
 from api.log.filters import Filters, Locale, moment
-from api.log.page_cache import KeptPages, keep
+from api.log.page_cache import CachingRoute, store
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db.engine import begin
 from db.log import by_seq, events, heads
@@ -59,7 +59,7 @@ class EventPage(msgspec.Struct):
 
 
 class EventDetail(msgspec.Struct):
-    """An event with what made it happen, what it made happen, and what was said about it later."""
+    """An event with its causes, its effects, and its later corrections."""
 
     event: EventOut
     hash: str
@@ -70,7 +70,7 @@ class EventDetail(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """How many events there are, by category. Where `complete` is false there are more than were counted.
+    """How many events there are, by category; where `complete` is false there are more than were counted.
 
     `beneath` is how many an account's Hierarchy tab has, counted up to 1,000; null for the whole workspace.
     """
@@ -87,11 +87,11 @@ class Types(msgspec.Struct):
     data: list[TypeOut]
 
 
-newest = APIRouter(route_class=KeptPages)
+newest = APIRouter(route_class=CachingRoute)
 
 
-class Asked(Filters):
-    """Which page is asked for, in query parameters."""
+class PageQuery(Filters):
+    """Which page of the feed is wanted, in query parameters."""
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
@@ -106,33 +106,36 @@ class Asked(Filters):
 
     @property
     def newest(self) -> bool:
-        """Whether it is the first page of a list."""
+        """Whether this is the first page of a list."""
         return self.cursor is None and self.around is None and self.after is None
 
 
 @newest.get("/events", responses=answers(EventPage, 200, "A page", 404, 406) | _UNCHANGED)
-def list_events(request: Request, caller: Reader, asked: Annotated[Asked, Query()]) -> Response:
-    """List events that pass the filters, the newest first; `after` lists what is newer than a position, oldest first."""
+def list_events(request: Request, caller: Reader, query: Annotated[PageQuery, Query()]) -> Response:
+    """List events that pass the filters, the newest first.
+
+    With `after`, list what is newer than a position, the oldest first.
+    """
     cloud = _wants_cloud_events(request)
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
         tag = _tag(
             caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud
         )
-        if asked.newest and tag in request.headers.get("if-none-match", ""):
+        if query.newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-        which = asked.which(
-            session, caller.tenant, since=moment(asked.since), until=moment(asked.until), as_of=asked.as_of
+        which = query.which(
+            session, caller.tenant, since=moment(query.since), until=moment(query.until), as_of=query.as_of
         )
-        listing = _list(session, caller.tenant, which, asked, head)
-        names = _names(session, caller.tenant, listing.events) if asked.include else None
+        listing = _list(session, caller.tenant, which, query, head)
+        names = _names(session, caller.tenant, listing.events) if query.include else None
     headers = _headers(
-        request, tag if asked.newest else None, None if asked.after is not None else listing.cursor
+        request, tag if query.newest else None, None if query.after is not None else listing.cursor
     )
     if cloud:
         return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
     page = {
-        "data": [encoded(event, asked.locale) for event in listing.events],
+        "data": [encoded(event, query.locale) for event in listing.events],
         "has_more": listing.cursor is not None,
         "next_cursor": listing.cursor,
         "looked_to": listing.looked_to,
@@ -140,8 +143,8 @@ def list_events(request: Request, caller: Reader, asked: Annotated[Asked, Query(
         "names": names,
     }
     response = json_response(page, 200, headers)
-    if asked.newest and names is None and which.beneath is None:  # what the log alone decides
-        keep(request, caller.tenant, head, response)
+    if query.newest and names is None and which.beneath is None:  # what the log alone decides
+        store(request, caller.tenant, head, response)
     return response
 
 
@@ -152,14 +155,14 @@ def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str,
     return headers
 
 
-def _list(session: Session, tenant: int, which: Filter, asked: Asked, head: heads.Head) -> Listing:
+def _list(session: Session, tenant: int, which: Filter, query: PageQuery, head: heads.Head) -> Listing:
     try:
-        if asked.after is not None:
-            return list_after(session, tenant, which, _place(asked.after, head), asked.limit)
-        if asked.around is not None:
-            return list_around(session, tenant, which, _event(session, tenant, asked.around), asked.limit)
-        return (list_recorded if asked.order == "recorded" else list_occurred)(
-            session, tenant, which, asked.cursor, asked.limit
+        if query.after is not None:
+            return list_after(session, tenant, which, _place(query.after, head), query.limit)
+        if query.around is not None:
+            return list_around(session, tenant, which, _event(session, tenant, query.around), query.limit)
+        return (list_recorded if query.order == "recorded" else list_occurred)(
+            session, tenant, which, query.cursor, query.limit
         )
     except CursorInvalid as error:
         raise Problem("cursor-mismatch", str(error)) from None
@@ -169,7 +172,7 @@ def _place(after: str, head: heads.Head) -> int:
     place = wire.read_position(after)
     if place is None or place[0] != head.epoch:
         raise Problem(
-            "bad-request", "'after' is no position of this log: read the list anew and take its position"
+            "bad-request", "'after' is not a position of this log: read the list again and use its position"
         )
     return place[1]
 
@@ -195,7 +198,7 @@ def _tag(*parts: Any) -> str:
 
 
 def _wants_cloud_events(request: Request) -> bool:
-    """Say whether CloudEvents are asked for; raise the problem of a representation that there is not."""
+    """Return whether CloudEvents are asked for. Raises the problem not-acceptable."""
     accepted = {
         part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")
     }
@@ -203,7 +206,7 @@ def _wants_cloud_events(request: Request) -> bool:
         return bool(accepted & {CLOUDEVENT, CLOUDEVENTS}) and "application/json" not in accepted
     if accepted & {CLOUDEVENT, CLOUDEVENTS}:
         return True
-    raise Problem("not-acceptable", "this is given as application/json or application/cloudevents+json")
+    raise Problem("not-acceptable", "this is available as application/json or application/cloudevents+json")
 
 
 router.include_router(newest)
@@ -250,7 +253,7 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         causes = events.causes(session, caller.tenant, event_id)
         effects = events.effects(session, caller.tenant, event_id)
         digest = by_seq.chain_hash(session, caller.tenant, event.seq)
-    about_it = [
+    corrections = [
         effect
         for effect in effects
         if effect.cause_id == event_id and effect.type in ("event.corrected", "event.classified")
@@ -259,8 +262,8 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         event=event_out(event, locale),
         hash=digest.hex(),
         causes=[event_out(one, locale) for one in causes],
-        effects=[event_out(one, locale) for one in effects if one not in about_it],
-        corrections=[event_out(one, locale) for one in about_it],
+        effects=[event_out(one, locale) for one in effects if one not in corrections],
+        corrections=[event_out(one, locale) for one in corrections],
         stream=StreamPosition(wire.position(head.epoch, head.seq)),
     )
     return json_response(detail, 200, headers)
@@ -268,7 +271,7 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
 
 @router.get("/types", responses=answers(Types))
 def list_types(caller: Reader) -> Response:
-    """Return the catalogue of built-in types: titles, icons, categories, and the JSON Schema of each payload."""
+    """Return the catalogue of built-in types, with the JSON Schema of each payload."""
     return Response(
         _types(), media_type="application/json", headers={"Cache-Control": "private, max-age=3600"}
     )

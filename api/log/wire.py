@@ -1,10 +1,15 @@
-"""An event as clients see it: what the log holds, with its category and its sentence. The payload's text is passed on as it is."""
+"""An event as clients see it: what the log holds, with its category and its summary.
+
+The payload's text is passed on as it is.
+"""
 
 from datetime import datetime
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from cachetools import LRUCache, cached
 
 from activity.catalogue import CATALOGUE, summary_parts
 from activity.event import RecordedEvent
@@ -13,7 +18,10 @@ OTHER = "other"  # the category of a workspace's own types
 
 
 class EventOut(msgspec.Struct, kw_only=True):
-    """An event. `payload` is null once it was erased; `summary_parts` is the summary in pieces: text (t) and values (v)."""
+    """An event. `payload` is null once it was erased.
+
+    `summary_parts` is the summary in pieces: text (t) and values (v).
+    """
 
     event_id: UUID
     seq: int
@@ -35,7 +43,7 @@ class EventOut(msgspec.Struct, kw_only=True):
 
 
 def event_out(event: RecordedEvent, locale: str = "en") -> EventOut:
-    """Return an event for a client, with its sentence in this language."""
+    """Return an event for a client, with its summary in this language."""
     known = CATALOGUE.get(event.type)
     parts = summary_parts(event.type, event.version, event.payload, locale)
     return EventOut(
@@ -59,30 +67,26 @@ def event_out(event: RecordedEvent, locale: str = "en") -> EventOut:
     )
 
 
-_KEPT = 10_000
-_encoded: dict[tuple[int, UUID, datetime, str, bool], msgspec.Raw] = {}
 _encode = msgspec.json.Encoder().encode
 
 
+def _version(event: RecordedEvent, locale: str = "en") -> tuple[int, UUID, datetime, str, bool]:
+    """Return what decides an event's JSON: all that ever changes of a recorded event is that it is erased."""
+    erased = bytes(event.payload) == b"null"
+    return event.tenant_id, event.event_id, event.recorded_at, locale[:2].lower(), erased
+
+
+@cached(LRUCache(10_000), key=_version, lock=Lock())
 def encoded(event: RecordedEvent, locale: str = "en") -> msgspec.Raw:
-    """Return the JSON of an event for a client. It is kept: an event never changes, but that its payload is erased."""
-    key = (
-        event.tenant_id,
-        event.event_id,
-        event.recorded_at,
-        locale[:2].lower(),
-        bytes(event.payload) == b"null",
-    )
-    made = _encoded.get(key)
-    if made is None:
-        if len(_encoded) >= _KEPT:
-            _encoded.clear()
-        made = _encoded[key] = msgspec.Raw(_encode(event_out(event, locale)))
-    return made
+    """Return the JSON of an event for a client, cached."""
+    return msgspec.Raw(_encode(event_out(event, locale)))
 
 
 class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """An event as CloudEvents 1.0 writes it, with the extensions sequence, recordedtime, authtype, authid, causationid and partitionkey."""
+    """An event as CloudEvents 1.0 writes it.
+
+    The extensions are sequence, recordedtime, authtype, authid, causationid and partitionkey.
+    """
 
     specversion: str
     id: UUID
@@ -105,7 +109,7 @@ CLOUDEVENTS = "application/cloudevents-batch+json"
 
 
 def cloud_event(event: RecordedEvent) -> CloudEvent:
-    """Return an event as a CloudEvent. `sequence` compares as text."""
+    """Return an event as a CloudEvent. `sequence` is ordered as text too."""
     system = event.actor == "system"
     erased = bytes(event.payload) == b"null"
     return CloudEvent(
@@ -140,7 +144,7 @@ def position(epoch: UUID, seq: int) -> str:
 
 
 def read_position(text: str) -> tuple[UUID, int] | None:
-    """Return the epoch and number of a position, or None if it is none."""
+    """Return the epoch and number of a position, or None if it is not valid."""
     epoch, _, seq = text.partition("-")
     if len(epoch) != 32 or len(seq) != 16 or not (seq.isascii() and seq.isdigit()):
         return None
@@ -151,7 +155,7 @@ def read_position(text: str) -> tuple[UUID, int] | None:
 
 
 class TypeOut(msgspec.Struct):
-    """A built-in type of event: what it is called, drawn as and about."""
+    """A built-in type of event: its names, its icon and what it is about."""
 
     name: str
     version: int

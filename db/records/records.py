@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from activity.errors import ActivityError
 
 
-class TenantUnknown(ActivityError):
+class TenantNotFound(ActivityError):
     """No workspace has this slug or id."""
 
 
@@ -116,14 +116,14 @@ def make_tenant(session: Session, slug: str, name: str) -> Tenant:
 
 
 def get_tenant(session: Session, ref: str | int) -> Tenant:
-    """Return the workspace with this slug or id. Raises TenantUnknown."""
+    """Return the workspace with this slug or id. Raises TenantNotFound."""
     number = int(ref) if isinstance(ref, int) or (ref.isascii() and ref.isdigit() and len(ref) < 10) else None
     found = session.execute(
         text(f"{_TENANT} where slug = :slug or id = :id order by slug = :slug desc limit 1"),
         {"slug": str(ref), "id": number},
     ).one_or_none()
     if found is None:
-        raise TenantUnknown(
+        raise TenantNotFound(
             f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes one"
         )
     return Tenant(*found)

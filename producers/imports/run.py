@@ -16,7 +16,7 @@ from activity.validation import encode
 from db.engine import EVERY_TENANT, begin
 from db.log import backlog, heads
 from db.records import records
-from db.records.records import Record, TenantUnknown
+from db.records.records import Record, TenantNotFound
 from producers.imports.errors import RowRejected
 from producers.imports.mapping import ImportMap
 from producers.imports.progress import Progress
@@ -126,7 +126,7 @@ class Importer:
         for numbered in chunk:
             try:
                 made.append(self._make(numbered, joined))
-            except (RowRejected, TenantUnknown) as error:
+            except (RowRejected, TenantNotFound) as error:
                 rejects.append(_reject(numbered, str(error)))
         rejects += self._commit(made, progress)
         return sorted(rejects, key=lambda reject: int(reject["line"]))

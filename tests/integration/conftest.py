@@ -11,17 +11,15 @@ import pytest
 
 
 @pytest.fixture
-def key(tenant: int) -> Iterator[str]:
+def key(tenant: int) -> str:
     """An API key of the workspace that may do everything."""
-    from api.access.callers import forget_callers
     from db import access
     from db.engine import begin
 
     made = access.new_key()
     with begin("producer", tenant) as session:
         access.add_key(session, tenant, made, "tests", access.SCOPES, "ana@example.com")
-    yield made
-    forget_callers()
+    return made
 
 
 @pytest.fixture

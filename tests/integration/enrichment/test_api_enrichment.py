@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from activity.settings import settings
-from api.access.callers import forget_callers
 from api.http.app import create_app
 from cli.main import app
 from db import access
@@ -27,7 +26,7 @@ Send = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def send(tenant: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Send]:
+def send(tenant: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Send:
     """A function that sends a request with a key that may do everything; a table of the workspace's own is configured."""
     (tmp_path / "table.csv").write_text("domain,sector\nacme.example,Logistics\n")
     (tmp_path / "enrichment.toml").write_text(f"""
@@ -57,8 +56,7 @@ field = "industry"
 
         return asyncio.run(run())
 
-    yield once
-    forget_callers()
+    return once
 
 
 @pytest.fixture

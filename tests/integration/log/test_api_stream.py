@@ -311,7 +311,7 @@ def test_a_revoked_key_ends_its_streams(
     environment: dict[str, str], key: str, tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACTIVITY_STREAM_HEARTBEAT_S", "0.1")
-    monkeypatch.setattr("api.access.callers._REMEMBERED_S", 0.1)
+    monkeypatch.setattr("api.access.callers._CACHED_S", 0.1)
     settings.cache_clear()
 
     async def scene() -> None:

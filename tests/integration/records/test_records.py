@@ -8,7 +8,7 @@ import pytest
 
 from db.engine import begin
 from db.records import records
-from db.records.records import Account, Contact, Member, Opportunity, TenantUnknown
+from db.records.records import Account, Contact, Member, Opportunity, TenantNotFound
 
 
 def test_a_record_that_is_there_is_changed_where_something_is_said_and_stays_as_it_was_elsewhere(
@@ -104,7 +104,7 @@ def test_a_tenant_is_made_once_with_a_log_and_found_by_slug_and_by_id(admin: psy
             == made
         )
         assert records.list_tenants(session) == [made]
-        with pytest.raises(TenantUnknown, match="no tenant 'nobody'"):
+        with pytest.raises(TenantNotFound, match="no tenant 'nobody'"):
             records.get_tenant(session, "nobody")
     assert admin.execute("select seq from activity.head where tenant_id = %s", (made.id,)).fetchall() == [
         (0,)

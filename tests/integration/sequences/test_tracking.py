@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from activity.settings import settings
-from api.access.callers import forget_callers
 from api.http.app import create_app
 from db import access
 from db.engine import begin
@@ -213,4 +212,3 @@ def test_contacts_are_enrolled_over_http_once(space: Workspace, ask: Ask) -> Non
     )
     (count,) = ask("GET", f"/v1/sequences/{sequence}", headers=caller).json()["counts"]
     assert (count["kind"], count["state"], count["number"]) == ("enrolment", "active", 1)
-    forget_callers()
