@@ -1,5 +1,6 @@
-"""Accounts, contacts and opportunities, for hosts that keep theirs elsewhere and for the page's headings."""
+"""Accounts, contacts and opportunities: for hosts that store theirs elsewhere, and for the page."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -18,12 +19,11 @@ from api.http.problems import Problem
 from api.log import receipts
 from api.log.receipts import Receipt, headers_of, numbered, wait_of
 from db.engine import begin
-from db.log import by_seq
 from db.records import records
-from db.records.records import Account, Address, Contact, Id, Name, Opportunity, Record
+from db.records.records import Account, Address, Contact, Id, Name, Opportunity
 from db.records.values import RecordNotFound
 from producers.records import upserts
-from producers.records.upserts import Changed, Said
+from producers.records.upserts import ChangeContext, Changed
 
 router = APIRouter(prefix="/v1", tags=["records"])
 
@@ -98,7 +98,7 @@ class OpportunityOut(msgspec.Struct):
 
 
 class Put(msgspec.Struct):
-    """A record as it is now, whether it is new, and a receipt for each event that says what changed."""
+    """A record as it is now, whether it is new, and a receipt for each event."""
 
     record: dict[str, Any]
     created: bool
@@ -148,79 +148,58 @@ def _get(session: Session, tenant: int, kind: type[records.R], key: str) -> reco
 
 @router.put("/accounts/{key}", responses=_CHANGED, openapi_extra=takes(AccountIn))
 async def put_account(
-    request: Request, caller: Editor, key: Key, said: Annotated[AccountIn, Depends(body(AccountIn))]
+    request: Request, caller: Editor, key: Key, given: Annotated[AccountIn, Depends(body(AccountIn))]
 ) -> Response:
-    """Make or change an account, and say what happened in the same transaction."""
-    return await _put(request, caller, Account(id=key, **msgspec.structs.asdict(said)))
+    """Make or change an account, and emit what changed in the same transaction."""
+    return await _put(request, caller, Account(id=key, **msgspec.structs.asdict(given)))
 
 
 @router.put("/contacts/{key}", responses=_CHANGED, openapi_extra=takes(ContactIn))
 async def put_contact(
-    request: Request, caller: Editor, key: Key, said: Annotated[ContactIn, Depends(body(ContactIn))]
+    request: Request, caller: Editor, key: Key, given: Annotated[ContactIn, Depends(body(ContactIn))]
 ) -> Response:
-    """Make or change a contact, and say what happened in the same transaction."""
-    return await _put(request, caller, Contact(id=key, **msgspec.structs.asdict(said)))
+    """Make or change a contact, and emit what changed in the same transaction."""
+    return await _put(request, caller, Contact(id=key, **msgspec.structs.asdict(given)))
 
 
 @router.put("/opportunities/{key}", responses=_CHANGED, openapi_extra=takes(OpportunityIn))
 async def put_opportunity(
-    request: Request, caller: Editor, key: Key, said: Annotated[OpportunityIn, Depends(body(OpportunityIn))]
+    request: Request, caller: Editor, key: Key, given: Annotated[OpportunityIn, Depends(body(OpportunityIn))]
 ) -> Response:
-    """Make or change a deal, and say what happened in the same transaction."""
-    fields = msgspec.structs.asdict(said) | {"amount": None if said.amount is None else Decimal(said.amount)}
+    """Make or change a deal, and emit what changed in the same transaction."""
+    fields = msgspec.structs.asdict(given) | {
+        "amount": None if given.amount is None else Decimal(given.amount)
+    }
     return await _put(request, caller, Opportunity(id=key, **fields))
 
 
 @router.post("/opportunities/{key}/stage", responses=_CHANGED, openapi_extra=takes(StageIn))
 async def move_deal(
-    request: Request, caller: Editor, key: Key, said: Annotated[StageIn, Depends(body(StageIn))]
+    request: Request, caller: Editor, key: Key, wanted: Annotated[StageIn, Depends(body(StageIn))]
 ) -> Response:
-    """Move a deal to a stage and say so, in one transaction. A repeat with the same Idempotency-Key moves nothing."""
-    who = _who(request, caller)
-    if who.key is not None and await run_in_threadpool(_moved_before, who):
-        return await _told(
-            request, caller, Changed(await run_in_threadpool(_deal, caller.tenant, key), False, [])
-        )
-    move = partial(
-        upserts.move, deal_id=key, to_stage=said.to_stage, outcome=said.outcome, reason=said.reason
-    )
-    return await _told(request, caller, await run_in_threadpool(_in_one_transaction, who, move))
-
-
-def _moved_before(who: Said) -> bool:
-    ids = [upserts.said_id(who, name) for name in ("deal.stage_changed", "deal.won", "deal.lost")]
-    with begin("reader", who.tenant) as session:
-        return bool(by_seq.stored(session, who.tenant, ids))
-
-
-def _deal(tenant: int, key: str) -> Record:
-    with begin("reader", tenant) as session:
-        return _get(session, tenant, Opportunity, key)
-
-
-def _who(request: Request, caller: Caller) -> Said:
-    key = receipts.key_of(request)
-    return Said(caller.tenant, caller.actor, "api", receipts.event_id(caller, key) if key else None)
+    """Move a deal to a stage and emit it. A repeat with the same Idempotency-Key moves nothing."""
+    move = upserts.Move(key, wanted.to_stage, wanted.outcome, wanted.reason)
+    return await _change(request, caller, partial(upserts.move, wanted=move))
 
 
 async def _put(request: Request, caller: Caller, record: upserts.R) -> Response:
-    work = partial(upserts.put, record=record)
-    return await _told(
-        request, caller, await run_in_threadpool(_in_one_transaction, _who(request, caller), work)
+    def put(context: ChangeContext) -> Changed:
+        with begin("producer", context.tenant) as session:
+            return upserts.put(session, context, record)
+
+    return await _change(request, caller, put)
+
+
+async def _change(request: Request, caller: Caller, work: Callable[[ChangeContext], Changed]) -> Response:
+    key = receipts.key_of(request)
+    context = ChangeContext(
+        caller.tenant, caller.actor, "api", receipts.event_id(caller, key) if key else None
     )
-
-
-def _in_one_transaction(who: Said, work: Any) -> Changed:
     try:
-        with begin("producer", who.tenant) as session:
-            changed: Changed = work(session, who)
-            return changed
+        changed = await run_in_threadpool(work, context)
     except RecordNotFound as error:
         raise Problem("not-found", str(error)) from None
-
-
-async def _told(request: Request, caller: Caller, changed: Changed) -> Response:
-    answers = [Receipt(event.event_id, "accepted") for event in changed.events]
-    answers = await numbered(caller, answers, changed.events, wait_of(request))
-    told = {"record": changed.record, "created": changed.created, "events": answers}
-    return json_response(told, 201 if changed.created else 200, headers_of(request))
+    accepted = [Receipt(event.event_id, "accepted") for event in changed.events]
+    answered = await numbered(caller, accepted, changed.events, wait_of(request))
+    made = {"record": changed.record, "created": changed.created, "events": answered}
+    return json_response(made, 201 if changed.created else 200, headers_of(request))

@@ -1,4 +1,4 @@
-"""Records that change, and what is said about it in the same transaction. Where nothing changed, nothing is said."""
+"""Change records, and emit what changed in the same transaction. No change, no event."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -12,6 +12,8 @@ from uuid_utils.compat import uuid7
 from activity.canonical import canonical
 from activity.errors import InvalidEvent
 from activity.event import Event
+from db.engine import begin
+from db.log import by_seq
 from db.records import records
 from db.records.records import Account, Contact, Opportunity
 from db.records.values import RecordNotFound
@@ -26,8 +28,8 @@ _KINDS: Mapping[type[records.Record], str] = {
 }
 
 
-class Said(NamedTuple):
-    """Who changes a record, and how: `key` makes the ids of what is said the same at every repeat."""
+class ChangeContext(NamedTuple):
+    """Who changes a record, and how. `key` makes the ids of the events the same at every repeat."""
 
     tenant: int
     actor: str
@@ -36,55 +38,77 @@ class Said(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """What became of a record: as it is now, whether it is new, and the events that say what happened."""
+    """A record as it is now, whether it is new, and the events that were emitted."""
 
     record: records.Record
     created: bool
     events: list[Event]
 
 
-def put(session: Session, said: Said, record: R) -> Changed:
-    """Make or change a record by its id; what is None stays as it is. Raises InvalidEvent where a value or a named account can't be."""
+def put(session: Session, context: ChangeContext, record: R) -> Changed:
+    """Make or change a record by its id; what is None stays as it is.
+
+    Raises InvalidEvent if a value is not valid or the account it names does not exist.
+    """
     kind = type(record)
-    records.hold(session, said.tenant, kind, record.id)
-    _check(session, said.tenant, record)
-    before = records.get(session, said.tenant, kind, record.id)
-    records.upsert(session, said.tenant, [record])
-    after = records.get(session, said.tenant, kind, record.id)
+    records.hold(session, context.tenant, kind, record.id)
+    _check(session, context.tenant, record)
+    before = records.get(session, context.tenant, kind, record.id)
+    records.upsert(session, context.tenant, [record])
+    after = records.get(session, context.tenant, kind, record.id)
     if after is None:
-        raise RecordNotFound(f"{_KINDS[kind]} {record.id!r} was removed in this moment")
-    events = [_event(said, after, *what) for what in _what(session, said.tenant, before, after)]
+        raise RecordNotFound(f"{_KINDS[kind]} {record.id!r} was removed meanwhile")
+    events = [_event(context, after, *what) for what in _what(session, context.tenant, before, after)]
     emit(session, events)
     return Changed(after, before is None, events)
 
 
-def move(
-    session: Session, said: Said, deal_id: str, to_stage: str, outcome: str | None, reason: str | None
-) -> Changed:
-    """Move a deal to a stage, and say so; with `outcome` (won, lost) say that it ended there. Raises RecordNotFound."""
-    records.hold(session, said.tenant, Opportunity, deal_id)
-    before = records.get(session, said.tenant, Opportunity, deal_id)
-    if before is None:
-        raise RecordNotFound(f"there is no opportunity {deal_id!r}")
-    after = msgspec.structs.replace(before, stage=to_stage)
-    records.upsert(session, said.tenant, [Opportunity(id=deal_id, stage=to_stage)])
-    deal = _deal(session, said.tenant, after)
+class Move(NamedTuple):
+    """Where a deal moves; `outcome` (won, lost) if it ends there."""
+
+    deal_id: str
+    to_stage: str
+    outcome: str | None = None
+    reason: str | None = None
+
+
+def move(context: ChangeContext, wanted: Move) -> Changed:
+    """Move a deal in a transaction of its own. A repeat with the same key moves nothing.
+
+    Raises RecordNotFound.
+    """
+    if context.key is not None:
+        ids = [event_id(context, name) for name in ("deal.stage_changed", "deal.won", "deal.lost")]
+        with begin("reader", context.tenant) as session:
+            if by_seq.stored(session, context.tenant, ids):
+                return Changed(_existing_deal(session, context.tenant, wanted.deal_id), False, [])
+    with begin("producer", context.tenant) as session:
+        return _move(session, context, wanted)
+
+
+def _move(session: Session, context: ChangeContext, wanted: Move) -> Changed:
+    records.hold(session, context.tenant, Opportunity, wanted.deal_id)
+    before = _existing_deal(session, context.tenant, wanted.deal_id)
+    after = msgspec.structs.replace(before, stage=wanted.to_stage)
+    records.upsert(session, context.tenant, [Opportunity(id=wanted.deal_id, stage=wanted.to_stage)])
+    deal = _deal(session, context.tenant, after) | _payload(from_stage=before.stage)
     events = []
-    if before.stage != to_stage:
-        events.append(
-            _event(
-                said, after, "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=to_stage)
-            )
-        )
-    if outcome is not None:
+    if before.stage != wanted.to_stage:
+        payload = deal | _payload(to_stage=wanted.to_stage)
+        events.append(_event(context, after, "deal.stage_changed", payload))
+    if wanted.outcome is not None:
         cause = events[0].event_id if events else None
-        events.append(
-            _event(
-                said, after, f"deal.{outcome}", deal | _said(from_stage=before.stage, reason=reason), cause
-            )
-        )
+        payload = deal | _payload(reason=wanted.reason)
+        events.append(_event(context, after, f"deal.{wanted.outcome}", payload, cause))
     emit(session, events)
     return Changed(after, False, events)
+
+
+def _existing_deal(session: Session, tenant: int, deal_id: str) -> Opportunity:
+    found = records.get(session, tenant, Opportunity, deal_id)
+    if found is None:
+        raise RecordNotFound(f"there is no opportunity {deal_id!r}")
+    return found
 
 
 def _check(session: Session, tenant: int, record: Account | Contact | Opportunity) -> None:
@@ -104,7 +128,7 @@ def _check(session: Session, tenant: int, record: Account | Contact | Opportunit
         exponent = record.amount.as_tuple().exponent
         if not isinstance(exponent, int) or exponent < -2 or abs(record.amount) >= _MOST:
             raise InvalidEvent(
-                "amount", f"{record.amount} can't be kept", "give up to 15 digits and two decimals"
+                "amount", f"{record.amount} cannot be stored", "give up to 15 digits and two decimals"
             )
 
 
@@ -124,7 +148,7 @@ def _of_account(session: Session, tenant: int, before: Account | None, after: Ac
     if before is None:
         yield (
             "account.added",
-            _said(
+            _payload(
                 name=after.name,
                 domain=after.domain,
                 parent_name=_account_name(session, tenant, after.parent_id),
@@ -136,18 +160,18 @@ def _of_account(session: Session, tenant: int, before: Account | None, after: Ac
         named = {name: _account_name(session, tenant, value) for name, value in above.items()}
         yield (
             "account.parent_changed",
-            _said(name=after.name, **named, **{f"{name}_id": value for name, value in above.items()}),
+            _payload(name=after.name, **named, **{f"{name}_id": value for name, value in above.items()}),
         )
     changes = _changes(before, after, "name", "domain", "owner_email", "fields")
     if changes:
-        yield "account.updated", _said(name=after.name, changes=changes)
+        yield "account.updated", _payload(name=after.name, changes=changes)
 
 
 def _of_contact(session: Session, tenant: int, before: Contact | None, after: Contact) -> Iterator[What]:
     if before is None:
         yield (
             "contact.added",
-            _said(
+            _payload(
                 name=after.name,
                 email=after.email,
                 account_name=_account_name(session, tenant, after.account_id),
@@ -156,25 +180,25 @@ def _of_contact(session: Session, tenant: int, before: Contact | None, after: Co
         return
     changes = _changes(before, after, "name", "email", "account_id", "owner_email", "fields")
     if changes:
-        yield "contact.updated", _said(name=after.name, changes=changes)
+        yield "contact.updated", _payload(name=after.name, changes=changes)
 
 
 def _of_deal(session: Session, tenant: int, before: Opportunity | None, after: Opportunity) -> Iterator[What]:
     deal = _deal(session, tenant, after)
     if before is None:
-        yield "deal.added", deal | _said(stage=after.stage)
+        yield "deal.added", deal | _payload(stage=after.stage)
         return
     if before.stage != after.stage and after.stage:
-        yield "deal.stage_changed", deal | _said(from_stage=before.stage, to_stage=after.stage)
+        yield "deal.stage_changed", deal | _payload(from_stage=before.stage, to_stage=after.stage)
     if before.amount != after.amount:
         yield (
             "deal.amount_changed",
-            deal | _said(from_amount=_amount(before.amount), to_amount=_amount(after.amount)),
+            deal | _payload(from_amount=_amount(before.amount), to_amount=_amount(after.amount)),
         )
 
 
 def _changes(before: Account | Contact, after: Account | Contact, *fields: str) -> list[dict[str, Any]]:
-    """Return field by field what differs; of the host's own fields, each."""
+    """Return what differs, field by field, and within the host's own fields too."""
     pairs: dict[str, tuple[Any, Any]] = {}
     for field in fields:
         old, new = getattr(before, field), getattr(after, field)
@@ -187,7 +211,7 @@ def _changes(before: Account | Contact, after: Account | Contact, *fields: str) 
 
 def _deal(session: Session, tenant: int, deal: Opportunity) -> dict[str, Any]:
     account = _account_name(session, tenant, deal.account_id)
-    return _said(name=deal.name, account_name=account, amount=_amount(deal.amount), currency=deal.currency)
+    return _payload(name=deal.name, account_name=account, amount=_amount(deal.amount), currency=deal.currency)
 
 
 def _account_name(session: Session, tenant: int, account_id: str | None) -> str | None:
@@ -199,26 +223,30 @@ def _amount(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def _said(**values: Any) -> dict[str, Any]:
+def _payload(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
-def said_id(said: Said, type_: str) -> UUID:
-    """Return the id of what is said: the same at every repeat with one key."""
-    return uuid7() if said.key is None else uuid5(said.key, type_)
+def event_id(context: ChangeContext, type_: str) -> UUID:
+    """Return the id of the event of this type: the same at every repeat with one key."""
+    return uuid7() if context.key is None else uuid5(context.key, type_)
 
 
 def _event(
-    said: Said, record: records.Record, type_: str, payload: dict[str, Any], cause: UUID | None = None
+    context: ChangeContext,
+    record: records.Record,
+    type_: str,
+    payload: dict[str, Any],
+    cause: UUID | None = None,
 ) -> Event:
     account = record.id if isinstance(record, Account) else getattr(record, "account_id", None)
     return Event(
-        tenant_id=said.tenant,
-        event_id=said_id(said, type_),
+        tenant_id=context.tenant,
+        event_id=event_id(context, type_),
         type=type_,
         payload=payload,
-        source=said.source,
-        actor=said.actor,
+        source=context.source,
+        actor=context.actor,
         account_id=account,
         contact_id=record.id if isinstance(record, Contact) else None,
         record_type=_KINDS[type(record)],

@@ -1,0 +1,81 @@
+"""Erase a person: everything the records hold of them, and the content of every event about them.
+
+That it was erased, when, by whom and why stays in the log, whose chain still verifies.
+"""
+
+from typing import NamedTuple
+
+from uuid_utils.compat import uuid7
+
+from activity.errors import ActivityError
+from activity.event import Event
+from activity.validation import encode
+from db.engine import begin
+from db.log import events
+from db.records import erasure, records
+from producers.log.appended import wait_for
+from worker.emit import emit_encoded
+
+
+class ContactNotFound(ActivityError):
+    """Nothing is known of a contact."""
+
+
+class Erasure(NamedTuple):
+    """Whom to erase, for whom, and why. The reason stays in the log: it must hold no personal data."""
+
+    tenant: int
+    contact: str
+    actor: str
+    reason: str | None = None
+    request_id: str | None = None
+
+
+def check(wanted: Erasure) -> None:
+    """Raise ContactNotFound or InvalidEvent if this cannot be erased."""
+    encode(_event(wanted))
+    with begin("reader", wanted.tenant) as session:
+        known = (
+            records.get(session, wanted.tenant, records.Contact, wanted.contact)
+            or events.look(session, wanted.tenant, events.Filter(contact=wanted.contact), None, 1).events
+        )
+    if not known:
+        raise ContactNotFound(
+            f"nothing is known of a contact {wanted.contact!r}: give the id, as for `activity feed --contact`"
+        )
+
+
+def erase(wanted: Erasure) -> int:
+    """Erase a person for good; return how many events lost their content. Safe to repeat after any failure.
+
+    Raises AppendFailed if the append task does not run.
+    """
+    event = _event(wanted)
+    with begin("producer", wanted.tenant) as session:
+        erasure.forget(session, wanted.tenant, wanted.contact)
+        emit_encoded(session, [(wanted.tenant, encode(event))])
+    # Once this event is in the log, so is all that was emitted of the person before: nothing is appended
+    # after the payloads were emptied.
+    wait_for(event)
+    with begin("eraser") as session:
+        return erasure.erase(
+            session,
+            wanted.tenant,
+            wanted.contact,
+            uuid7(),
+            wanted.actor,
+            wanted.reason,
+            wanted.request_id,
+        )
+
+
+def _event(wanted: Erasure) -> Event:
+    payload = {"reason": wanted.reason, "request_id": wanted.request_id}
+    return Event(
+        tenant_id=wanted.tenant,
+        type="contact.erased",
+        payload={name: value for name, value in payload.items() if value is not None},
+        source="erasure",
+        actor=wanted.actor,
+        contact_id=wanted.contact,
+    )
