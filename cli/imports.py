@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Json
+from cli.errors import FINDING, INTERRUPTED
+from cli.output import Json, print_json
 from cli.workspace import TenantOption, resolve
 
 if TYPE_CHECKING:
-    from producers.imports.run import Summary, Tell, Ticks
+    from producers.imports.run import Report, Summary, Ticks
 
-SOME_REJECTED, INTERRUPTED = 1, 130
 _NOTHING_MOVES_S = 10.0
 
 Files = Annotated[
@@ -35,7 +35,7 @@ def import_(
     tenant: TenantOption = None,
     wait: Annotated[
         bool,
-        typer.Option("--wait/--no-wait", help="Wait until the log has taken all, and count what it took."),
+        typer.Option("--wait/--no-wait", help="Wait until all is in the log, and count what it appended."),
     ] = True,
     append_here: Annotated[
         bool, typer.Option("--append-here", help="Do the append task's work as well, where no worker runs.")
@@ -43,41 +43,38 @@ def import_(
     state_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Where FILE.import.json and FILE.rejects.ndjson are kept. Default: beside FILE, else here."
+            help="The folder of FILE.import.json and FILE.rejects.ndjson. Default: beside FILE, else here."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Import files: say their rows as events and keep their records, by a mapping.
+    """Import files: their rows become events and records, by a mapping.
 
-    A second import of a file adds nothing. One that was interrupted goes on where it stopped when it is started again. Exit codes: 0 all
-    rows, 1 some were rejected, 2 the mapping or the usage is wrong.
+    A second import of a file adds nothing. An interrupted one, started again, goes on where it stopped.
+    Exit codes: 0 all rows, 1 some were rejected, 2 the mapping or the usage is wrong.
     """
     from producers.imports.mapping import load
     from producers.imports.run import Importer
 
-    _log_only_what_is_amiss()
+    _log_warnings_only()
     mapping = load(map_)
     chosen = None if tenant is None and mapping.tenant is not None else resolve(tenant).id
     summaries: list[Summary] = []
-    with _bar() as tell:
-        importer = Importer(mapping, chosen, append_here=append_here, tell=tell)
+    with _bar() as report:
+        importer = Importer(mapping, chosen, append_here=append_here, report=report)
         for file in files:
             try:
                 summaries.append(importer.run(file, state_dir or _beside(file), wait=wait))
             except KeyboardInterrupt:
-                typer.echo(
-                    f"\nactivity: interrupted; the same command goes on with {file.name} after what is committed",
-                    err=True,
-                )
+                typer.echo(f"\nactivity: interrupted; the same command goes on with {file.name}", err=True)
                 raise typer.Exit(INTERRUPTED) from None
     _print(summaries, json)
     if any(summary.rejected or summary.refused for summary in summaries):
-        raise typer.Exit(SOME_REJECTED)
+        raise typer.Exit(FINDING)
 
 
-def _log_only_what_is_amiss() -> None:
-    """The bar says what goes well."""
+def _log_warnings_only() -> None:
+    """Leave progress to the bar."""
     import logging
 
     from worker.logs import configure_logging
@@ -91,8 +88,8 @@ def _beside(file: Path) -> Path:
 
 
 @contextmanager
-def _bar() -> "Iterator[Tell]":
-    """Yield what shows how far the import is: a bar in a terminal, else nothing; and a hint where nothing moves."""
+def _bar() -> "Iterator[Report]":
+    """Yield what shows progress: in a terminal a bar, and everywhere a hint when nothing moves."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -109,17 +106,17 @@ def _bar() -> "Iterator[Tell]":
         task = progress.add_task("import", total=1, rows=0, waiting=0)
         stuck = _Stuck()
 
-        def tell(ticks: "Ticks") -> None:
+        def report(ticks: "Ticks") -> None:
             progress.update(
                 task, total=ticks.size, completed=ticks.read, rows=ticks.rows, waiting=ticks.waiting
             )
             stuck(ticks)
 
-        yield tell
+        yield report
 
 
 class _Stuck:
-    """Says once that nothing takes the events, when nothing does."""
+    """Warns once, when nothing appends the events."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] = (0, 0)
@@ -131,28 +128,25 @@ class _Stuck:
             self._last, self._since = now, time.monotonic()
         elif ticks.waiting and time.monotonic() - self._since > _NOTHING_MOVES_S:
             typer.echo(
-                f"activity: {ticks.waiting} events wait and nothing takes them: start `activity worker append`, or use --append-here",
+                f"activity: {ticks.waiting} events wait and nothing appends them:"
+                " start `activity worker append`, or use --append-here",
                 err=True,
             )
             self._since = float("inf")
 
 
 def _print(summaries: "list[Summary]", json: bool) -> None:
-    import msgspec
-
     if json:
-        typer.echo(msgspec.json.encode(summaries).decode())
+        print_json(summaries)
         return
     for one in summaries:
-        taken = (
-            ""
-            if one.appended is None
-            else f" ({one.appended:,} appended, {one.duplicates:,} there before, {one.refused:,} refused by the log)"
-        )
+        outcome = ""
+        if one.appended is not None:
+            outcome = f" ({one.appended:,} appended, {one.duplicates:,} duplicates, {one.refused:,} rejected)"
         resumed = f", from row {one.resumed_after + 1:,} on" if one.resumed_after else ""
         typer.echo(
-            f"{one.file}: {one.rows:,} rows{resumed}, {one.said:,} events said{taken}, {one.records:,} records new or changed, "
-            f"{one.rejected:,} rows rejected, {one.seconds:.1f} s"
+            f"{one.file}: {one.rows:,} rows{resumed}, {one.emitted:,} events emitted{outcome},"
+            f" {one.records:,} records new or changed, {one.rejected:,} rows rejected, {one.seconds:.1f} s"
         )
         if one.rejects_file:
             typer.echo(f"  the rejected rows, with their reasons: {one.rejects_file}")

@@ -1,4 +1,4 @@
-"""Who and what the demo workspace is made of: three accounts in a hierarchy, twelve contacts, three users, five deals."""
+"""The records of the demo workspace: three accounts in a hierarchy, contacts, users and deals."""
 
 from decimal import Decimal
 

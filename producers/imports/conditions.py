@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from producers.imports.errors import MappingInvalid
-from producers.imports.fields import Known, Row
+from producers.imports.errors import InvalidMapping
+from producers.imports.fields import Context, Row
 from producers.imports.section import Section
 
 Condition = Callable[[Row], bool]
 _FORMS = "one text, a list of texts, or one of { filled = true }, { starts = TEXT }, { not = TEXT or LIST }"
 
 
-def compile_when(section: Section, known: Known) -> Condition:
-    """Return what says whether a row fulfils all conditions; every row fulfils none."""
+def compile_when(section: Section, context: Context) -> Condition:
+    """Return what decides whether a row meets all conditions; without any, every row does."""
     tests = []
     for column, spec in section.values.items():
-        known.columns.append((section.name(column), column))
+        context.columns.append((section.name(column), column))
         tests.append((column, _test(spec, section.name(column))))
     return lambda row: all(test(row.get(column, "")) for column, test in tests)
 
@@ -25,7 +25,7 @@ def _test(spec: Any, key: str) -> Callable[[str], bool]:
         return _texts(spec, key).__contains__
     section = Section(spec, key, "filled starts not")
     if len(spec) != 1:
-        raise MappingInvalid(key, f"give {_FORMS}")
+        raise InvalidMapping(key, f"give {_FORMS}")
     if "filled" in section:
         filled = section.required("filled", bool)
         return lambda text: bool(text) is filled
@@ -39,5 +39,5 @@ def _test(spec: Any, key: str) -> Callable[[str], bool]:
 def _texts(spec: Any, key: str) -> frozenset[str]:
     texts = spec if isinstance(spec, list) else [spec]
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise MappingInvalid(key, f"{spec!r:.60}: give {_FORMS}")
+        raise InvalidMapping(key, f"{spec!r:.60}: give {_FORMS}")
     return frozenset(texts)

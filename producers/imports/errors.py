@@ -1,18 +1,18 @@
-"""What can go wrong with an import."""
+"""Errors of an import."""
 
 from activity.errors import ActivityError
 
 
-class MappingInvalid(ActivityError):
-    """A mapping file that says something else than it may: names the TOML key and what is allowed."""
+class InvalidMapping(ActivityError):
+    """A mapping file with a key or value that is not allowed: names the TOML key and what is."""
 
     def __init__(self, key: str, fault: str) -> None:
         super().__init__(f"{key}: {fault}")
 
 
 class RowRejected(ActivityError):
-    """A row that can't be what the mapping says: names the TOML key, and the value at fault."""
+    """A row that does not fit the mapping: names the TOML key, and the value at fault."""
 
 
 class ImportFailed(ActivityError):
-    """A file that can't be read as the mapping says."""
+    """A file that cannot be read in the form that the mapping states."""

@@ -12,8 +12,8 @@ from activity.event import Event
 from activity.validation import MAX_NAME
 from db.records.records import Record
 from producers.imports.conditions import Condition
-from producers.imports.errors import ImportFailed, MappingInvalid
-from producers.imports.fields import Known, Row, template
+from producers.imports.errors import ImportFailed, InvalidMapping
+from producers.imports.fields import Context, Row, template
 from producers.imports.rules import EVENT_KEYS, MakeEvent, MakeRecord, compile_event, compile_record
 from producers.imports.section import Section
 from producers.imports.times import KEYS as TIME_KEYS
@@ -33,7 +33,7 @@ class FileForm:
 
 
 @dataclass(frozen=True)
-class Table:
+class LookupTable:
     """A second file, whose columns are added to the rows that it matches, as NAME.column."""
 
     name: str
@@ -45,12 +45,12 @@ class Table:
 
 @dataclass(frozen=True)
 class ImportMap:
-    """A mapping, compiled. `source` is what its events say as theirs, `digest` changes with the file."""
+    """A mapping, compiled. `source` is the source of its events, `digest` changes with the file."""
 
     source: str
     digest: str
     form: FileForm
-    tables: list[Table]
+    tables: list[LookupTable]
     tenant: Callable[[Row], str | None] | None  # by its slug, where the rows choose
     make_tenants: bool
     first_event_only: bool
@@ -73,36 +73,36 @@ class ImportMap:
         return [make(row) for when, make in self.records if when(row)]
 
     def check_columns(self, there: set[str]) -> None:
-        """Raise MappingInvalid where the mapping asks for a column that the file has not."""
+        """Raise InvalidMapping where the mapping reads a column that the file does not have."""
         for key, column in self.columns:
             if column not in there:
-                raise MappingInvalid(
+                raise InvalidMapping(
                     key, f"the file has no column {column!r}; it has {', '.join(sorted(there))}"
                 )
 
 
 def load(path: Path) -> ImportMap:
-    """Read and compile a mapping file. Raises MappingInvalid, which names the key, or ImportFailed."""
+    """Read and compile a mapping file. Raises InvalidMapping, which names the key, or ImportFailed."""
     try:
         text = path.read_bytes()
         return compile_mapping(tomllib.loads(text.decode()), hashlib.sha256(text).hexdigest())
     except OSError as error:
         raise ImportFailed(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingInvalid(str(path), f"this is no TOML: {error}") from None
+        raise InvalidMapping(str(path), f"this is not TOML: {error}") from None
 
 
 def compile_mapping(values: Mapping[str, Any], digest: str = "") -> ImportMap:
-    """Compile a mapping. Raises MappingInvalid, which names the key and says what is allowed."""
+    """Compile a mapping. Raises InvalidMapping, which names the key and says what is allowed."""
     root = Section(values, "", _KEYS)
     name = root.required("name", str)
     source = root.optional("source", str, f"import:{name}")
     if not name or len(source) > MAX_NAME:
-        raise MappingInvalid(
+        raise InvalidMapping(
             "name", "give a short name; the ids of all events are made with it, so keep it for good"
         )
     file = root.table("file", "format delimiter encoding events")
-    known = Known(
+    context = Context(
         values=_values(root),
         times={section.path[6:]: compile_time(section) for section in root.tables("times", TIME_KEYS)},
     )
@@ -112,23 +112,25 @@ def compile_mapping(values: Mapping[str, Any], digest: str = "") -> ImportMap:
         digest=digest,
         form=_form(file),
         tables=[
-            _table(section, known)
+            _table(section, context)
             for section in root.tables("tables", "file key match format delimiter encoding")
         ],
-        tenant=template(tenant.required("slug", str), "tenant.slug", known) if tenant.values else None,
+        tenant=template(tenant.required("slug", str), "tenant.slug", context) if tenant.values else None,
         make_tenants=tenant.optional("create", bool, False),
         first_event_only=file.choice("events", "all first", "all") == "first",
-        events=[compile_event(section, source, uuid5(_NAMESPACE, name), known) for section in _events(root)],
-        records=[compile_record(section, known) for section in root.tables("record")],
-        columns=known.columns,
+        events=[
+            compile_event(section, source, uuid5(_NAMESPACE, name), context) for section in _events(root)
+        ],
+        records=[compile_record(section, context) for section in root.tables("record")],
+        columns=context.columns,
     )
     if not mapping.events and not mapping.records:
-        raise MappingInvalid("event", "nothing is made of a row; give at least one [[event]] or [[record]]")
+        raise InvalidMapping("event", "a row makes nothing; give at least one [[event]] or [[record]]")
     return mapping
 
 
 def _events(root: Section) -> Iterator[Section]:
-    """Yield the tables of [[event]], each over what [every] says of all of them."""
+    """Yield the tables of [[event]], each on top of [every], which holds for all of them."""
     every = root.table("every", EVENT_KEYS)
     for section in root.tables("event", EVENT_KEYS):
         payload = {**every.table("payload").values, **section.table("payload").values}
@@ -148,15 +150,15 @@ def _form(section: Section) -> FileForm:
 def _delimiter(section: Section) -> str:
     text = section.optional("delimiter", str, ",")
     if len(text) != 1 or text in '"\r\n':
-        raise MappingInvalid(
+        raise InvalidMapping(
             section.name("delimiter"), f"{text!r} is not one character, such as , ; or a tab (\\t)"
         )
     return text
 
 
-def _table(section: Section, known: Known) -> Table:
-    match = template(section.required("match", str), section.name("match"), known)
-    return Table(
+def _table(section: Section, context: Context) -> LookupTable:
+    match = template(section.required("match", str), section.name("match"), context)
+    return LookupTable(
         section.path.partition(".")[2],
         section.required("file", str),
         section.required("key", str),

@@ -1,4 +1,7 @@
-"""How far an import has come: kept in a small file beside its own, so that it goes on where it was stopped, and the rows it rejected."""
+"""How far an import has come, and the rows it rejected.
+
+Both are in small files beside the imported one, so that an interrupted import goes on where it stopped.
+"""
 
 import hashlib
 import os
@@ -7,19 +10,18 @@ from typing import Any
 
 import msgspec
 
-_ENDS = (
-    1 << 20
-)  # bytes of a file's beginning and end that its digest covers, with its size: enough to tell one file from another
+# Bytes of a file's beginning and end that its digest covers, with its size: enough to distinguish files.
+_ENDS = 1 << 20
 
 
-class Done(msgspec.Struct, kw_only=True):
+class Committed(msgspec.Struct, kw_only=True):
     """What has been committed of one file, by what."""
 
     file: str
     mapping: str
     tenant: str
     rows: int = 0
-    said: int = 0
+    emitted: int = msgspec.field(default=0, name="said")
     records: int = 0
     rejected: int = 0
     rejects_bytes: int = 0
@@ -27,7 +29,7 @@ class Done(msgspec.Struct, kw_only=True):
 
 
 def file_digest(path: Path) -> str:
-    """A digest that tells one file from another, and from itself after a change of its size, beginning or end."""
+    """Return a digest that changes with the file: with its size, beginning or end."""
     size = path.stat().st_size
     with path.open("rb") as file:
         digest = hashlib.sha256(f"{size}:".encode() + file.read(_ENDS))
@@ -42,28 +44,32 @@ class Progress:
     def __init__(self, folder: Path, path: Path, mapping: str, tenant: str) -> None:
         self._state = folder / f"{path.name}.import.json"
         self.rejects = folder / f"{path.name}.rejects.ndjson"
-        self.done = Done(file=file_digest(path), mapping=mapping, tenant=tenant)
-        kept = self._kept()
-        if kept is not None and (kept.file, kept.mapping, kept.tenant) == (self.done.file, mapping, tenant):
-            self.done = kept
+        self.done = Committed(file=file_digest(path), mapping=mapping, tenant=tenant)
+        saved = self._saved()
+        if saved is not None and (saved.file, saved.mapping, saved.tenant) == (
+            self.done.file,
+            mapping,
+            tenant,
+        ):
+            self.done = saved
         self.resumed = self.done.rows
         self._cut()
 
-    def _kept(self) -> Done | None:
+    def _saved(self) -> Committed | None:
         try:
-            return msgspec.json.decode(self._state.read_bytes(), type=Done)
+            return msgspec.json.decode(self._state.read_bytes(), type=Committed)
         except (OSError, msgspec.DecodeError):
             return None
 
     def _cut(self) -> None:
-        """Forget rejects that are older, or were written after the last commit."""
+        """Remove rejects that are older, or were written after the last commit."""
         if self.done.rejects_bytes and self.rejects.exists():
             os.truncate(self.rejects, self.done.rejects_bytes)
         else:
             self.rejects.unlink(missing_ok=True)
 
     def commit(self, rejects: list[dict[str, Any]]) -> None:
-        """Keep what `done` says now, after the transaction that did it was committed."""
+        """Save `done`, after the transaction that it counts was committed."""
         if rejects:
             with os.fdopen(
                 os.open(self.rejects, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"
@@ -75,5 +81,5 @@ class Progress:
         new.replace(self._state)
 
     def finish(self) -> None:
-        """Forget where the import is: it is at the end."""
+        """Remove the state: the import is at its end."""
         self._state.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The rows of a CSV or NDJSON file, plain or .gz, one after another: never more than one line of it in memory."""
+"""The rows of a CSV or NDJSON file, plain or .gz; at most one line of it is in memory."""
 
 import csv
 import gzip
@@ -9,17 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from producers.imports.errors import ImportFailed, MappingInvalid, RowRejected
+from producers.imports.errors import ImportFailed, InvalidMapping, RowRejected
 from producers.imports.fields import Row
-from producers.imports.mapping import FileForm, ImportMap, Table
+from producers.imports.mapping import FileForm, ImportMap, LookupTable
 
 MAX_LINE = 1_000_000  # characters
-MAX_TABLE = 200_000  # rows of a table that is looked up: it is kept in memory
+MAX_TABLE = 200_000  # rows of a lookup table, which is held in memory
 _CODECS = {"utf-8": "utf-8-sig"}  # with or without a byte order mark
 
 
 class Numbered(NamedTuple):
-    """A row and the line of the file it begins at; `fault` says why it is none."""
+    """A row and the line of the file it begins at; `fault` is why it is not a row, or empty."""
 
     line: int
     row: dict[str, str]
@@ -35,14 +35,7 @@ class RowFile:
             self._raw: BufferedReader = path.open("rb")
         except OSError as error:
             raise ImportFailed(f"{path}: {error.strerror}") from None
-        packed = path.suffix == ".gz"
-        # A byte that is no text becomes a surrogate here, and its row, not the file, is rejected.
-        self._text = TextIOWrapper(
-            gzip.GzipFile(fileobj=self._raw) if packed else self._raw,
-            encoding=_CODECS.get(form.encoding, form.encoding),
-            errors="surrogateescape" if form.encoding == "utf-8" else "strict",
-            newline="",
-        )
+        self._text = _text(gzip.GzipFile(fileobj=self._raw) if path.suffix == ".gz" else self._raw, form)
         self._line = 0
         self._csv = (
             csv.reader(self._lines(), delimiter=form.delimiter, strict=True) if form.format == "csv" else None
@@ -80,7 +73,8 @@ class RowFile:
                 self._line += 1
                 if len(line) == MAX_LINE:
                     raise ImportFailed(
-                        f"{self.path}: line {self._line} has {MAX_LINE} characters or more: is this the file that the mapping is for?"
+                        f"{self.path}: line {self._line} has {MAX_LINE} characters or more:"
+                        " is this the file that the mapping is for?"
                     )
                 yield line
         except (EOFError, OSError, UnicodeError) as error:
@@ -91,7 +85,7 @@ class RowFile:
         try:
             columns = [name.strip() for name in next(self._csv, [])]
         except csv.Error as error:
-            raise ImportFailed(f"{self.path}: the header is no CSV: {error}") from None
+            raise ImportFailed(f"{self.path}: the header is not CSV: {error}") from None
         if not columns or len(set(columns)) < len(columns):
             raise ImportFailed(f"{self.path}: the first line has to name the columns, each once")
         return columns
@@ -107,7 +101,7 @@ class RowFile:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Numbered(line, {}, f"no CSV: {error}")
+                yield Numbered(line, {}, f"not CSV: {error}")
                 continue
             if not cells:
                 continue  # an empty line
@@ -127,7 +121,17 @@ class RowFile:
                     raise RowRejected("not a JSON object")
                 yield Numbered(self._line, flat(value), _undecoded([text]))
             except (ValueError, RecursionError, RowRejected) as error:
-                yield Numbered(self._line, {}, f"no row: {error}")
+                yield Numbered(self._line, {}, f"not a row: {error}")
+
+
+def _text(raw: BufferedReader | gzip.GzipFile, form: FileForm) -> TextIOWrapper:
+    # A byte that is not text becomes a surrogate here, and its row, not the file, is rejected.
+    return TextIOWrapper(
+        raw,
+        encoding=_CODECS.get(form.encoding, form.encoding),
+        errors="surrogateescape" if form.encoding == "utf-8" else "strict",
+        newline="",
+    )
 
 
 def _undecoded(cells: list[str]) -> str:
@@ -139,7 +143,10 @@ def _undecoded(cells: list[str]) -> str:
 
 
 def flat(value: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """A JSON object as a row: what is within another object is named outer.inner, null is empty, a list stays JSON."""
+    """Return a JSON object as a row.
+
+    What is within another object is named outer.inner, null is empty, a list stays JSON.
+    """
     row: dict[str, str] = {}
     for name, item in value.items():
         if isinstance(item, dict):
@@ -164,11 +171,11 @@ class Joined:
         }
 
     @staticmethod
-    def _read(table: Table, path: Path) -> dict[str, Row]:
+    def _read(table: LookupTable, path: Path) -> dict[str, Row]:
         rows: dict[str, Row] = {}
         with RowFile(path, table.form) as file:
             if file.columns is not None and table.key not in file.columns:
-                raise MappingInvalid(
+                raise InvalidMapping(
                     f"tables.{table.name}.key",
                     f"{path.name} has no column {table.key!r}; it has {', '.join(file.columns)}",
                 )
@@ -178,12 +185,12 @@ class Joined:
                 rows[numbered.row.get(table.key, "")] = numbered.row
                 if len(rows) > MAX_TABLE:
                     raise ImportFailed(
-                        f"{path}: more than {MAX_TABLE} rows: a table that is looked up is kept in memory"
+                        f"{path}: more than {MAX_TABLE} rows: a lookup table is held in memory"
                     )
         return rows
 
     def __call__(self, row: dict[str, str]) -> Row:
-        """Return the row with what was found for it; nothing is found for a row that no table knows."""
+        """Return the row with the columns of its matches in the tables; a row may match none."""
         for table, rows in self._tables:
             found = rows.get(table.match(row) or "")
             if found is not None:

@@ -14,8 +14,8 @@ from activity.event import Event
 from activity.validation import encode
 from db.records.records import Account, Contact, Member, Opportunity, Record
 from producers.imports.conditions import Condition, compile_when
-from producers.imports.errors import MappingInvalid, RowRejected
-from producers.imports.fields import Known, Row, compile_field, compile_fields, template
+from producers.imports.errors import InvalidMapping, RowRejected
+from producers.imports.fields import Context, Row, compile_field, compile_fields, template
 from producers.imports.section import Section
 from producers.imports.times import rfc3339
 
@@ -34,29 +34,25 @@ MakeRecord = Callable[[Row], Record]
 
 
 def compile_event(
-    section: Section, source: str, namespace: UUID, known: Known
+    section: Section, source: str, namespace: UUID, context: Context
 ) -> tuple[Condition, MakeEvent]:
     """Compile one [[event]]: when a row makes it, and what makes it, given the row and the tenant."""
     kind = _type(section)
-    make_id = template(section.required("id", str), section.name("id"), known)
-    cause = (
-        template(section.required("cause", str), section.name("cause"), known)
-        if "cause" in section
-        else lambda row: None
-    )
-    occurred_at = _occurred_at(section, known)
+    make_id = template(section.required("id", str), section.name("id"), context)
+    cause = template(section.optional("cause", str, ""), section.name("cause"), context)
+    occurred_at = _occurred_at(section, context)
     fields = compile_fields(
-        Section({name: section.values[name] for name in _FIELDS if name in section}, section.path), known
+        Section({name: section.values[name] for name in _FIELDS if name in section}, section.path), context
     )
-    payload = compile_fields(section.table("payload"), known)
+    payload = compile_fields(section.table("payload"), context)
 
     def make(row: Row, tenant: int) -> Event:
-        said, effect_of = make_id(row), cause(row)
-        if said is None:
+        name, effect_of = make_id(row), cause(row)
+        if name is None:
             raise RowRejected(f"{section.name('id')}: a column of it is empty, so the event has no identity")
         return Event(
             tenant_id=tenant,
-            event_id=uuid5(namespace, said),
+            event_id=uuid5(namespace, name),
             cause_id=uuid5(namespace, effect_of) if effect_of else None,
             type=kind,
             version=_version(kind),
@@ -66,7 +62,7 @@ def compile_event(
             **fields(row),
         )
 
-    return compile_when(section.table("when"), known), make
+    return compile_when(section.table("when"), context), make
 
 
 def _type(section: Section) -> str:
@@ -78,8 +74,8 @@ def _type(section: Section) -> str:
             )
         )
     except InvalidEvent as error:
-        if error.field == "type":  # what else is amiss with this event is not amiss with those that rows make
-            raise MappingInvalid(section.name("type"), f"{error.fault}; {error.right}") from None
+        if error.field == "type":  # this event lacks what a row would give it
+            raise InvalidMapping(section.name("type"), f"{error.fault}; {error.right}") from None
     return kind
 
 
@@ -87,14 +83,15 @@ def _version(kind: str) -> int:
     return CATALOGUE[kind].version if kind in CATALOGUE else 1
 
 
-def _occurred_at(section: Section, known: Known) -> Callable[[Row], datetime]:
+def _occurred_at(section: Section, context: Context) -> Callable[[Row], datetime]:
     key = section.name("occurred_at")
     if "occurred_at" not in section:
-        raise MappingInvalid(
+        raise InvalidMapping(
             key,
-            'missing; give { value = "{column}", time = "NAME" } with a [times.NAME], or a constant such as 2026-01-31T00:00:00Z',
+            'missing; give { value = "{column}", time = "NAME" } with a [times.NAME],'
+            " or a constant such as 2026-01-31T00:00:00Z",
         )
-    read = compile_field(section.values["occurred_at"], key, known)
+    read = compile_field(section.values["occurred_at"], key, context)
 
     def moment(row: Row) -> datetime:
         found = read(row)
@@ -108,20 +105,22 @@ def _occurred_at(section: Section, known: Known) -> Callable[[Row], datetime]:
     return moment
 
 
-def compile_record(section: Section, known: Known) -> tuple[Condition, MakeRecord]:
+def compile_record(section: Section, context: Context) -> tuple[Condition, MakeRecord]:
     """Compile one [[record]]: when a row makes it, and what makes it."""
     kind = section.required("kind", str)
     if kind not in KINDS:
-        raise MappingInvalid(section.name("kind"), f"{kind!r} is none of {', '.join(KINDS)}")
+        raise InvalidMapping(section.name("kind"), f"{kind!r} is none of {', '.join(KINDS)}")
     record = KINDS[kind]
     names = record.__struct_fields__
     Section(section.values, section.path, f"{RECORD_KEYS} {' '.join(names)}")
     if names[0] not in section:
-        raise MappingInvalid(section.name(names[0]), f"missing; it is what tells one {kind} from another")
+        raise InvalidMapping(
+            section.name(names[0]), f"missing; it is what distinguishes one {kind} from another"
+        )
     fields = compile_fields(
-        Section({name: section.values[name] for name in names if name in section}, section.path), known
+        Section({name: section.values[name] for name in names if name in section}, section.path), context
     )
-    return compile_when(section.table("when"), known), partial(_record, record, fields, section.path)
+    return compile_when(section.table("when"), context), partial(_record, record, fields, section.path)
 
 
 def _record(record: type[Record], fields: Callable[[Row], dict[str, Any]], path: str, row: Row) -> Record:

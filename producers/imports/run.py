@@ -1,4 +1,4 @@
-"""Runs an import: rows by the thousand, each thousand one transaction; what can't be taken is put aside with its reason."""
+"""Runs an import: a thousand rows are one transaction; a row that does not fit is rejected with its reason."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
     file: str
     rows: int
-    said: int
+    emitted: int = msgspec.field(name="said")
     records: int
     rejected: int
     resumed_after: int
@@ -55,7 +55,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 class Ticks(NamedTuple):
-    """What a progress bar is told: bytes read of how many, rows, and events that wait."""
+    """How far an import is: bytes read of how many, rows, and events that wait."""
 
     read: int
     size: int
@@ -63,11 +63,14 @@ class Ticks(NamedTuple):
     waiting: int
 
 
-Tell = Callable[[Ticks], None]
+Report = Callable[[Ticks], None]
 
 
 class Importer:
-    """Imports files by one mapping. `tenant` is None where the rows choose theirs; `append_here` does the append task's work as well."""
+    """Imports files by one mapping. `tenant` is None where the rows choose theirs.
+
+    `append_here` does the append task's work as well.
+    """
 
     def __init__(
         self,
@@ -75,25 +78,36 @@ class Importer:
         tenant: int | None,
         *,
         append_here: bool = False,
-        tell: Tell = lambda ticks: None,
+        report: Report = lambda ticks: None,
     ) -> None:
         self._mapping = mapping
         self._tenant = tenant
         self._append_here = append_here
-        self._tell = tell
+        self._report = report
         self._by_slug: dict[str, int] = {}
-        self._starts: dict[
-            int, tuple[int, int]
-        ] = {}  # by tenant: where its log and its refusals stood when the file was begun
+        # By tenant: the last numbers of its log and of its rejected events when the file was started.
+        self._starts: dict[int, tuple[int, int]] = {}
 
     def run(self, path: Path, folder: Path, *, wait: bool = True) -> Summary:
-        """Import one file; its state and its rejects are kept in `folder`. Interrupted, the same call goes on after the last commit."""
+        """Import one file, with its state and its rejects in `folder`.
+
+        After an interruption, the same call goes on after the last commit.
+        """
         started = time.monotonic()
         progress = Progress(folder, path, self._mapping.digest, str(self._tenant or "of the rows"))
-        done = progress.done
-        self._starts = done.starts
+        self._starts = progress.done.starts
         if self._tenant is not None:
             self._begin_with(self._tenant)
+        self._import_rows(path, progress, wait)
+        progress.finish()
+        summary = _summary(path, progress)
+        if wait:
+            self._count(summary)
+        summary.seconds = round(time.monotonic() - started, 3)
+        return summary
+
+    def _import_rows(self, path: Path, progress: Progress, wait: bool) -> None:
+        done = progress.done
         joined = Joined(self._mapping, path.parent)
         with RowFile(path, self._mapping.form) as file:
             if file.columns is not None:
@@ -106,20 +120,6 @@ class Importer:
                 self._hold_back(file, path, done.rows, MOST_WAITING)
             if wait:
                 self._hold_back(file, path, done.rows, 0)
-        progress.finish()
-        summary = Summary(
-            file=str(path),
-            rows=done.rows,
-            said=done.said,
-            records=done.records,
-            rejected=done.rejected,
-            resumed_after=progress.resumed,
-        )
-        summary.rejects_file = str(progress.rejects) if done.rejected else None
-        if wait:
-            self._count(summary)
-        summary.seconds = round(time.monotonic() - started, 3)
-        return summary
 
     def _import(self, chunk: Sequence[Numbered], joined: Joined, progress: Progress) -> list[dict[str, Any]]:
         made, rejects = [], []
@@ -155,13 +155,13 @@ class Importer:
         return self._by_slug[slug]
 
     def _commit(self, made: Sequence[Made], progress: Progress) -> list[dict[str, Any]]:
-        """Commit what rows became in one transaction; where one of them makes that impossible, find it, and commit the others."""
+        """Commit what rows became in one transaction; where one fails it, find that and commit the rest."""
         if not made:
             return []
         try:
             with begin("producer", self._tenant or EVERY_TENANT) as session:
-                changed = _keep(session, made)
-                said = emit(session, [event for one in made for event in one.events])
+                changed = _save_records(session, made)
+                emitted = emit(session, [event for one in made for event in one.events])
         except InvalidEvent:
             valid, rejects = _sift(made)
             return rejects + self._commit(valid, progress)
@@ -170,7 +170,7 @@ class Importer:
                 return [_reject(made[0].numbered, str(error.orig).splitlines()[0])]
             half = len(made) // 2
             return self._commit(made[:half], progress) + self._commit(made[half:], progress)
-        progress.done.said += said
+        progress.done.emitted += emitted
         progress.done.records += changed
         return []
 
@@ -179,7 +179,7 @@ class Importer:
         size = path.stat().st_size
         while True:
             waiting = self._waiting(MOST_WAITING * 2)
-            self._tell(Ticks(file.position, size, rows, waiting))
+            self._report(Ticks(file.position, size, rows, waiting))
             if waiting <= most:
                 return
             if not self._append_here or not append_batch(settings().batch_size):
@@ -200,14 +200,27 @@ class Importer:
                 )
 
     def _count(self, summary: Summary) -> None:
-        """Count what the log took of what was said, and what it refused; the rest it had already."""
+        """Count what the log appended of the emitted events, and rejected; the rest were duplicates."""
         summary.appended = summary.refused = 0
         for tenant, (seq, rejected) in self._starts.items():
             with begin("reader", tenant) as session:
                 appended, refused = backlog.outcome(session, tenant, self._mapping.source, seq, rejected)
             summary.appended += appended
             summary.refused += refused
-        summary.duplicates = summary.said - summary.appended - summary.refused
+        summary.duplicates = summary.emitted - summary.appended - summary.refused
+
+
+def _summary(path: Path, progress: Progress) -> Summary:
+    done = progress.done
+    return Summary(
+        file=str(path),
+        rows=done.rows,
+        emitted=done.emitted,
+        records=done.records,
+        rejected=done.rejected,
+        resumed_after=progress.resumed,
+        rejects_file=str(progress.rejects) if done.rejected else None,
+    )
 
 
 def _chunks(file: RowFile, done: int) -> Iterator[Sequence[Numbered]]:
@@ -219,16 +232,16 @@ def _chunks(file: RowFile, done: int) -> Iterator[Sequence[Numbered]]:
         yield chunk
 
 
-def _keep(session: Session, made: Sequence[Made]) -> int:
-    """Upsert the records of rows, a kind at a time in the order in which they refer to each other; return how many changed."""
+def _save_records(session: Session, made: Sequence[Made]) -> int:
+    """Upsert the records of rows, kind by kind in the order of their references; return how many changed."""
     kinds: dict[tuple[type[Record], int], list[Record]] = {}
     for one in made:
         for tenant, record in one.records:
             kinds.setdefault((type(record), tenant), []).append(record)
     return sum(
-        records.upsert(session, tenant, kept)
+        records.upsert(session, tenant, batch)
         for kind in KINDS.values()
-        for (of, tenant), kept in kinds.items()
+        for (of, tenant), batch in kinds.items()
         if of is kind
     )
 
@@ -246,6 +259,6 @@ def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, Any]]]:
 
 
 def _reject(numbered: Numbered, reason: str) -> dict[str, Any]:
-    # A row that could not be read may hold what JSON can't: lone surrogates.
+    # A row that could not be read may hold lone surrogates, which JSON cannot.
     row = {name: value.encode(errors="replace").decode() for name, value in numbered.row.items()}
     return {"line": numbered.line, "reason": reason.encode(errors="replace").decode(), "row": row}

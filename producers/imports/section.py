@@ -1,17 +1,20 @@
-"""A table of a mapping file, read key by key: what is unknown, missing or of the wrong kind is told with the key's full name."""
+"""A table of a mapping file, read key by key.
+
+An error for an unknown or missing key, or a value of the wrong kind, names the key in full.
+"""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from producers.imports.errors import MappingInvalid
+from producers.imports.errors import InvalidMapping
 
 T = TypeVar("T")
 _KINDS = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a whole number"}
 
 
 class Section:
-    """One table, and where it stands in the file. `allowed` is every key it may have; None: any."""
+    """One table, and its place in the file. `allowed` is every key it may have; None: any."""
 
     def __init__(self, values: Mapping[str, Any], path: str, allowed: str | None = None) -> None:
         self.values = values
@@ -21,10 +24,10 @@ class Section:
             if key not in known:
                 near = get_close_matches(key, known, n=1)
                 meant = f"did you mean {near[0]!r}? " if near else ""
-                raise MappingInvalid(self.name(key), f"no such key; {meant}Allowed here: {', '.join(known)}")
+                raise InvalidMapping(self.name(key), f"no such key; {meant}Allowed here: {', '.join(known)}")
 
     def name(self, key: str) -> str:
-        """The key's full name."""
+        """Return the key's full name."""
         return f"{self.path}.{key}" if self.path else key
 
     def __contains__(self, key: str) -> bool:
@@ -33,7 +36,7 @@ class Section:
     def required(self, key: str, kind: type[T]) -> T:
         """Return a value that must be there."""
         if key not in self.values:
-            raise MappingInvalid(self.name(key), f"missing; give {_KINDS[kind]}")
+            raise InvalidMapping(self.name(key), f"missing; give {_KINDS[kind]}")
         return self._of(key, self.values[key], kind)
 
     def optional(self, key: str, kind: type[T], default: T) -> T:
@@ -44,7 +47,7 @@ class Section:
         """Return one of the words of `choices`."""
         value = self.optional(key, str, default)
         if value not in choices.split():
-            raise MappingInvalid(self.name(key), f"{value!r} is none of {', '.join(choices.split())}")
+            raise InvalidMapping(self.name(key), f"{value!r} is none of {', '.join(choices.split())}")
         return value
 
     def table(self, key: str, allowed: str | None = None) -> "Section":
@@ -55,7 +58,7 @@ class Section:
         """Yield the tables of [[key]], or of [key.NAME], in their order."""
         found = self.values.get(key, [])
         if not isinstance(found, (list, dict)):
-            raise MappingInvalid(self.name(key), f"write it as [[{self.name(key)}]]")
+            raise InvalidMapping(self.name(key), f"write it as [[{self.name(key)}]]")
         named = (
             [(f"{self.name(key)}.{name}", table) for name, table in found.items()]
             if isinstance(found, dict)
@@ -63,10 +66,10 @@ class Section:
         )
         for path, table in named:
             if not isinstance(table, dict):
-                raise MappingInvalid(path, "give a table")
+                raise InvalidMapping(path, "give a table")
             yield Section(table, path, allowed)
 
     def _of(self, key: str, value: Any, kind: type[T]) -> T:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise MappingInvalid(self.name(key), f"{value!r:.60} is not {_KINDS[kind]}")
+            raise InvalidMapping(self.name(key), f"{value!r:.60} is not {_KINDS[kind]}")
         return value

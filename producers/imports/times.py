@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from producers.imports.errors import MappingInvalid, RowRejected
+from producers.imports.errors import InvalidMapping, RowRejected
 from producers.imports.section import Section
 
 ReadTime = Callable[[str], datetime]
@@ -17,23 +17,24 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def compile_time(section: Section) -> ReadTime:
-    """Return what reads a time written as [times.NAME] states: `format` is rfc3339, seconds, milliseconds, or a strptime pattern.
+    """Return what reads a time as [times.NAME] states.
 
-    A pattern without %z needs a `zone`, by its IANA name; seconds and milliseconds count from `epoch`, 1970 if none is given.
+    `format` is rfc3339, seconds, milliseconds, or a strptime pattern. A pattern without %z needs a `zone`,
+    by its IANA name; seconds and milliseconds count from `epoch`, by default 1970.
     """
     form = section.required("format", str)
     if form in _UNITS:
         return _counted(section, _UNITS[form])
     if "epoch" in section:
-        raise MappingInvalid(section.name("epoch"), "only seconds and milliseconds count from an epoch")
+        raise InvalidMapping(section.name("epoch"), "only seconds and milliseconds count from an epoch")
     if form == "rfc3339":
         if "zone" in section:
-            raise MappingInvalid(
+            raise InvalidMapping(
                 section.name("zone"), "an RFC 3339 time carries its own zone: remove this key"
             )
         return rfc3339
     if "%" not in form:
-        raise MappingInvalid(
+        raise InvalidMapping(
             section.name("format"),
             f"{form!r} is none of rfc3339, seconds, milliseconds, nor a pattern such as %Y-%m-%d %H:%M:%S",
         )
@@ -45,7 +46,7 @@ def rfc3339(text: str) -> datetime:
     try:
         moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
-        raise RowRejected(f"{text!r:.60} is no RFC 3339 time, such as 2026-01-31T09:30:00Z") from None
+        raise RowRejected(f"{text!r:.60} is not an RFC 3339 time, such as 2026-01-31T09:30:00Z") from None
     if moment.tzinfo is None:
         raise RowRejected(f"{text!r:.60} has no zone; a zone is never guessed")
     return moment
@@ -54,15 +55,15 @@ def rfc3339(text: str) -> datetime:
 def _zone(section: Section) -> ZoneInfo:
     name = section.optional("zone", str, "")
     if not name:
-        raise MappingInvalid(
+        raise InvalidMapping(
             section.name("zone"),
             "missing; a pattern without %z needs the zone its times are in, such as UTC or Europe/Berlin",
         )
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise MappingInvalid(
-            section.name("zone"), f"{name!r} is no IANA time zone, such as UTC or Europe/Berlin"
+        raise InvalidMapping(
+            section.name("zone"), f"{name!r} is not an IANA time zone, such as UTC or Europe/Berlin"
         ) from None
 
 
@@ -79,16 +80,16 @@ def _patterned(form: str, zone: ZoneInfo | None) -> ReadTime:
 
 def _counted(section: Section, microseconds: Decimal) -> ReadTime:
     if "zone" in section:
-        raise MappingInvalid(section.name("zone"), "a count from an epoch has no zone: remove this key")
+        raise InvalidMapping(section.name("zone"), "a count from an epoch has no zone: remove this key")
     try:
         epoch = rfc3339(section.required("epoch", str)) if "epoch" in section else _UNIX_EPOCH
     except RowRejected as error:
-        raise MappingInvalid(section.name("epoch"), str(error)) from None
+        raise InvalidMapping(section.name("epoch"), str(error)) from None
 
     def read(text: str) -> datetime:
         try:
             return epoch + timedelta(microseconds=int(Decimal(text) * microseconds))
         except (InvalidOperation, OverflowError, ValueError):
-            raise RowRejected(f"{text!r:.60} is no count of {section.values['format']}") from None
+            raise RowRejected(f"{text!r:.60} is not a count of {section.values['format']}") from None
 
     return read

@@ -143,7 +143,7 @@ def play(
             operate.enable(session, tenant, build(source).name)
     started = time.monotonic()
     with worker() as running:
-        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, tell=lambda ticks: moves(running)).run(
+        Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, report=lambda ticks: moves(running)).run(
             log, folder, wait=False
         )
         while not idle():

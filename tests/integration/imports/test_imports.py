@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from producers.imports import run
-from producers.imports.errors import ImportFailed, MappingInvalid
+from producers.imports.errors import ImportFailed, InvalidMapping
 from producers.imports.mapping import ImportMap, compile_mapping, load
 from producers.imports.run import Importer, Summary
 
@@ -74,14 +74,14 @@ def test_a_second_import_of_a_file_adds_nothing(
 ) -> None:
     path = _write(tmp_path / "calls.csv", [_HEADER, *_rows(range(2500))])
     first, second = (_import(path, mapping, tenant) for _ in range(2))
-    assert (first.rows, first.said, first.appended, first.duplicates, first.records) == (
+    assert (first.rows, first.emitted, first.appended, first.duplicates, first.records) == (
         2500,
         2500,
         2500,
         0,
         1,
     )
-    assert (second.rows, second.said, second.appended, second.duplicates, second.records) == (
+    assert (second.rows, second.emitted, second.appended, second.duplicates, second.records) == (
         2500,
         2500,
         0,
@@ -209,13 +209,13 @@ def test_an_interrupted_import_goes_on_after_what_is_committed(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _import(path, mapping, tenant, tell=interrupt)
+        _import(path, mapping, tenant, report=interrupt)
     assert max(ticks) == 600
     with (tmp_path / "calls.csv.rejects.ndjson").open("a") as file:
         file.write('{"line": 700, "reason": "written after the last commit"}\n')
     summary = _import(path, mapping, tenant)
-    assert (summary.resumed_after, summary.rows, summary.rejected, summary.said) == (600, 950, 2, 948)
-    assert (summary.appended, summary.duplicates) == (948, 0), "nothing is said twice"
+    assert (summary.resumed_after, summary.rows, summary.rejected, summary.emitted) == (600, 950, 2, 948)
+    assert (summary.appended, summary.duplicates) == (948, 0), "nothing is emitted twice"
     assert [line for line, _ in _rejects(summary)] == [51, 501]
     assert _count(admin) == 948
 
@@ -231,10 +231,10 @@ def test_an_import_begins_anew_when_the_file_or_the_mapping_is_another(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _import(path, mapping, tenant, tell=interrupt)
+        _import(path, mapping, tenant, report=interrupt)
     assert _import(path, compile_mapping(tomllib.loads(_MAP), "another digest"), tenant).resumed_after == 0
     with pytest.raises(KeyboardInterrupt):
-        _import(path, mapping, tenant, tell=interrupt)
+        _import(path, mapping, tenant, report=interrupt)
     _write(path, [_HEADER, *_rows(range(29)), *_rows([99])])
     assert _import(path, mapping, tenant).resumed_after == 0
 
@@ -252,7 +252,8 @@ def test_rows_may_choose_their_tenant_by_a_column_and_by_a_second_file(
     assert (summary.appended, summary.rejected) == (3, 1)
     assert _rejects(summary) == [(5, "tenant.slug: a column of it is empty")]
     counts = admin.execute(
-        "select slug, count(*) from activity.event join crm.tenant t on t.id = tenant_id group by 1 order by 1"
+        "select slug, count(*) from activity.event"
+        " join crm.tenant t on t.id = tenant_id group by 1 order by 1"
     ).fetchall()
     assert counts == [("sales-north-east", 2), ("sales-west", 1)]
 
@@ -264,7 +265,7 @@ def test_an_import_waits_while_the_log_is_behind(
     monkeypatch.setattr(run, "MOST_WAITING", 250)
     path = _write(tmp_path / "calls.csv", [_HEADER, *_rows(range(2000))])
     behind: list[int] = []
-    _import(path, mapping, tenant, tell=lambda tick: behind.append(tick.waiting))
+    _import(path, mapping, tenant, report=lambda tick: behind.append(tick.waiting))
     assert 250 < max(behind) <= 350
     assert _count(admin) == 2000
 
@@ -282,7 +283,7 @@ def test_a_file_that_is_not_what_the_mapping_is_for_is_refused(
     content: bytes, told: str, tmp_path: Path, mapping: ImportMap, tenant: int
 ) -> None:
     (tmp_path / "calls.csv").write_bytes(content)
-    with pytest.raises((ImportFailed, MappingInvalid), match=told):
+    with pytest.raises((ImportFailed, InvalidMapping), match=told):
         _import(tmp_path / "calls.csv", mapping, tenant)
 
 

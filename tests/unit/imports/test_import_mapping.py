@@ -1,4 +1,4 @@
-"""What a mapping file promises: it says all, guesses nothing, and a wrong one is told by the key that is wrong."""
+"""What a mapping file promises: it guesses nothing, and an invalid one is reported by the key that is wrong."""
 
 import tomllib
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import pytest
 
 from activity.event import Event
 from db.records.records import Account, Opportunity
-from producers.imports.errors import MappingInvalid, RowRejected
+from producers.imports.errors import InvalidMapping, RowRejected
 from producers.imports.mapping import ImportMap, compile_mapping, load
 
 _EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -105,12 +105,12 @@ def test_a_row_gives_the_same_id_every_time_and_another_row_another() -> None:
         ({"when": {"who": 3}}, r"event\[1\]\.when\.who: 3: give one text, a list"),
     ],
 )
-def test_a_wrong_event_is_told_by_its_key_and_what_is_allowed(wrong: dict[str, Any], told: str) -> None:
+def test_a_wrong_event_is_reported_by_its_key_and_what_is_allowed(wrong: dict[str, Any], told: str) -> None:
     values = tomllib.loads(_WHOLE)
     values["event"][0] = {
         key: value for key, value in {**values["event"][0], **wrong}.items() if value is not None
     }
-    with pytest.raises(MappingInvalid, match=told):
+    with pytest.raises(InvalidMapping, match=told):
         compile_mapping(values)
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_event_is_told_by_its_key_and_what_is_allowed(wrong: dict[str, A
     [
         ("name", None, "name: missing"),
         ("nam", "x", "nam: no such key; did you mean 'name'"),
-        ("event", [], "event: nothing is made of a row"),
+        ("event", [], "event: a row makes nothing"),
         ("event", {"type": "x"}, r"event\.type: give a table"),
         ("file", {"format": "xml"}, r"file\.format: 'xml' is none of csv, ndjson"),
         ("file", {"encoding": "guess"}, r"file\.encoding: 'guess' is none of utf-8"),
@@ -132,14 +132,14 @@ def test_a_wrong_event_is_told_by_its_key_and_what_is_allowed(wrong: dict[str, A
         (
             "times",
             {"day": {"format": "%Y-%m-%d", "zone": "Berlin"}},
-            r"times\.day\.zone: 'Berlin' is no IANA time zone",
+            r"times\.day\.zone: 'Berlin' is not an IANA time zone",
         ),
         ("times", {"day": {"format": "auto"}}, r"times\.day\.format: 'auto' is none of rfc3339, seconds"),
         ("times", {"day": {"format": "rfc3339", "zone": "UTC"}}, r"times\.day\.zone: .*its own zone"),
         (
             "times",
             {"day": {"format": "seconds", "epoch": "1970"}},
-            r"times\.day\.epoch: '1970' is no RFC 3339 time",
+            r"times\.day\.epoch: '1970' is not an RFC 3339 time",
         ),
         (
             "record",
@@ -149,7 +149,7 @@ def test_a_wrong_event_is_told_by_its_key_and_what_is_allowed(wrong: dict[str, A
         (
             "record",
             [{"kind": "account"}],
-            r"record\[1\]\.id: missing; it is what tells one account from another",
+            r"record\[1\]\.id: missing; it is what distinguishes one account from another",
         ),
         (
             "record",
@@ -159,9 +159,11 @@ def test_a_wrong_event_is_told_by_its_key_and_what_is_allowed(wrong: dict[str, A
         ("tables", {"team": {"key": "a", "match": "{a}"}}, r"tables\.team\.file: missing"),
     ],
 )
-def test_a_wrong_mapping_is_told_by_its_key_and_what_is_allowed(key: str, value: object, told: str) -> None:
+def test_a_wrong_mapping_is_reported_by_its_key_and_what_is_allowed(
+    key: str, value: object, told: str
+) -> None:
     values = {name: kept for name, kept in {**tomllib.loads(_WHOLE), key: value}.items() if kept is not None}
-    with pytest.raises(MappingInvalid, match=told):
+    with pytest.raises(InvalidMapping, match=told):
         compile_mapping(values)
 
 
@@ -170,7 +172,7 @@ def test_a_wrong_mapping_is_told_by_its_key_and_what_is_allowed(key: str, value:
     [
         ("day", "12/31/2025", r"event\[1\]\.occurred_at: '12/31/2025' is not written as %d\.%m\.%Y"),
         ("day", "", r"event\[1\]\.occurred_at: the column is empty"),
-        ("seconds", "1.5", r"event\[1\]\.payload\.duration_s: '1\.5' is no whole number"),
+        ("seconds", "1.5", r"event\[1\]\.payload\.duration_s: '1\.5' is not a whole number"),
         ("number", "", r"event\[1\]\.id: a column of it is empty"),
     ],
 )
@@ -276,7 +278,7 @@ def test_a_row_becomes_records_whose_values_are_checked() -> None:
 
 def test_a_column_that_the_file_has_not_is_told_with_the_key_that_asks_for_it() -> None:
     with pytest.raises(
-        MappingInvalid,
+        InvalidMapping,
         match=r"event\[1\]\.payload\.contact_name: the file has no column 'name'; it has company, day",
     ):
         compiled(_WHOLE).check_columns(set(_ROW) - {"name"})
@@ -289,5 +291,5 @@ def test_every_mapping_of_the_manual_is_valid(path: Path) -> None:
 
 def test_a_file_that_is_no_toml_is_told_by_its_place(tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text('name = "x"\nevent = = 1')
-    with pytest.raises(MappingInvalid, match=r"this is no TOML: .*line 2"):
+    with pytest.raises(InvalidMapping, match=r"this is not TOML: .*line 2"):
         load(tmp_path / "map.toml")
