@@ -1,4 +1,4 @@
-"""RFC 8785 (JSON Canonicalization Scheme): the one text that a payload has, so that its hash can be recomputed anywhere."""
+"""RFC 8785 (JSON Canonicalization Scheme): the one text of a payload, so that its hash can be recomputed."""
 
 import math
 from typing import Any
@@ -16,14 +16,11 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical(value: Any, name: str = "payload") -> bytes:
-    """Return the RFC 8785 text of a JSON value; raise InvalidEvent naming the place of what JSON or the log can't hold."""
+    """Return the RFC 8785 text of a JSON value. Raises InvalidEvent with the place of a fault."""
     plain = _check(value, name, 0)
     try:
         text = _encode(value) if plain else rfc8785.dumps(value)
-    except (
-        UnicodeEncodeError,
-        rfc8785.CanonicalizationError,
-    ):  # floats and integers were checked above, so only the text can be wrong
+    except (UnicodeEncodeError, rfc8785.CanonicalizationError):  # numbers were checked: it is a text
         raise InvalidEvent(
             name,
             "a text holds a lone surrogate",
@@ -39,7 +36,7 @@ def canonical(value: Any, name: str = "payload") -> bytes:
 
 
 def _check(value: Any, path: str, depth: int) -> bool:
-    """Check a JSON value; tell whether msgspec's sorted encoding of it is RFC 8785 as it stands (no floats, keys in ASCII)."""
+    """Check a JSON value; return whether msgspec's sorted text of it is RFC 8785 (no floats, ASCII keys)."""
     kind = type(value)
     if kind is str:
         if "\0" in value:
@@ -53,17 +50,15 @@ def _check(value: Any, path: str, depth: int) -> bool:
         return True
     if kind is float:
         if not math.isfinite(value):
-            raise InvalidEvent(path, f"{value} is no JSON number", "leave the field out, or use null")
+            raise InvalidEvent(path, f"{value} is not a JSON number", "leave the field out, or use null")
         return False
     if depth >= MAX_DEPTH:
         raise InvalidEvent(path, f"nested more than {MAX_DEPTH} deep", "flatten it")
     if kind is dict:
         return _check_members(value, path, depth)
     if kind is list or kind is tuple:
-        plain = [
-            _check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)
-        ]  # each is checked, whatever the first said
-        return all(plain)
+        plain = [_check(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)]
+        return all(plain)  # of a list, since all() of a generator would stop checking at the first float
     raise InvalidEvent(
         path, f"{kind.__name__} is not JSON", "give text, a number, true, false, null, a list or a mapping"
     )
@@ -73,7 +68,7 @@ def _check_members(value: dict[Any, Any], path: str, depth: int) -> bool:
     plain = True
     for key, item in value.items():
         if type(key) is not str:
-            raise InvalidEvent(path, f"the key {key!r} is no text", "JSON keys are text")
+            raise InvalidEvent(path, f"the key {key!r} is not text", "JSON keys are text")
         if "\0" in key:
             raise InvalidEvent(path, f"the key {key!r} holds a NUL character", "remove it")
         # Only ASCII keys surely sort alike by code point (msgspec) and by UTF-16 unit (RFC 8785).

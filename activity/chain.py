@@ -1,7 +1,7 @@
-"""The hash chain, recomputed from nothing but the stored columns: what `activity verify` trusts instead of the database.
+"""The hash chain, recomputed from the stored columns alone: what `activity verify` trusts, not the database.
 
-payload_sha256 = sha256(salt || payload)            so that a payload can be erased and the chain still stands
-hash           = sha256(previous hash || header)    header: the RFC 8785 text of everything but the payload, and its digest
+payload_sha256 = sha256(salt || payload)          so that a payload can be erased and the chain still holds
+hash           = sha256(previous hash || header)  header: RFC 8785 of all but the payload, and of its digest
 """
 
 from datetime import UTC, datetime, timedelta
@@ -70,7 +70,7 @@ def next_hash(previous: bytes, link: Link) -> bytes:
 
 
 def payload_fits(link: Link) -> bool:
-    """Say whether a payload is the one that was recorded; an erased one is taken on the digest's word."""
+    """Return whether a payload is the one that was recorded; of an erased one only the digest is left."""
     if link.payload is None or link.salt is None:
         return link.payload is None and link.salt is None
     return sha256(link.salt + link.payload.encode()).digest() == link.payload_sha256

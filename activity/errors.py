@@ -1,4 +1,4 @@
-"""What can go wrong, in words that say what to do. Every error of this project is an ActivityError."""
+"""The base error and the errors of this package. Messages say what to do."""
 
 
 class ActivityError(Exception):
@@ -10,7 +10,7 @@ class SettingMissing(ActivityError):
 
 
 class InvalidEvent(ActivityError, ValueError):
-    """An event that may not enter the log: names the field, what is wrong with it, and what would be right."""
+    """An event that may not enter the log: the field, what is wrong with it, and what would be right."""
 
     def __init__(self, field: str, fault: str, right: str) -> None:
         super().__init__(f"{field}: {fault}; {right}")

@@ -1,4 +1,4 @@
-"""The two types for the two moments: an Event is said by a producer, a RecordedEvent was stored by the log."""
+"""An event before and after the log took it: a producer emits an Event, the log stores a RecordedEvent."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,15 +13,16 @@ def _now() -> datetime:
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a producer says happened. Nothing is checked here; `activity.validation.encode` checks all of it.
+    """What happened, as its producer describes it. Nothing is checked before `activity.validation.encode`.
 
-    `event_id` is the producer's idempotency key for good: make it when the thing happens (the default, a uuid7), or derive it
-    with uuid5 from a provider's id. `tenant_id` is the workspace. At least one of account, contact and record says what it is about.
+    `event_id` is the producer's idempotency key forever: make it when the thing happens (the default, a
+    uuid7), or derive it with uuid5 from a provider's id. `tenant_id` is the workspace. At least one of
+    account, contact and record must be given.
     """
 
     tenant_id: int
     type: str
-    payload: Any  # a mapping, or the payload struct of the type; names a summary needs are frozen in it
+    payload: Any  # a mapping, or the payload struct of the type; with the names that its summary shows
     source: str
     actor: str = "system"
     account_id: str | None = None
@@ -37,8 +38,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event as the log holds it and as it travels: on pub/sub, over HTTP, to a follower.
 
-    `seq` is the event's gapless number in its workspace, in commit order. `payload` is RFC 8785 text, kept as bytes until somebody
-    needs a field of it; null once the person it was about was erased.
+    `seq` is the event's gapless number in its workspace, in commit order. `payload` is RFC 8785 text, decoded
+    only where a field of it is needed; null once the person it was about was erased.
     """
 
     tenant_id: int

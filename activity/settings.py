@@ -1,7 +1,7 @@
 """Every setting, with its meaning and default; each is read from the environment as ACTIVITY_<NAME>.
 
-`activity dev` writes what it started into settings.json in the data directory, so that every other command run beside it
-finds the embedded servers without any variable set. The environment wins over that file.
+`activity dev` writes what it started into settings.json in the data directory, so that every other command
+run beside it finds the embedded servers without any variable set. The environment overrides that file.
 """
 
 import os
@@ -23,13 +23,14 @@ Role = Literal["producer", "writer", "reader", "auditor", "eraser"]
 
 
 class Settings(BaseSettings):
-    """What a deployment can change. Passwords are per role: give each process only those of the roles it uses."""
+    """What a deployment can change. Each role has a password: give a process those of its roles only."""
 
     model_config = SettingsConfigDict(env_prefix="ACTIVITY_", extra="ignore", frozen=True)
 
     database_url: SecretStr | None = Field(
         None,
-        description="PostgreSQL 18 as postgresql://host:port/database. A user and password in it are used by `activity migrate` alone.",
+        description="PostgreSQL 18 as postgresql://host:port/database. "
+        "A user and password in it are used by `activity migrate` alone.",
     )
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://."
@@ -56,11 +57,13 @@ class Settings(BaseSettings):
         300,
         ge=1,
         le=5000,
-        description="Events in one append transaction at the most: more append faster, but one tenant's flood delays the others more.",
+        description="Most events in one append transaction: "
+        "more append faster, but one tenant's flood delays the others more.",
     )
     outbound_allow: str = Field(
         "",
-        description="Networks that webhooks and providers may reach though they are not public, such as 10.1.0.0/16,127.0.0.1/32.",
+        description="Networks that webhooks and providers may reach though they are not public, "
+        "such as 10.1.0.0/16,127.0.0.1/32.",
     )
     enrichment_config: Path | None = Field(
         None, description="The TOML file of docs/enrichment.md: fields, providers, budget, signal rules."
@@ -69,24 +72,28 @@ class Settings(BaseSettings):
         600,
         ge=1,
         le=1_000_000,
-        description="Runs of playbooks that start in a minute in one workspace; the rest begin later, none is lost.",
+        description="Most runs of playbooks that start in a minute in one workspace; the rest start later.",
     )
     webhook_secrets: dict[str, SecretStr] = Field(
         {},
-        description='Secrets that playbooks sign webhooks with, by name, as JSON: {"crm": "whsec_..."}; a step names one of them.',
+        description='Secrets that playbooks sign webhooks with, by name, as JSON: {"crm": "whsec_..."}; '
+        "a step names one of them.",
     )
     notify_smtp_url: SecretStr | None = Field(
         None,
-        description="The mail server of playbooks' notifications, as smtp://user:password@host:587 (STARTTLS where offered) or smtps://.",
+        description="The mail server of playbooks' notifications, "
+        "as smtp://user:password@host:587 (STARTTLS where offered) or smtps://.",
     )
     notify_from: str = Field("activity@localhost", description="The sender of playbooks' notifications.")
     session_secret: SecretStr | None = Field(
         None,
-        description="Signs the page's session cookies; the same in every API process. Unset: made at start, a restart ends the sessions.",
+        description="Signs the page's session cookies; the same in every API process. "
+        "Unset: made at start, a restart ends the sessions.",
     )
     embed_origins: str = Field(
         "",
-        description="Sites whose pages may show <activity-feed> with tokens of theirs, separated by spaces: https://crm.example.com.",
+        description="Sites whose pages may show <activity-feed> with their own tokens, separated by spaces: "
+        "https://crm.example.com.",
     )
     record_url: str | None = Field(
         None, description="Where the page links records to: https://crm.example.com/{type}s/{id}."
@@ -133,15 +140,17 @@ class Settings(BaseSettings):
         5,
         ge=1,
         le=1000,
-        description="Soft bounces in a row after which an address is not written to any more.",
+        description="Soft bounces in a row after which an address is suppressed.",
     )
     sns_certificates: Path | None = Field(
         None,
-        description="A folder with certificates of Amazon SNS by file name, taken as they are: for processes that reach nothing outside.",
+        description="A folder with certificates of Amazon SNS by file name, trusted as they are: "
+        "for processes without access to the internet.",
     )
     tracking_keys: SecretStr | None = Field(
         None,
-        description="Signs the links in mails, as id:secret,id:secret. The first signs, all verify: rotate by adding one in front.",
+        description="Signs the links in mails, as id:secret,id:secret. "
+        "The first signs, all verify: rotate by adding one in front.",
     )
     smtp_passwords: dict[str, SecretStr] = Field(
         {}, description="Passwords of mailboxes by user name, as a JSON object."
@@ -150,7 +159,7 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=20,
-        description="Connections at the most that a chunk of mails opens to one mailbox's server; fewer where it takes fewer.",
+        description="Most connections of a chunk of mails to a mailbox's server; fewer if it accepts fewer.",
     )
     smtp_timeout_s: float = Field(
         20, gt=0, le=120, description="Seconds that a mail server may take for one answer."
@@ -163,7 +172,7 @@ class Settings(BaseSettings):
     send_lease_s: float = Field(
         180,
         ge=2,
-        description="Seconds until a mail of a worker that died is another's; more than 4 times smtp_timeout_s.",
+        description="Seconds until a dead worker's mail is sent by another; more than 4 times smtp_timeout_s.",
     )
 
     @classmethod
@@ -175,22 +184,23 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Say where settings come from, the strongest first."""
+        """Return where settings come from, the strongest first."""
         written_by_dev = Path(os.environ.get("ACTIVITY_DATA_DIR", ".activity")) / "settings.json"
         return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, json_file=written_by_dev)
 
     def required(self, name: str) -> str:
-        """Return the setting `name` as text, or raise SettingMissing that says how to give it."""
+        """Return the setting `name` as text. Raises SettingMissing."""
         value = getattr(self, name)
         if value is None:
             raise SettingMissing(
-                f"ACTIVITY_{name.upper()} is not set: set it, or start the embedded servers with `activity dev`"
+                f"ACTIVITY_{name.upper()} is not set: "
+                "set it, or start the embedded servers with `activity dev`"
             )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     @property
     def broker(self) -> str:
-        """The Celery broker's URL."""
+        """Return the Celery broker's URL."""
         return self.required("broker_url" if self.broker_url else "redis_url")
 
 

@@ -1,4 +1,7 @@
-"""What may enter the log. `encode` turns an Event into the one document that the outbox holds, or says what is wrong with which field."""
+"""What may enter the log.
+
+`encode` turns an Event into the document that the outbox holds, or raises what is wrong with which field.
+"""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +27,7 @@ _FIELD_PATH = re.compile(r"^(?P<fault>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.D
 
 
 class Document(msgspec.Struct):
-    """An event as it travels: the outbox's text, and with `seq` and `recorded_at` added at its end, the wire's."""
+    """An event as the outbox holds it; with `seq` and `recorded_at` at its end, as it is published."""
 
     event_id: UUID
     tenant_id: int
@@ -45,10 +48,10 @@ _encode_document = msgspec.json.Encoder().encode
 
 
 def encode(event: Event) -> str:
-    """Return the document of a valid event; raise InvalidEvent that names the field, its fault and what would be right."""
+    """Return the document of an event. Raises InvalidEvent with the field and its fault."""
     if type(event.tenant_id) is not int or not 0 < event.tenant_id <= MAX_TENANT:
         raise InvalidEvent(
-            "tenant_id", f"{event.tenant_id!r} is no workspace", "give the integer id of a tenant"
+            "tenant_id", f"{event.tenant_id!r} is not a workspace", "give the integer id of a tenant"
         )
     payload = _payload(event)
     for name, value in (("actor", event.actor), ("source", event.source)):
@@ -77,13 +80,15 @@ def encode(event: Event) -> str:
 def check_actor(actor: str) -> None:
     """Raise InvalidEvent unless this names a user, by e-mail address, or the system."""
     if not _ACTOR.fullmatch(actor):
-        raise InvalidEvent("actor", f"{actor!r} is nobody", "give a user's e-mail address, or 'system'")
+        raise InvalidEvent(
+            "actor", f"{actor!r} is not a valid actor", "give a user's e-mail address, or 'system'"
+        )
 
 
-def decode(said: Mapping[str, Any]) -> Event:
-    """Return the Event that a mapping from outside (JSON, a Celery message) says; raise InvalidEvent where it doesn't."""
+def decode(fields: Mapping[str, Any]) -> Event:
+    """Return the Event in a mapping from outside (JSON, a Celery message). Raises InvalidEvent."""
     try:
-        return msgspec.convert(said, Event)
+        return msgspec.convert(fields, Event)
     except msgspec.ValidationError as error:
         raise _invalid(error, "") from None
     except UnicodeEncodeError:
@@ -108,8 +113,8 @@ def _payload(event: Event) -> bytes:
     if type(payload) is not dict:
         raise InvalidEvent(
             "payload",
-            f"{type(payload).__name__} is no mapping",
-            "give a mapping of names to values, {} where there is nothing to say",
+            f"{type(payload).__name__} is not a mapping",
+            "give a mapping of names to values, {} if there is no detail",
         )
     text = canonical(payload)
     if known is not None:
@@ -121,11 +126,11 @@ def _payload(event: Event) -> bytes:
 
 
 def _check_own_type(name: object) -> None:
-    """Accept a workspace's own type under its own namespace; refuse a misspelt built-in with the nearest name."""
+    """Accept a workspace's own type under its own namespace; refuse a misspelt built-in one."""
     if not isinstance(name, str) or len(name) > 80 or not _TYPE.fullmatch(name):
         raise InvalidEvent(
             "type",
-            f"{name!r} is no event type",
+            f"{name!r} is not a valid event type",
             "write lower-case words joined by dots, such as 'acme.form_filled', 80 characters at most",
         )
     near = nearest(name)
@@ -141,7 +146,9 @@ def _check_own_type(name: object) -> None:
 
 def _check_name(field: str, value: object) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME:
-        raise InvalidEvent(field, f"{value!r:.80} is no name", f"give a text of 1 to {MAX_NAME} characters")
+        raise InvalidEvent(
+            field, f"{value!r:.80} is not a valid name", f"give a text of 1 to {MAX_NAME} characters"
+        )
     if _CONTROL.search(value):
         raise InvalidEvent(
             field, f"{value!r:.80} holds a control character or a lone surrogate", "give plain text"
@@ -168,7 +175,9 @@ def _check_subject(event: Event) -> None:
 def _moment(value: object) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidEvent(
-            "occurred_at", f"{value!r:.80} is no time", "give a datetime with a zone, or RFC 3339 text"
+            "occurred_at",
+            f"{value!r:.80} is not a valid time",
+            "give a datetime with a zone, or RFC 3339 text",
         )
     if value.tzinfo is None:
         raise InvalidEvent(
@@ -187,14 +196,14 @@ def _uuid(field: str, value: object) -> UUID:
     if not isinstance(value, UUID):
         raise InvalidEvent(
             field,
-            f"{value!r:.80} is no UUID",
+            f"{value!r:.80} is not a UUID",
             "give a UUID: uuid7 made when it happened, or uuid5 of a provider's id",
         )
     return value
 
 
 def _invalid(error: msgspec.ValidationError, prefix: str) -> InvalidEvent:
-    """Turn msgspec's sentence into ours: it ends in the path of the field."""
+    """Turn msgspec's message, which ends in the path of the field, into ours."""
     match = _FIELD_PATH.match(str(error))
     assert match is not None
     path = ".".join(part for part in (prefix, match["path"]) if part) or "event"

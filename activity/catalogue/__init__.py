@@ -1,4 +1,4 @@
-"""Every built-in event type as data: its payload, category, icon, title, example, and the sentence it is shown as."""
+"""Every built-in event type as data: its payload, category, icon, title, example and summary."""
 
 from activity.catalogue.event_type import Category, EventType, Payload, Tone
 from activity.catalogue.registry import CATALOGUE, NAMESPACES, VERSIONS, nearest

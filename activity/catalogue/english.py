@@ -3,15 +3,26 @@
 from activity.catalogue.language import Language
 
 _V1 = {
-    "email.sent": "sent [“{subject}”|an email][ to {to_name}| to {to_address}][ ({sequence}, step {step})| ({sequence})]",
+    "email.sent": (
+        "sent [“{subject}”|an email][ to {to_name}| to {to_address}]"
+        "[ ({sequence}, step {step})| ({sequence})]"
+    ),
     "email.delivered": "delivered [“{subject}”|an email][ to {recipient}]",
     "email.deferred": "deferred [“{subject}”|an email][ to {recipient}][: {reason}|: {status}]",
     "email.opened": "opened [“{subject}”|an email][ ({machine:=machine})]",
     "email.clicked": "clicked {url:link}[ in “{subject}”][ ({machine:=machine})]",
-    "email.bounced": "could not deliver [“{subject}”|an email][ to {recipient}][ ({bounce_type:=bounce})][: {reason}|: {status}]",
+    "email.bounced": (
+        "could not deliver [“{subject}”|an email][ to {recipient}][ ({bounce_type:=bounce})]"
+        "[: {reason}|: {status}]"
+    ),
     "email.replied": "received a reply[ from {from_name}| from {from_address}][ to “{subject}”][: {excerpt}]",
-    "email.auto_replied": "received an automatic reply[ from {from_name}| from {from_address}][ to “{subject}”][, back {back_at:when}]",
-    "email.received": "received an email[ from {from_name}| from {from_address}][ about “{subject}”][: {excerpt}]",
+    "email.auto_replied": (
+        "received an automatic reply[ from {from_name}| from {from_address}][ to “{subject}”]"
+        "[, back {back_at:when}]"
+    ),
+    "email.received": (
+        "received an email[ from {from_name}| from {from_address}][ about “{subject}”][: {excerpt}]"
+    ),
     "email.subscribed": "subscribed [{recipient}|a recipient] again[ to {list_name}][ ({method})]",
     "email.unsubscribed": "unsubscribed [{recipient}|a recipient][ from {list_name}][ ({method})]",
     "email.complained": "reported [“{subject}”|an email] as spam",
@@ -20,8 +31,12 @@ _V1 = {
     "call.completed": "logged [an {direction:=direction}|a] call[ with {contact_name}| with {phone}]"
     "[ ({duration_s:duration})][: {outcome}]",
     "call.missed": "missed [an {direction:=direction}|a] call[ with {contact_name}| with {phone}]",
-    "meeting.booked": "booked [“{title}”|a meeting][ with {contact_name}][ for {starts_at:when}][ ({duration_s:duration})]",
-    "meeting.completed": "held [“{title}”|a meeting][ with {contact_name}][ ({duration_s:duration})][: {outcome}]",
+    "meeting.booked": (
+        "booked [“{title}”|a meeting][ with {contact_name}][ for {starts_at:when}][ ({duration_s:duration})]"
+    ),
+    "meeting.completed": (
+        "held [“{title}”|a meeting][ with {contact_name}][ ({duration_s:duration})][: {outcome}]"
+    ),
     "note.added": "added [the note “{title}”|a note][: {text}]",
     "comment.added": "commented[ on {on}][: {text}]",
     "contact.added": "added [{name}|{email}|a contact][ to {account_name}]",
@@ -40,7 +55,8 @@ _V1 = {
     "account.merged": "merged [{merged_name}|account {merged_id}] into [{name}|another account]",
     "import.completed": (
         "imported {rows:#row/rows}[ of {kind}][ from {file_name}]"
-        "[, {added:number} added][, {updated:number} updated][, {skipped:number} skipped][, {failed:number} failed]"
+        "[, {added:number} added][, {updated:number} updated][, {skipped:number} skipped]"
+        "[, {failed:number} failed]"
     ),
     "deal.added": "added [{name}|a deal][ in {stage}][ for {amount:money}]",
     "deal.stage_changed": "moved[ {name}][ from {from_stage}] to {to_stage}",
@@ -49,23 +65,37 @@ _V1 = {
     "deal.lost": "lost [{name}|a deal][ ({amount:money})][ to {competitor}][: {reason}]",
     "signal.detected": "detected “{name}”[ (rule {rule})] || detected {signal}[ (rule {rule})]",
     "enrichment_completed": (
-        "enriched [{name}|the record][: {changed:#field/fields} changed|: {changes:#field/fields} changed][ ({changes:list})]"
+        "enriched [{name}|the record]"
+        "[: {changed:#field/fields} changed|: {changes:#field/fields} changed][ ({changes:list})]"
         "[ for {cost:money}]"
     ),
     "enrichment_failed": "could not enrich [{name}|the record][ (tried {providers:list})][: {reason}]",
     "playbook.started": "started the playbook {playbook}[ for {account_name}][ on {trigger}]",
-    "playbook.step_completed": "completed [step {step}|a step] of the playbook {playbook}[ for {account_name}][ ({action})]",
+    "playbook.step_completed": (
+        "completed [step {step}|a step] of the playbook {playbook}[ for {account_name}][ ({action})]"
+    ),
     "playbook.completed": "completed the playbook {playbook}[ for {account_name}][ ({steps:#step/steps})]",
-    "playbook.failed": "could not complete the playbook {playbook}[ for {account_name}][ at step {step}][: {reason}]",
-    "playbook.cancelled": "cancelled the playbook {playbook}[ for {account_name}][ at step {step}][: {reason}]",
-    "playbook.paused": "paused the playbook {playbook}[ for {account_name}][ at step {step}][ until {until:when}][: {reason}]",
+    "playbook.failed": (
+        "could not complete the playbook {playbook}[ for {account_name}][ at step {step}][: {reason}]"
+    ),
+    "playbook.cancelled": (
+        "cancelled the playbook {playbook}[ for {account_name}][ at step {step}][: {reason}]"
+    ),
+    "playbook.paused": (
+        "paused the playbook {playbook}[ for {account_name}][ at step {step}][ until {until:when}]"
+        "[: {reason}]"
+    ),
     "sequence.enrolled": "enrolled [{contact_name}|a contact] in {sequence}",
     "sequence.step_skipped": "skipped [step {step}|a step] of {sequence}[ for {contact_name}][: {reason}]",
     "sequence.finished": "finished {sequence}[ for {contact_name}][ after {sent:#email/emails}][: {reason}]",
     "task.created": "created the task “{title}”[ for {assignee}][, due {due_at:when}]",
     "task.completed": "completed the task “{title}”[: {outcome}]",
-    "event.corrected": "[{retracted:=retracted}|corrected] [an earlier {event_type}|an earlier event][: {reason}]",
-    "event.classified": "judged [an earlier {event_type}|an earlier open or click] as {machine:=verdict}[ ({rule})]",
+    "event.corrected": (
+        "[{retracted:=retracted}|corrected] [an earlier {event_type}|an earlier event][: {reason}]"
+    ),
+    "event.classified": (
+        "judged [an earlier {event_type}|an earlier open or click] as {machine:=verdict}[ ({rule})]"
+    ),
     "privacy.bodies_erased": "erased the content of {events:#event/events}[: {reason}]",
 }
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 
 class Category(StrEnum):
-    """What an event is about; the tabs Email, Signals, Notes and Comments of an account card each show one category."""
+    """What an event is about. An account's tabs Email, Signals, Notes and Comments show one category each."""
 
     EMAIL = "email"
     SIGNALS = "signals"
@@ -30,7 +30,7 @@ class Category(StrEnum):
 
 
 class Tone(StrEnum):
-    """The colour an event's icon is drawn in; a page maps it to its palette and never lets it carry meaning alone."""
+    """The colour of an event's icon. A page maps it to its palette, and never lets it carry meaning alone."""
 
     BLUE = "blue"
     GREEN = "green"
@@ -42,16 +42,17 @@ class Tone(StrEnum):
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The detail of one event. Fields that a type does not name are kept, not refused."""
+    """The detail of one event. Fields that the type does not know are stored too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
     """One type of event at one version of its payload.
 
-    `icon` is a Lucide name, `title` a short name for people, `record_type` the kind of record such an event usually links to.
-    `foldable` says that a page may show neighbouring repeats as one row with a count, `by_contact` that its sentence tells what the contact
-    did: a page that names who did it names them where the actor is the system, which only heard of it.
+    `icon` is a Lucide name, `title` a short name for people, `record_type` the kind of record such an event
+    usually links to. `foldable`: a page may show neighbouring repeats as one row with a count. `by_contact`:
+    the summary says what the contact did, so where the actor is the system, which only recorded it, a page
+    names the contact as who did it.
     """
 
     name: str
@@ -67,9 +68,9 @@ class EventType:
     by_contact: bool = False
 
 
-# Field kinds. The bounds keep one value from filling an event; a producer of machine-made text clips it to them.
+# Field kinds. The bounds stop one value from filling an event; producers clip machine-made text to them.
 Name = Annotated[str, Meta(max_length=500)]
-Said = Annotated[str, Meta(min_length=1, max_length=500)]  # a name without which the event says nothing
+RequiredName = Annotated[str, Meta(min_length=1, max_length=500)]  # an event without it would mean nothing
 Line = Annotated[str, Meta(max_length=4_000)]
 Address = Annotated[str, Meta(max_length=500)]
 Url = Annotated[str, Meta(max_length=8_192)]
@@ -81,7 +82,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Ratio = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
 Step = Annotated[int, Meta(ge=0, le=10**6)] | Name  # a 1-based position, or a step's own name
 Version = Annotated[int, Meta(ge=0, le=10**15)] | Name
-# A decimal in a string keeps its digits; a JSON number is taken as it is printed.
+# A decimal in a string keeps its digits; a JSON number is read as it is printed.
 Amount = (
     Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$")]
     | Annotated[int, Meta(ge=-(10**15), le=10**15)]
@@ -92,7 +93,7 @@ Amount = (
 class FieldChange(Payload, frozen=True, kw_only=True):
     """One field of a record that changed."""
 
-    field: Annotated[Said, Meta(description="The field's name")]
+    field: Annotated[RequiredName, Meta(description="The field's name")]
     from_: Annotated[Any, Meta(description="The value before; null when there was none")] = msgspec.field(
         default=None, name="from"
     )

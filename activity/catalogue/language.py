@@ -1,4 +1,7 @@
-"""How a language writes sentences, numbers, money and moments: fixed here, so that a summary never changes with a library or a locale."""
+"""How a language writes summaries, numbers, money and moments.
+
+Fixed here, so that a summary never changes with a library or a locale.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,33 +10,18 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 # ISO 4217 currencies that have no minor unit.
-_WHOLE = frozenset(
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    )
-)
+# fmt: off
+_WHOLE = frozenset((
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG",
+    "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+))
+# fmt: on
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
-    """One language of summaries. `sentences` holds the templates by payload version and type; see `template` for their grammar."""
+    """One language of summaries. `sentences` holds the templates by payload version and type."""
 
     thousands: str
     point: str

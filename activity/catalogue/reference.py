@@ -13,15 +13,15 @@ from activity.catalogue.summary import LANGUAGES, summarise
 _INTRODUCTION = """\
 # Event types
 
-Every built-in type, its payload and the sentence it is shown as. A payload may hold more fields than are listed; they are kept.
-A workspace's own types are accepted under a first segment that no built-in type uses.
+Every built-in type, its payload and its summary. A payload may hold more fields than are listed; they are
+stored too. A workspace's own types go under a first segment that no built-in type uses.
 
 This page is made from the catalogue by `make reference`.
 """
 
 
 def json_schema(type: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a built-in type's payload at its newest version; KeyError when there is no such type."""
+    """Return the JSON Schema (2020-12) of a type's payload in its newest version. Raises KeyError."""
     payload = CATALOGUE[type].payload
     schema = msgspec.json.schema(payload)
     parts = schema["$defs"]
@@ -34,7 +34,7 @@ def json_schema(type: str) -> dict[str, Any]:
 
 
 def reference() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     return "\n".join([_INTRODUCTION, *(line for category in Category for line in _section(category))])
 
 
@@ -69,7 +69,7 @@ def _rows(schema: Mapping[str, Any], parts: Mapping[str, Any], prefix: str = "")
 
 
 def _kind(field: Mapping[str, Any]) -> str:
-    """The kind of value in words: `text or integer`, `list of objects`."""
+    """Return the kind of value in words: `text or integer`, `list of objects`."""
     if "anyOf" in field:
         return " or ".join(dict.fromkeys(kind for each in field["anyOf"] if (kind := _kind(each)) != "null"))
     if "enum" in field:

@@ -28,7 +28,8 @@ CATALOGUE: Mapping[str, EventType] = MappingProxyType(
 )
 """Every type at its newest version."""
 
-# `enrichment_completed` has no dot: both it and `enrichment` are taken, so that neither `enrichment.x` nor `enrichment_completed.x` passes.
+# `enrichment_completed` has no dot. Both it and `enrichment` are reserved, so that neither `enrichment.x`
+# nor `enrichment_completed.x` is accepted.
 NAMESPACES = frozenset(
     first for name in CATALOGUE for first in (name.split(".")[0], re.split("[._]", name)[0])
 )
@@ -36,9 +37,10 @@ NAMESPACES = frozenset(
 
 
 def nearest(name: str) -> str | None:
-    """The built-in type that a misspelt name means; None when none is close.
+    """Return the built-in type that a misspelt name means, or None if none is close.
 
-    Outside the reserved namespaces only a near-identical name is close: `billing.completed` is a workspace's own, `emial.sent` is not.
+    Outside the reserved namespaces only a near-identical name is close: `billing.completed` is a workspace's
+    own, `emial.sent` is not.
     """
     name = name[:100].lower()
     cutoff = 0.6 if name.split(".")[0] in NAMESPACES else 0.88

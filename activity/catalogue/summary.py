@@ -1,4 +1,4 @@
-"""The one-line sentence of an event: a pure function of type, version, payload and locale, the same for ever."""
+"""The one-line summary of an event: a pure function of type, version, payload and locale."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,16 +27,16 @@ AnyPayload = bytes | msgspec.Raw | Mapping[str, Any] | None
 
 
 def summarise(type: str, version: int, payload: AnyPayload, locale: str = "en") -> str:
-    """What happened, without who did it: `moved Acme renewal from Proposal to Negotiation`. It never raises.
+    """Return what happened, without who did it: `moved Acme renewal from Proposal to Negotiation`.
 
-    A payload that does not fit its type gives the type's title, an erased one (None) says so, an unknown type gives `recorded <type>`.
-    An unknown locale gives English.
+    Never raises. A payload that does not fit its type gives the type's title, an erased one (None) the title
+    and that it was erased, an unknown type `recorded <type>`, and an unknown locale English.
     """
     return "".join(text for part in summary_parts(type, version, payload, locale) for text in part.values())
 
 
 def summary_parts(type: str, version: int, payload: AnyPayload, locale: str = "en") -> list[Part]:
-    """The same sentence in order, as `{"t": text}` and, for what came from the payload, `{"v": value}`."""
+    """Return the summary in parts: `{"t": text}` and, for what came from the payload, `{"v": value}`."""
     code = locale[:2].lower() if locale[2:3] in ("", "-", "_") else "en"
     code, language = (code, LANGUAGES[code]) if code in LANGUAGES else ("en", ENGLISH)
     if type not in CATALOGUE:
@@ -51,12 +51,12 @@ def summary_parts(type: str, version: int, payload: AnyPayload, locale: str = "e
 
 
 def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str, Any]) -> Payload | None:
-    """The payload as its type's struct; None when it does not fit, or when that version is not known."""
+    """Return the payload as its type's struct, or None if it does not fit or that version is not known."""
     if (type, version) not in VERSIONS:
         return None
     try:
         if isinstance(payload, _ENCODED):
             return _DECODERS[type, version].decode(payload)
         return msgspec.convert(payload, VERSIONS[type, version].payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: bytes that are no UTF-8
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: bytes that are not UTF-8
         return None

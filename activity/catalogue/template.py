@@ -1,7 +1,8 @@
-"""Sentences as data: templates with optional parts, filled from a payload.
+"""Summaries as data: templates with optional parts, filled from a payload.
 
-`{field}` is a value and `{field:format}` a formatted one. `[...]` is left out when a value in it is absent; `[a|b]` takes the first
-choice whose values are all there. ` || ` parts whole sentences: the first one whose unbracketed values are all there is taken.
+`{field}` is a value and `{field:format}` a formatted one. `[...]` is left out if a value in it is absent; of
+`[a|b]` the first choice whose values are all present is used. ` || ` separates alternatives for the whole:
+the first one whose unbracketed values are all present is used.
 """
 
 import re
@@ -16,7 +17,8 @@ _LONGEST = 120  # characters of one value in a sentence
 _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 _GROUP = re.compile(r"\[([^\]]*)\]")
 _BLANK = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]+")
-# Marks that turn the direction of the text around them, so that a name could rewrite the sentence; lone surrogates are no text at all.
+# Marks that change the direction of the text around them, with which a name could rewrite the sentence, and
+# lone surrogates, which are not text.
 _UNSHOWN = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -33,7 +35,7 @@ Sentence = tuple[tuple[Group, ...], ...]
 
 
 def parse(template: str) -> Sentence:
-    """The template as alternatives of groups of choices."""
+    """Return a template as alternatives of groups of choices."""
     return tuple(tuple(_groups(alternative)) for alternative in template.split(" || "))
 
 
@@ -55,7 +57,7 @@ def _choice(text: str) -> Choice:
 
 
 def fill(sentence: Sentence, payload: Payload, language: Language) -> list[Part] | None:
-    """The first whole sentence that the payload can fill, as parts; None when there is none."""
+    """Return the first alternative that the payload can fill, as parts, or None."""
     for alternative in sentence:
         filled: list[Part] = []
         for group in alternative:
@@ -92,7 +94,7 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
 
 
 def _value(field: Field, payload: Payload, language: Language) -> list[Part]:
-    """The value's parts; none when it is absent. `=words` looks a word up, `#one/many` counts."""
+    """Return a value's parts; none if it is absent. `=words` looks a word up, `#one/many` counts."""
     value, form = getattr(payload, field.name), field.format
     if form[:1] == "=":
         word = language.words[form[1:]].get(value)
@@ -108,16 +110,14 @@ def _value(field: Field, payload: Payload, language: Language) -> list[Part]:
 
 
 def clean(text: str) -> str:
-    """The text on one line, without marks that could rewrite the sentence, cut to what a line can take."""
-    plain = (
-        text.isprintable() and "  " not in text
-    )  # as nearly all is: no mark and no blank but single spaces
+    """Return the text on one line, without marks that could rewrite the sentence, cut to 120 characters."""
+    plain = text.isprintable() and "  " not in text  # as nearly every text is, and this is far quicker
     line = (text if plain else _BLANK.sub(" ", _UNSHOWN.sub("", text))).strip(" ")
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip(" ") + "…"
 
 
 def _link(url: str) -> str:
-    """A link's host and path: its query is noise in a sentence and may hold a token."""
+    """Return a link's host and path: its query is noise in a sentence and may hold a token."""
     return re.sub(r"^https?://(www\.)?|[?#].*$", "", url, flags=re.DOTALL).rstrip("/")
 
 

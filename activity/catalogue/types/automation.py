@@ -13,7 +13,7 @@ from activity.catalogue.event_type import (
     Moment,
     Name,
     Payload,
-    Said,
+    RequiredName,
     Step,
     Tone,
     Version,
@@ -23,7 +23,7 @@ from activity.catalogue.event_type import (
 class Playbook(Payload, frozen=True, kw_only=True):
     """What every event of a playbook's run carries."""
 
-    playbook: Annotated[Said, Meta(description="The playbook's name")]
+    playbook: Annotated[RequiredName, Meta(description="The playbook's name")]
     version: Annotated[Version | None, Meta(description="The playbook's version that ran")] = None
     account_name: Annotated[Name | None, Meta(description="The account it runs for")] = None
     step: Annotated[Step | None, Meta(description="The step it is about: 1-based, or its name")] = None
@@ -65,7 +65,7 @@ class PlaybookPaused(Playbook, frozen=True, kw_only=True):
 class Sequence(Payload, frozen=True, kw_only=True):
     """What every event of an enrolment carries."""
 
-    sequence: Annotated[Said, Meta(description="The sequence's name")]
+    sequence: Annotated[RequiredName, Meta(description="The sequence's name")]
     contact_name: Annotated[Name | None, Meta(description="Who is enrolled")] = None
     step: Annotated[Step | None, Meta(description="The step it is about: 1-based, or its name")] = None
 
@@ -92,7 +92,7 @@ class SequenceFinished(Sequence, frozen=True, kw_only=True):
 class TaskCreated(Payload, frozen=True, kw_only=True):
     """A task was handed to somebody."""
 
-    title: Annotated[Said, Meta(description="What is to be done")]
+    title: Annotated[RequiredName, Meta(description="What is to be done")]
     assignee: Annotated[Name | None, Meta(description="Who is to do it: name or e-mail")] = None
     due_at: Annotated[Moment | None, Meta(description="When it is due")] = None
 
@@ -100,7 +100,7 @@ class TaskCreated(Payload, frozen=True, kw_only=True):
 class TaskCompleted(Payload, frozen=True, kw_only=True):
     """A task was done."""
 
-    title: Annotated[Said, Meta(description="What was to be done")]
+    title: Annotated[RequiredName, Meta(description="What was to be done")]
     outcome: Annotated[Line | None, Meta(description="What came of it")] = None
 
 

@@ -1,4 +1,4 @@
-"""What is said about earlier events: corrections, verdicts and erasures. The earlier event itself stays as it is."""
+"""Events about earlier events: corrections, verdicts and erasures. The earlier event itself never changes."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,9 +24,7 @@ class EventClassified(Payload, frozen=True, kw_only=True):
     """A later verdict says whether an open or a click was a machine's. The newest verdict counts."""
 
     event_id: Annotated[UUID, Meta(description="The open or click that is judged")]
-    machine: Annotated[
-        bool | None, Meta(description="Whether it was a machine's; null when it cannot be told")
-    ]
+    machine: Annotated[bool | None, Meta(description="Whether it was a machine's; null when it is unknown")]
     event_type: Annotated[Name | None, Meta(description="Its type")] = None
     rule: Annotated[Name | None, Meta(description="The rule that decided")] = None
     rule_version: Annotated[Version | None, Meta(description="The rule's version")] = None

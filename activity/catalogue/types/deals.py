@@ -13,7 +13,7 @@ from activity.catalogue.event_type import (
     Line,
     Name,
     Payload,
-    Said,
+    RequiredName,
     Tone,
 )
 
@@ -42,7 +42,7 @@ class DealAdded(Deal, frozen=True, kw_only=True):
 class DealStageChanged(Deal, frozen=True, kw_only=True):
     """A deal moved to another stage."""
 
-    to_stage: Annotated[Said, Meta(description="The stage it moved to")]
+    to_stage: Annotated[RequiredName, Meta(description="The stage it moved to")]
     from_stage: Annotated[Name | None, Meta(description="The stage it was in")] = None
 
 

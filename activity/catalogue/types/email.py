@@ -28,7 +28,7 @@ class Email(Payload, frozen=True, kw_only=True):
     message_id: Annotated[
         Id | None, Meta(description="The Message-ID header, or the provider's id of the message")
     ] = None
-    provider: Annotated[Name | None, Meta(description="The e-mail provider that said so")] = None
+    provider: Annotated[Name | None, Meta(description="The e-mail provider that reported it")] = None
     sequence: Annotated[Name | None, Meta(description="The sequence that sent the e-mail, by name")] = None
     step: Annotated[
         Step | None, Meta(description="The sequence step that sent the e-mail: 1-based, or its name")

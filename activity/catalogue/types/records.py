@@ -46,7 +46,7 @@ class ContactMerged(Payload, frozen=True, kw_only=True):
 
 
 class ContactErased(Payload, frozen=True, kw_only=True):
-    """A contact was erased on request. It names nobody."""
+    """A contact was erased on request. It names no person."""
 
     reason: Annotated[
         Line | None, Meta(description="Why, such as a request of the person; no personal data")

@@ -15,7 +15,7 @@ from activity.catalogue.event_type import (
     Name,
     Payload,
     Ratio,
-    Said,
+    RequiredName,
     Seconds,
     Tone,
     Version,
@@ -25,7 +25,7 @@ from activity.catalogue.event_type import (
 class SignalDetected(Payload, frozen=True, kw_only=True):
     """A rule found a sign of interest or intent."""
 
-    signal: Annotated[Said, Meta(description="The kind of signal, such as pricing_page_visited")]
+    signal: Annotated[RequiredName, Meta(description="The kind of signal, such as pricing_page_visited")]
     name: Annotated[Name | None, Meta(description="The signal in words")] = None
     rule: Annotated[Name | None, Meta(description="The rule that found it")] = None
     rule_version: Annotated[Version | None, Meta(description="The rule's version")] = None

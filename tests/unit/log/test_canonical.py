@@ -46,15 +46,15 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize(
     ("value", "place", "fault"),
     [
-        ({"a": {"b": [1, math.nan]}}, "payload.a.b[1]", "no JSON number"),
-        ({"a": -math.inf}, "payload.a", "no JSON number"),
+        ({"a": {"b": [1, math.nan]}}, "payload.a.b[1]", "not a JSON number"),
+        ({"a": -math.inf}, "payload.a", "not a JSON number"),
         ({"a": 2**53}, "payload.a", "beyond 2^53"),
         ({"a": "x\0y"}, "payload.a", "NUL"),
         ({"x\0": 1}, "payload", "NUL"),
         ({"a": "\ud800"}, "payload", "surrogate"),
         ({"a": "\ud800", "b": 1.5}, "payload", "surrogate"),
         ({"\udfff": 1}, "payload", "surrogate"),
-        ({1: 2}, "payload", "no text"),
+        ({1: 2}, "payload", "not text"),
         ({"a": object()}, "payload.a", "not JSON"),
         ({"a": b"x"}, "payload.a", "not JSON"),
         (nested(MAX_DEPTH + 1), "payload" + "[0]" * MAX_DEPTH, "deep"),
