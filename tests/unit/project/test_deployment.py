@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "crm-activity"}
-STEADY = [name for name in SERVICES if name != "migrate"]
+STEADY = [name for name in SERVICES if name not in ("migrate", "operator")]
 
 DURATION = {"type": "string", "pattern": "^[0-9]+s$"}
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
@@ -41,6 +41,7 @@ SERVICE = {
         "tmpfs": WORDS,
         "cap_drop": {"const": ["ALL"]},
         "security_opt": {"const": ["no-new-privileges:true"]},
+        "profiles": {"const": ["operator"]},
         "restart": {"enum": ["unless-stopped", "no"]},
         "stop_grace_period": DURATION,
         "shm_size": {"type": "string", "pattern": "^[0-9]+mb$"},
@@ -102,7 +103,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 def test_every_process_has_its_service() -> None:
-    assert {child.name for child in processes.processes()} == set(OURS) - {"migrate"}
+    assert {child.name for child in processes.processes()} == set(OURS) - {"migrate", "operator"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -137,6 +138,7 @@ def test_each_process_is_given_the_roles_it_uses_and_no_other() -> None:
     }
     assert given == {
         "migrate": {"PRODUCER", "WRITER", "READER", "AUDITOR", "ERASER"},
+        "operator": {"PRODUCER", "WRITER", "READER", "AUDITOR", "ERASER"},
         "api": {"PRODUCER", "READER"},
         "append": {"PRODUCER", "WRITER"},
         "producers": {"PRODUCER", "READER"},
