@@ -1,4 +1,4 @@
-"""Playbooks and their runs. Definitions are saved with the command, by whoever runs the deployment: they send mail and sign webhooks."""
+"""Playbooks and their runs. The command saves definitions: they send mail and sign webhooks."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -6,20 +6,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from msgspec import Meta
+from sqlalchemy.orm import Session
 
 from api.access.callers import Caller, Reader
 from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
-from db.playbooks import playbooks
-from db.playbooks import runs as plays
-from db.playbooks.playbooks import PlaybookUnknown
-from db.playbooks.runs import RunUnknown
+from db.playbooks import playbooks, runs
+from db.playbooks.playbooks import PlaybookNotFound
+from db.playbooks.runs import RunNotFound
 from db.records.values import RecordNotFound
 from producers.playbooks import operate
 from producers.playbooks.definition.document import Subject
-from producers.playbooks.operate import NotNow
+from producers.playbooks.operate import InvalidRunState
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])
 
@@ -27,7 +27,7 @@ Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 State = Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"]
 
 
-class Listed(msgspec.Struct):
+class PlaybookOut(msgspec.Struct):
     """A playbook; `open` is how many of its runs are under way, `reason` why it is paused."""
 
     id: int
@@ -41,11 +41,14 @@ class Listed(msgspec.Struct):
 class Playbooks(msgspec.Struct):
     """The workspace's playbooks by name."""
 
-    playbooks: list[Listed]
+    playbooks: list[PlaybookOut]
 
 
-class Run(msgspec.Struct):
-    """A run; `started_id` is its playbook.started, the cause of all it did, and `trigger_id` the event that started it."""
+class RunOut(msgspec.Struct):
+    """A run: `trigger_id` is the event that started it.
+
+    `started_id` is its playbook.started, the cause of all that it did.
+    """
 
     id: int
     playbook: str
@@ -67,11 +70,11 @@ class Run(msgspec.Struct):
 class Runs(msgspec.Struct):
     """Runs, the newest first."""
 
-    runs: list[Run]
+    runs: list[RunOut]
 
 
 class Why(msgspec.Struct, forbid_unknown_fields=True):
-    """Why it is done; it is kept with who did it."""
+    """Why it is done; it is recorded with who did it."""
 
     reason: Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")] | None = None
 
@@ -83,7 +86,7 @@ class ForRecord(msgspec.Struct, forbid_unknown_fields=True):
     id: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]+$")]
 
 
-class Done(msgspec.Struct):
+class StateOut(msgspec.Struct):
     """The state after what was asked."""
 
     state: str
@@ -93,8 +96,8 @@ class Done(msgspec.Struct):
 def list_playbooks(caller: Reader) -> Response:
     """List the playbooks: version, state, and why they are paused."""
     with begin("reader", caller.tenant) as session:
-        rows = playbooks.every(session, caller.tenant)
-    return json_response(Playbooks([_as(Listed, row) for row in rows]))
+        rows = playbooks.list_all(session, caller.tenant)
+    return json_response(Playbooks([_as(PlaybookOut, row) for row in rows]))
 
 
 @router.get("/playbook-runs", responses=answers(Runs))
@@ -108,22 +111,24 @@ def list_runs(
 ) -> Response:
     """List runs, the newest first."""
     with begin("reader", caller.tenant) as session:
-        rows = plays.listed(session, caller.tenant, playbook=playbook, state=state, limit=limit)
-    return json_response(Runs([_as(Run, row) for row in rows]))
+        rows = runs.list_runs(session, caller.tenant, playbook=playbook, state=state, limit=limit)
+    return json_response(Runs([_as(RunOut, row) for row in rows]))
 
 
-@router.post("/playbooks/{id}/enable", responses=answers(Done, 200, "Enabled", 404))
+@router.post("/playbooks/{id}/enable", responses=answers(StateOut, 200, "Enabled", 404))
 def enable(id: Number, caller: Writer) -> Response:
     """Let a playbook start at what is recorded from now on."""
     with begin("producer", caller.tenant) as session:
         try:
-            operate.enable(session, caller.tenant, _name(session, caller, id))
-        except PlaybookUnknown as error:
+            operate.enable(session, caller.tenant, _name(session, caller, id), caller.actor)
+        except PlaybookNotFound as error:
             raise Problem("not-found", str(error)) from None
-    return json_response(Done("enabled"))
+    return json_response(StateOut("enabled"))
 
 
-@router.post("/playbooks/{id}/pause", responses=answers(Done, 200, "Paused", 404), openapi_extra=takes(Why))
+@router.post(
+    "/playbooks/{id}/pause", responses=answers(StateOut, 200, "Paused", 404), openapi_extra=takes(Why)
+)
 def pause(id: Number, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
     """Let a playbook start nothing more; what runs goes on."""
     with begin("producer", caller.tenant) as session:
@@ -135,14 +140,14 @@ def pause(id: Number, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -
                 caller.actor,
                 why.reason or "paused by hand",
             )
-        except PlaybookUnknown as error:
+        except PlaybookNotFound as error:
             raise Problem("not-found", str(error)) from None
-    return json_response(Done("paused"))
+    return json_response(StateOut("paused"))
 
 
 @router.post(
     "/playbooks/{id}/start",
-    responses=answers(Done, 200, "Started, or not, by its once_per rule", 404),
+    responses=answers(StateOut, 200, "Started, or not, by its once_per rule", 404),
     openapi_extra=takes(ForRecord),
 )
 def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(ForRecord))]) -> Response:
@@ -150,34 +155,35 @@ def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(
     with begin("producer", caller.tenant) as session:
         try:
             started = operate.start(
-                session, caller.tenant, _name(session, caller, id), record.kind, record.id
+                session, caller.tenant, _name(session, caller, id), record.kind, record.id, caller.actor
             )
-        except (PlaybookUnknown, RecordNotFound) as error:
+        except (PlaybookNotFound, RecordNotFound) as error:
             raise Problem("not-found", str(error)) from None
-    return json_response(Done("started" if started else "not started: it ran for this record before"))
+    return json_response(StateOut("started" if started else "not started: it ran for this record before"))
 
 
 @router.post(
-    "/playbook-runs/{run}/{act}", responses=answers(Done, 200, "Done", 404, 409), openapi_extra=takes(Why)
+    "/playbook-runs/{run}/{act}", responses=answers(StateOut, 200, "Done", 404, 409), openapi_extra=takes(Why)
 )
 def act(run: Number, act: operate.Act, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
     """Cancel, pause, retry or skip; whoever works on the run at the moment loses it."""
     with begin("producer", caller.tenant) as session:
         try:
             return json_response(
-                Done(operate.act(session, caller.tenant, run, act, caller.actor, why.reason))
+                StateOut(operate.act(session, caller.tenant, run, act, caller.actor, why.reason))
             )
-        except RunUnknown as error:
+        except RunNotFound as error:
             raise Problem("not-found", str(error)) from None
-        except NotNow as error:
+        except InvalidRunState as error:
             raise Problem("conflict", str(error)) from None
 
 
-def _name(session: Any, caller: Caller, id: int) -> str:
-    return str(playbooks.named(session, caller.tenant, id))
+def _name(session: Session, caller: Caller, id: int) -> str:
+    return playbooks.name_of(session, caller.tenant, id)
 
 
 def _as(kind: type[Any], row: Any) -> Any:
     """Return the columns that a type names."""
-    said = {name: getattr(row, name) for name in kind.__struct_fields__}
-    return kind(**said | {name: str(said[name]) for name in ("trigger_id", "started_id") if name in said})
+    values = {name: getattr(row, name) for name in kind.__struct_fields__}
+    ids = {name: str(values[name]) for name in ("trigger_id", "started_id") if name in values}
+    return kind(**values | ids)

@@ -134,7 +134,7 @@ def _enable(numbers: range) -> None:
     with begin("producer", 1) as session:
         for number in numbers:
             operate.save(session, 1, _definition(number), "bench")
-            operate.enable(session, 1, f"P{number}")
+            operate.enable(session, 1, f"P{number}", "bench")
 
 
 def _rate(name: str, events: int, handle: Any) -> float:
@@ -169,7 +169,7 @@ def wait(admin: psycopg.Connection[Any], _events: int) -> dict[str, float]:
 
     with begin("producer", 1) as session:
         saved, _ = operate.save(session, 1, _PLAY, "bench")
-        operate.enable(session, 1, "Waits")
+        operate.enable(session, 1, "Waits", "bench")
     _wait(admin, saved.id, 100, "few", 100)
     figures = {"tick_ms_100": _tick(advance_batch)}
     _wait(admin, saved.id, 98_900, "many", 98_900)

@@ -27,7 +27,7 @@ File = Annotated[
 Name = Annotated[str, typer.Argument(help="The playbook, by name or id.")]
 Run = Annotated[int, typer.Argument(help="The run's number, as `activity playbook runs` shows it.")]
 Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address.")]
-Reason = Annotated[str | None, typer.Option(help="Why, in words; it is kept with who did it.")]
+Reason = Annotated[str | None, typer.Option(help="Why, in words; it is recorded with who did it.")]
 
 
 @playbooks.command()
@@ -75,7 +75,7 @@ def add(
     with workspace(tenant) as (session, number):
         saved, program = operate.save(session, number, file.read_text(encoding="utf-8"), actor)
         if enable:
-            operate.enable(session, number, program.name)
+            operate.enable(session, number, program.name, actor)
     state = "version" if saved.new else "unchanged, version"
     print_one(saved, f"{program.name}: {state} {saved.version}{', enabled' if enable else ''}", json)
 
@@ -86,10 +86,10 @@ def list_all(tenant: TenantOption = None, json: Json = False) -> None:
     from db.playbooks import playbooks as stored
 
     with workspace(tenant, "reader") as (session, number):
-        rows = stored.every(session, number)
+        rows = stored.list_all(session, number)
     for row in rows:
         if json:
-            print_json(dict(row._mapping))
+            print_json(row)
         else:
             why = f"  ({row.reason})" if row.reason else ""
             typer.echo(
@@ -98,12 +98,12 @@ def list_all(tenant: TenantOption = None, json: Json = False) -> None:
 
 
 @playbooks.command()
-def enable(name: Name, tenant: TenantOption = None) -> None:
+def enable(name: Name, tenant: TenantOption = None, actor: Actor = "system") -> None:
     """Let a playbook start at what is recorded from now on."""
     from producers.playbooks import operate
 
     with workspace(tenant) as (session, number):
-        typer.echo(f"{operate.enable(session, number, name).name}: enabled")
+        typer.echo(f"{operate.enable(session, number, name, actor).name}: enabled")
 
 
 @playbooks.command()
@@ -133,6 +133,7 @@ def start(
     contact: Annotated[str | None, typer.Option(help="The contact it is started for.")] = None,
     opportunity: Annotated[str | None, typer.Option(help="The opportunity it is started for.")] = None,
     tenant: TenantOption = None,
+    actor: Actor = "system",
 ) -> None:
     """Start a playbook by hand for one record."""
     from producers.playbooks import operate
@@ -145,7 +146,7 @@ def start(
     if len(given) != 1:
         raise ActivityError("say for whom: one of --account, --contact and --opportunity")
     with workspace(tenant) as (session, number):
-        started = operate.start(session, number, name, *given[0])
+        started = operate.start(session, number, name, *given[0], actor)
     typer.echo(
         "started" if started else "not started: its once_per rule has it that it ran for this record before"
     )
@@ -224,10 +225,10 @@ def runs(
 
     with workspace(tenant, "reader") as (session, number):
         playbook = stored.find(session, number, name).id if name else None
-        found = plays.listed(session, number, playbook=playbook, state=state, limit=limit)
+        found = plays.list_runs(session, number, playbook=playbook, state=state, limit=limit)
     for row in found:
         if json:
-            print_json(dict(row._mapping))
+            print_json(row)
         else:
             about = row.account_id or row.contact_id or row.opportunity_id or "-"
             due = f"  due {row.due_at:%Y-%m-%d %H:%M:%S}" if row.due_at else ""

@@ -89,3 +89,16 @@ def finish(session: Session, queue: Queue[R], row: R, due_at: datetime | None = 
     values = {"due_at": due_at, "id": row.id, "fence": row.fence}
     if session.execute(statement, values).first() is None:
         raise LeaseLost(f"{queue.table} {row.id} was claimed by another worker")
+
+
+def renew(session: Session, queue: Queue[R], row: R) -> None:
+    """Begin a claim's lease anew, before work that must end within it.
+
+    Raises LeaseLost if another worker has claimed the row since.
+    """
+    statement = text(f"""
+        update {queue.table} set due_at = clock_timestamp() + :lease
+         where id = :id and fence = :fence returning id""")
+    values = {"lease": queue.lease, "id": row.id, "fence": row.fence}
+    if session.execute(statement, values).first() is None:
+        raise LeaseLost(f"{queue.table} {row.id} was claimed by another worker")

@@ -50,7 +50,7 @@ class World:
         """Save and enable a playbook and return its id."""
         with begin("producer", self.tenant) as session:
             saved, program = operate.save(session, self.tenant, source, "ana@vendor.example")
-            operate.enable(session, self.tenant, program.name)
+            operate.enable(session, self.tenant, program.name, "ana@vendor.example")
         return saved.id
 
     def add_sequence(self, name: str) -> None:

@@ -70,7 +70,7 @@ _V1 = {
         "[ for {cost:money}]"
     ),
     "enrichment_failed": "could not enrich [{name}|the record][ (tried {providers:list})][: {reason}]",
-    "playbook.started": "started the playbook {playbook}[ for {account_name}][ on {trigger}]",
+    "playbook.started": "started the playbook {playbook}[ for {account_name}][ {trigger:=trigger}| on {trigger}]",
     "playbook.step_completed": (
         "completed [step {step}|a step] of the playbook {playbook}[ for {account_name}][ ({action})]"
     ),
@@ -112,6 +112,7 @@ ENGLISH = Language(
         "bounce": {"hard": "hard bounce", "soft": "soft bounce"},
         "direction": {"inbound": "incoming", "outbound": "outgoing"},
         "retracted": {True: "withdrew"},
+        "trigger": {"manual": "by hand"},
     },
     sentences={1: _V1},
 )

@@ -85,7 +85,10 @@ _V1 = {
     "enrichment_failed": (
         "konnte [{name}|den Datensatz] nicht anreichern[ (versucht: {providers:list})][: {reason}]"
     ),
-    "playbook.started": "hat das Playbook {playbook}[ für {account_name}] gestartet[ (Auslöser {trigger})]",
+    "playbook.started": (
+        "hat das Playbook {playbook}[ für {account_name}]"
+        " [{trigger:=trigger} gestartet|gestartet (Auslöser {trigger})|gestartet]"
+    ),
     "playbook.step_completed": (
         "hat [Schritt {step}|einen Schritt] des Playbooks {playbook}[ für {account_name}] ausgeführt"
         "[ ({action})]"
@@ -188,6 +191,7 @@ GERMAN = Language(
         "bounce": {"hard": "dauerhaft", "soft": "vorübergehend"},
         "direction": {"inbound": "eingehenden", "outbound": "ausgehenden"},
         "retracted": {True: "zurückgenommen"},
+        "trigger": {"manual": "von Hand"},
     },
     sentences={1: _V1},
 )

@@ -1,37 +1,47 @@
-"""What leaves the system: signed webhooks and e-mail. Each carries an id made of run and step, so that a receiver can tell a repeat."""
+"""What leaves the system: signed webhooks and e-mail.
 
+Each carries an id of run and step, so that a receiver can recognise a repeat.
+"""
+
+import asyncio
 import email.utils
-import smtplib
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import aiosmtplib
 import msgspec
+from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from standardwebhooks import Webhook
 
 from activity.errors import ActivityError
 from activity.settings import settings
 from producers.http import OutboundFailed, OutboundRefused, send
+from producers.sequences.sending.smtp import tls
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10.0  # of a webhook, and of each answer of the mail server
+_MAIL_TIMEOUT_S = 30.0  # of all of a mail; far less than a claim's lease
 _MAX_ANSWER = 65_536
+_MAX_SUBJECT = 200
+_NO_TLS = "the mail server does not offer STARTTLS, and no password is sent in plain text: use smtps://"
 
 
 class DeliveryFailed(ActivityError):
-    """A message that did not arrive; `lasting` says that trying again is no use."""
+    """A message did not arrive; `permanent` means that a retry cannot help."""
 
-    def __init__(self, message: str, lasting: bool = False) -> None:
+    def __init__(self, message: str, permanent: bool = False) -> None:
         super().__init__(message)
-        self.lasting = lasting
+        self.permanent = permanent
 
 
 def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None) -> str:
-    """POST a message as Standard Webhooks has it, signed where the step names a secret. Raises DeliveryFailed on all but 2xx."""
-    now = datetime.now(UTC)
-    content = msgspec.json.encode(body)
+    """POST a message as Standard Webhooks defines it, signed where the step names a secret.
+
+    Raises DeliveryFailed on every answer but 2xx.
+    """
+    now, content = datetime.now(UTC), msgspec.json.encode(body)
     headers = {
         "content-type": "application/json",
         "webhook-id": message_id,
@@ -39,66 +49,75 @@ def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None)
     }
     if secret is not None:
         headers["webhook-signature"] = _signer(secret).sign(message_id, now, content.decode())
+    bounds: dict[str, Any] = {"timeout_s": _TIMEOUT_S, "max_bytes": _MAX_ANSWER}
     try:
-        answer = send(
-            "POST", url, headers=headers, content=content, timeout_s=_TIMEOUT_S, max_bytes=_MAX_ANSWER
-        )
-    except OutboundRefused as error:
-        raise DeliveryFailed(str(error), lasting=True) from None
+        answer = send("POST", url, headers=headers, content=content, **bounds)
     except OutboundFailed as error:
-        raise DeliveryFailed(str(error)) from None
+        raise DeliveryFailed(str(error), permanent=isinstance(error, OutboundRefused)) from None
     if not 200 <= answer.status < 300:
-        raise DeliveryFailed(f"the webhook answered {answer.status}", lasting=answer.status == 410)
+        raise DeliveryFailed(f"the webhook answered {answer.status}", permanent=answer.status == 410)
     return f"answered {answer.status}"
 
 
 def _signer(name: str) -> Webhook:
     secret = settings().webhook_secrets.get(name)
     if secret is None:
-        raise DeliveryFailed(f"no secret {name!r}: add it to ACTIVITY_WEBHOOK_SECRETS", lasting=True)
+        raise DeliveryFailed(f"no secret {name!r}: add it to ACTIVITY_WEBHOOK_SECRETS", permanent=True)
     try:
         return Webhook(secret.get_secret_value())
     except Exception:  # noqa: BLE001  # the library raises what its base64 decoding does; the secret must not be shown
-        raise DeliveryFailed(
-            f"the secret {name!r} is no Standard Webhooks secret: write whsec_ and base64", lasting=True
-        ) from None
+        message = f"the secret {name!r} is not valid for Standard Webhooks: write whsec_ and base64"
+        raise DeliveryFailed(message, permanent=True) from None
 
 
 def mail(to: str, subject: str, text: str, message_id: str) -> str:
     """Send a notification by e-mail. Raises DeliveryFailed."""
     url = settings().notify_smtp_url
     if url is None:
-        raise DeliveryFailed(
-            "ACTIVITY_NOTIFY_SMTP_URL is not set: no mail server takes notifications", lasting=True
-        )
-    message = EmailMessage()
-    sender = settings().notify_from
-    message["From"], message["To"], message["Subject"] = sender, to, " ".join(subject.split())[:200]
+        message = "ACTIVITY_NOTIFY_SMTP_URL is not set: set it to the mail server for notifications"
+        raise DeliveryFailed(message, permanent=True)
+    try:
+        asyncio.run(_deliver(url.get_secret_value(), _written(to, subject, text, message_id)))
+    except SMTPResponseException as error:
+        raise _answered(error.code) from None
+    except SMTPRecipientsRefused as error:
+        raise _answered(error.recipients[0].code) from None
+    except (OSError, SMTPException) as error:
+        raise DeliveryFailed(f"the mail server: {type(error).__name__}") from None
+    return f"notified {to} by e-mail"
+
+
+def _answered(code: int) -> DeliveryFailed:
+    return DeliveryFailed(f"the mail server answered {code}", permanent=code >= 500)
+
+
+def _written(to: str, subject: str, text: str, message_id: str) -> EmailMessage:
+    message, sender = EmailMessage(), settings().notify_from
+    try:
+        message["From"], message["To"] = sender, to
+    except ValueError:
+        raise DeliveryFailed(f"{to!r:.200} is not a valid e-mail address", permanent=True) from None
+    message["Subject"] = " ".join(subject.split())[:_MAX_SUBJECT]
     message["Date"] = email.utils.format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
-    try:
-        _deliver(url.get_secret_value(), message)
-    except smtplib.SMTPResponseException as error:
-        raise DeliveryFailed(
-            f"the mail server answered {error.smtp_code}", lasting=error.smtp_code >= 500
-        ) from None
-    except smtplib.SMTPRecipientsRefused as error:
-        code = next(iter(error.recipients.values()))[0]
-        raise DeliveryFailed(f"the mail server answered {code}", lasting=code >= 500) from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise DeliveryFailed(f"the mail server: {type(error).__name__}") from None
-    return f"told {to} by e-mail"
+    return message
 
 
-def _deliver(url: str, message: EmailMessage) -> None:
+async def _deliver(url: str, message: EmailMessage) -> None:
+    """Send over TLS wherever the server offers it; a password is never sent without."""
     parts = urlsplit(url)
-    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    with kind(parts.hostname or "localhost", parts.port or 0, timeout=_TIMEOUT_S) as server:
-        server.ehlo()
-        if kind is smtplib.SMTP and server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
+    server = aiosmtplib.SMTP(
+        hostname=parts.hostname or "localhost",
+        port=parts.port,
+        timeout=_TIMEOUT_S,
+        use_tls=parts.scheme == "smtps",
+        tls_context=tls(),
+    )
+    async with asyncio.timeout(_MAIL_TIMEOUT_S), server:
         if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(message)
+            if server.get_transport_info("sslcontext") is None:
+                raise DeliveryFailed(_NO_TLS, permanent=True)
+            await server.login(unquote(parts.username), unquote(parts.password or ""))
+        await server.send_message(message)

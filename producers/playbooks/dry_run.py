@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +13,29 @@ from sqlalchemy.orm import Session
 from activity.event import RecordedEvent
 from db.engine import begin
 from db.log import events
-from db.playbooks import runs
+from db.playbooks import starts
 from db.playbooks.playbooks import Enabled
 from producers.playbooks.definition.conditions import Expression, InvalidExpression
-from producers.playbooks.definition.document import Branch, Stop, Wait, WaitForEvent, names
+from producers.playbooks.definition.document import Branch, Stop, WaitForEvent, WaitForTime, names
 from producers.playbooks.definition.program import Program
-from producers.playbooks.matching import MAX_CAUSES, Gate, Index, Load, Match, Play, matches, once_key
-from producers.playbooks.start import facts_of, loader
+from producers.playbooks.facts import Load, facts_of, record_loader
+from producers.playbooks.matching import (
+    MAX_CAUSES,
+    Gate,
+    Index,
+    Play,
+    TriggerMatch,
+    matches,
+    once_key,
+    subjects,
+)
 
 _PAGE = 2_000
+_HIDDEN = ("title", "note", "message", "text", "name", "value", "secret")  # texts stand apart
 
 
 @dataclass
-class Trial:
+class Backtest:
     """What a backtest found. `starts` are the ids of the events that would have started it, in the order of the log."""
 
     examined: int = 0
@@ -36,17 +45,17 @@ class Trial:
     seconds: float = 0.0
 
 
-def backtest(tenant: int, program: Program, after: int = 0, until: int | None = None) -> Trial:
+def backtest(tenant: int, program: Program, after: int = 0, until: int | None = None) -> Backtest:
     """Return what a playbook would have started had it been enabled at number `after` of the log; records are as they are today.
 
     The same decisions as live are made by the same code; only the rate limit, which delays and drops nothing, plays no part.
     """
-    trial, began = Trial(), time.monotonic()
+    trial, began = Backtest(), time.monotonic()
     play = Play(Enabled(0, 0, after), program)
     index, gate = Index([play]), Gate({})
     with begin("producer", tenant) as session:
         for page in _pages(tenant, after, until):
-            load = loader(session, tenant)
+            load = record_loader(session, tenant)
             trial.examined += len(page)
             found = matches(index, page, load)
             trial.matched += len(found)
@@ -72,9 +81,9 @@ def _pages(tenant: int, after: int, until: int | None) -> Iterator[list[Recorded
         after = page[-1].seq
 
 
-def _ancestry(session: Session, found: list[Match]) -> dict[UUID, runs.Ancestry]:
+def _ancestry(session: Session, found: list[TriggerMatch]) -> dict[UUID, starts.Ancestry]:
     caused = {match.event.event_id for match in found if match.event.cause_id}
-    return runs.ancestry(session, caused, MAX_CAUSES) if caused else {}
+    return starts.ancestry(session, caused, MAX_CAUSES) if caused else {}
 
 
 def _kind(reason: str) -> str:
@@ -89,7 +98,7 @@ def dry_run(session: Session, tenant: int, program: Program, event: RecordedEven
 
     A wait is taken to end with the awaited event, whose own steps on a timeout are shown as such.
     """
-    load = loader(session, tenant)
+    load = record_loader(session, tenant)
     saved = Play(Enabled(0, 0, 0), program)
     found = matches(Index([saved]), [event], load)
     if not found:
@@ -108,19 +117,9 @@ def _why_not(program: Program, event: RecordedEvent, load: Load) -> str:
         return f"{event.type} is not its trigger"
     if program.max_age is not None and event.recorded_at - event.occurred_at > program.max_age:
         return "the event was older than max_age when it was recorded"
-    run = SimpleNamespace(
-        trigger=None,
-        account_id=event.account_id,
-        contact_id=event.contact_id,
-        opportunity_id=_opportunity(event),
-    )
-    facts = facts_of(run, event, load)
+    facts = facts_of(subjects(event, {}), None, event, load)
     unmet = (f"{condition.text} {_verdict(condition, facts)}" for condition in program.conditions)
     return next((text for text in unmet if not text.endswith(" holds")), "a condition does not hold")
-
-
-def _opportunity(event: RecordedEvent) -> str | None:
-    return event.record_id if event.record_type == "opportunity" else None
 
 
 def _verdict(condition: Expression, facts: dict[str, Any]) -> str:
@@ -130,18 +129,14 @@ def _verdict(condition: Expression, facts: dict[str, Any]) -> str:
         return f"has no value ({str(error).removeprefix(condition.text + ': ')})"
 
 
-def _walk(program: Program, match: Match, load: Load) -> Iterator[str]:
-    about = {f"{kind}_id": match.subjects.get(kind) for kind in ("account", "contact", "opportunity")}
-    facts = facts_of(SimpleNamespace(trigger=None, **about), match.event, load) | {
-        "trigger": match.event,
-        "now": datetime.now(UTC),
-    }
+def _walk(program: Program, match: TriggerMatch, load: Load) -> Iterator[str]:
+    facts = facts_of(match.subjects, match.event, match.event, load) | {"now": datetime.now(UTC)}
     at = 0
     while at < len(program.operations):
         operation = program.operations[at]
         step = operation.step
         if isinstance(step, Branch):
-            met = all(condition.holds(facts) for condition in operation.conditions)
+            met = operation.is_met(facts)
             yield f"{operation.label}. branch: {step.if_} {'holds' if met else 'does not hold'}"
             at = operation.next if met else operation.otherwise
             continue
@@ -157,21 +152,14 @@ def _walk(program: Program, match: Match, load: Load) -> Iterator[str]:
 
 
 def _detail(step: Any) -> str:
-    if isinstance(step, Wait):
+    if isinstance(step, WaitForTime):
         return f" {step.for_}"
     if isinstance(step, WaitForEvent):
         return f" {' or '.join(names(step.event))} within {step.within}"
-    said = {
-        name: value
-        for name in step.__struct_fields__
-        if (value := getattr(step, name)) and isinstance(value, str | int | float)
-    }
-    shown = {
-        name: value
-        for name, value in said.items()
-        if name not in ("title", "note", "message", "text", "name", "value", "secret")
-    }
-    return "".join(f" {name}={value}" for name, value in shown.items())
+    values = {name: getattr(step, name) for name in step.__struct_fields__ if name not in _HIDDEN}
+    return "".join(
+        f" {name}={value}" for name, value in values.items() if value and isinstance(value, str | int | float)
+    )
 
 
 def _texts(texts: dict[str, Any], facts: dict[str, Any]) -> str:

@@ -1,34 +1,90 @@
-"""What runs say on the timeline, each with the run's playbook.started as its cause."""
+"""What runs emit, each event with the run's playbook.started as its cause."""
 
 from typing import Any
+from uuid import UUID, uuid5
 
-import msgspec
-
+from activity.catalogue.event_type import Payload
 from activity.catalogue.types.automation import (
     PlaybookCancelled,
     PlaybookCompleted,
     PlaybookFailed,
     PlaybookPaused,
+    PlaybookStarted,
     PlaybookStepCompleted,
 )
-from activity.event import Event, RecordedEvent
+from activity.event import Event
+from db.playbooks.runs import PlaybookRun
+from db.playbooks.starts import NewRun
 from producers.playbooks.definition.program import Operation, Program
 
 SOURCE = "playbook"
-_LONGEST = 4_000  # characters of a reason that an event takes
+SCHEDULED, BY_HAND = "schedule", "manual"  # what playbook.started names as the trigger where no event is
+_MAX_REASON = 4_000  # characters of a reason that an event takes
+_RUNS = UUID("0f6f31d0-7d5c-5b0e-9a53-2c8bb6a86d11")  # the namespace of started_id
 
 
-def decoded(stored: Any) -> RecordedEvent | None:
-    """Return an event that a run keeps, as the driver gives it: parsed JSON."""
-    if stored is None:
-        return None
-    return msgspec.convert(
-        stored | {"payload": msgspec.Raw(msgspec.json.encode(stored["payload"]))}, RecordedEvent
+def started_id(playbook_id: int, trigger_id: UUID) -> UUID:
+    """Return the id of the playbook.started that a trigger causes: the same on every call."""
+    return uuid5(_RUNS, f"{playbook_id}:{trigger_id}")
+
+
+def started(
+    tenant: int,
+    run: NewRun,
+    number: int,
+    playbook: str,
+    *,
+    trigger: str = SCHEDULED,
+    actor: str = "system",
+    account_name: str | None = None,
+) -> Event:
+    """Return the event of a run that starts. An event that triggered it is its cause, and names the trigger."""
+    payload = PlaybookStarted(
+        playbook=playbook,
+        version=run.version,
+        account_name=account_name,
+        trigger=run.trigger.type if run.trigger else trigger,
+    )
+    return Event(
+        tenant_id=tenant,
+        event_id=run.started_id,
+        type="playbook.started",
+        source=SOURCE,
+        actor=actor,
+        account_id=run.account_id,
+        contact_id=run.contact_id,
+        record_type="playbook_run",
+        record_id=str(number),
+        cause_id=run.trigger.event_id if run.trigger else None,
+        payload=payload,
     )
 
 
-def event_of(tenant: int, run: Any, type: str, payload: Any, **more: Any) -> Event:
-    """Return an event that a run says about its own account and contact; `more` replaces what it is about, or the actor."""
+def paused(
+    tenant: int,
+    playbook: int,
+    version: int,
+    name: str,
+    reason: str,
+    *,
+    actor: str = "system",
+    cause: UUID | None = None,
+) -> Event:
+    """Return the event of a playbook that starts nothing more, by a person's will or a loop guard's."""
+    return Event(
+        tenant_id=tenant,
+        type="playbook.paused",
+        source=SOURCE,
+        actor=actor,
+        record_type="playbook",
+        record_id=str(playbook),
+        cause_id=cause,
+        payload=PlaybookPaused(playbook=name, version=version, reason=reason),
+    )
+
+
+def event_of(run: PlaybookRun, type: str, payload: Payload, **more: Any) -> Event:
+    """Return an event of a run about its account and contact; `more` replaces what it is about, or the actor."""
     about = {
         "account_id": run.account_id,
         "contact_id": run.contact_id,
@@ -36,41 +92,53 @@ def event_of(tenant: int, run: Any, type: str, payload: Any, **more: Any) -> Eve
         "record_id": str(run.id),
     } | more
     return Event(
-        tenant_id=tenant, type=type, source=SOURCE, cause_id=run.started_id, payload=payload, **about
+        tenant_id=run.tenant_id,
+        type=type,
+        source=SOURCE,
+        cause_id=run.started_id,
+        payload=payload,
+        **about,
     )
 
 
 def step_completed(
-    tenant: int, run: Any, program: Program, operation: Operation, reason: str | None = None, **more: Any
+    run: PlaybookRun,
+    program: Program,
+    operation: Operation,
+    reason: str | None = None,
+    actor: str = "system",
 ) -> Event:
-    """Say that a step was carried out."""
+    """Return the event of a step that was carried out."""
     payload = PlaybookStepCompleted(
         playbook=program.name,
         version=run.version,
         step=operation.label,
         action=operation.kind,
-        reason=reason and reason[:_LONGEST],
+        reason=reason and reason[:_MAX_REASON],
     )
-    return event_of(tenant, run, "playbook.step_completed", payload, **more)
+    return event_of(run, "playbook.step_completed", payload, actor=actor)
 
 
 _ENDS = {"failed": PlaybookFailed, "cancelled": PlaybookCancelled, "paused": PlaybookPaused}
 
 
 def ended(
-    tenant: int,
-    run: Any,
+    run: PlaybookRun,
     program: Program,
     state: str,
     *,
     done: int,
     at: int,
     reason: str | None,
-    **more: Any,
+    actor: str = "system",
 ) -> Event:
-    """Say that a run is completed, failed, cancelled or paused."""
-    said = {"playbook": program.name, "version": run.version, "reason": reason and reason[:_LONGEST]}
+    """Return the event of a run that is completed, failed, cancelled or paused."""
+    common: dict[str, Any] = {
+        "playbook": program.name,
+        "version": run.version,
+        "reason": reason and reason[:_MAX_REASON],
+    }
     if state == "completed":
-        return event_of(tenant, run, "playbook.completed", PlaybookCompleted(**said, steps=done), **more)
+        return event_of(run, "playbook.completed", PlaybookCompleted(**common, steps=done), actor=actor)
     label = program.operations[at].label if at < len(program.operations) else None
-    return event_of(tenant, run, f"playbook.{state}", _ENDS[state](**said, step=label), **more)
+    return event_of(run, f"playbook.{state}", _ENDS[state](**common, step=label), actor=actor)

@@ -1,6 +1,6 @@
 """Which events start which playbooks, and what is refused and why: the same decisions live, in a dry run and in a backtest."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,16 +8,15 @@ from uuid import UUID
 
 from activity.event import RecordedEvent
 from db.playbooks.playbooks import Enabled
-from db.playbooks.runs import NO_ANCESTRY, Ancestry
+from db.playbooks.starts import NO_ANCESTRY, Ancestry
 from producers.playbooks.definition.conditions import Facts, Fetch, View
 from producers.playbooks.definition.document import names_of
 from producers.playbooks.definition.program import Program
+from producers.playbooks.facts import Load
 
 MAX_CAUSES = 64  # events above one another: a longer chain of causes is a loop, whoever made it
 MAX_PLAYS = 8  # playbooks that started one another in turn
 MAX_SELF_STARTS = 3  # times a playbook may be among the causes of its own start before it is paused
-
-Load = Callable[[str, Iterable[str]], Mapping[str, Mapping[str, Any]]]  # (kind, ids) -> the records by id
 
 
 class Play(NamedTuple):
@@ -27,7 +26,7 @@ class Play(NamedTuple):
     program: Program
 
 
-class Match(NamedTuple):
+class TriggerMatch(NamedTuple):
     """An event that meets a playbook's trigger and conditions."""
 
     play: Play
@@ -109,7 +108,7 @@ def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str
     }
 
 
-def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[Match]:
+def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[TriggerMatch]:
     """Return the matches among the events, in their order. Records are loaded only for events whose own conditions hold."""
     passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
     for event in events:
@@ -123,7 +122,7 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[M
         about_event = about[event.event_id]
         facts.update((kind, records[kind].get(id)) for kind, id in about_event.items())
         if all(condition.holds(facts) for condition in play.program.of_records):
-            found.append(Match(play, event, about_event))
+            found.append(TriggerMatch(play, event, about_event))
     return found
 
 
@@ -163,7 +162,7 @@ class Gate:
     ancestry: Mapping[UUID, Ancestry] = field(default_factory=dict)
     paused: set[int] = field(default_factory=set)
 
-    def refusal(self, match: Match) -> Refusal | None:
+    def refusal(self, match: TriggerMatch) -> Refusal | None:
         """Say why a match may not start; None lets it start, and counts it as started."""
         play, event = match.play, match.event
         key = once_key(match)
@@ -208,7 +207,7 @@ class Gate:
         )
 
 
-def once_key(match: Match) -> tuple[int, str] | None:
+def once_key(match: TriggerMatch) -> tuple[int, str] | None:
     """Return what a match may start once for: ("", for every event), or None where the event is not about such a record."""
     once_per = match.play.program.definition.playbook.once_per
     if once_per == "event":

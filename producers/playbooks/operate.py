@@ -1,21 +1,23 @@
-"""What people do to playbooks and runs: save, enable, pause, start by hand, cancel, retry, skip. Each is recorded with who did it."""
+"""What people do to playbooks and runs: save, enable, pause, start by hand, cancel, retry, skip.
+
+Each is recorded with who did it: a version names who saved it, `playbook.act` the rest.
+"""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from activity.catalogue.types.automation import PlaybookPaused
 from activity.errors import ActivityError
-from activity.event import Event
 from db.playbooks import playbooks, runs
-from db.playbooks.playbooks import Saved
+from db.playbooks.playbooks import SavedVersion, StoredPlaybook
+from db.playbooks.runs import PlaybookRun
 from db.records import values
+from db.records.values import RecordNotFound
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.program import Program, build
-from producers.playbooks.events import SOURCE, ended, step_completed
-from producers.playbooks.schedule import start_records
+from producers.playbooks.events import BY_HAND, ended, paused, step_completed
+from producers.playbooks.schedule import RecordStart, start_records
 from producers.playbooks.start import ADVANCE
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
@@ -29,12 +31,15 @@ _FROM: dict[Act, tuple[str, ...]] = {
 }
 
 
-class NotNow(ActivityError):
-    """What is asked of a run can't be done in the state it is in."""
+class InvalidRunState(ActivityError):
+    """The run is in a state in which it cannot do what is asked."""
 
 
-def save(session: Session, tenant: int, source: str, by: str) -> tuple[Saved, Program]:
-    """Check a definition and keep it as its playbook's next version; runs under way keep theirs. Raises InvalidPlaybook."""
+def save(session: Session, tenant: int, source: str, by: str) -> tuple[SavedVersion, Program]:
+    """Check a definition and save it as its playbook's next version; runs under way keep theirs.
+
+    Raises InvalidPlaybook.
+    """
     program = build(source)
     saved = playbooks.save(session, tenant, program.name, source, by)
     if saved.new and playbooks.find(session, tenant, program.name).state == "enabled":
@@ -42,74 +47,81 @@ def save(session: Session, tenant: int, source: str, by: str) -> tuple[Saved, Pr
     return saved, program
 
 
-def enable(session: Session, tenant: int, ref: str) -> Row[Any]:
-    """Let a playbook start at what is recorded from now on."""
-    row = playbooks.find(session, tenant, ref)
-    program = cache.program(session, row.id, row.version)
-    playbooks.enable(session, tenant, row.id, program.next_moment(datetime.now(UTC)))
-    return row
+def enable(session: Session, tenant: int, ref: str, by: str) -> StoredPlaybook:
+    """Let a playbook start at what is recorded from now on. Raises PlaybookNotFound."""
+    playbook = playbooks.find(session, tenant, ref)
+    program = cache.program(session, playbook.id, playbook.version)
+    playbooks.enable(session, tenant, playbook.id, program.next_moment(datetime.now(UTC)))
+    playbooks.record_act(session, tenant, "enable", by, playbook=playbook.id)
+    return playbook
 
 
-def pause(session: Session, tenant: int, ref: str, by: str, reason: str = "paused by hand") -> Row[Any]:
-    """Let a playbook start nothing more; runs under way go on."""
-    row = playbooks.find(session, tenant, ref)
-    if playbooks.pause(session, tenant, row.id, reason):
-        payload = PlaybookPaused(playbook=row.name, version=row.version, reason=reason)
-        about: dict[str, Any] = {"record_type": "playbook", "record_id": str(row.id)}
-        emit(
-            session,
-            Event(
-                tenant_id=tenant, type="playbook.paused", source=SOURCE, actor=by, payload=payload, **about
-            ),
-        )
-    return row
+def pause(session: Session, tenant: int, ref: str, by: str, reason: str = "paused by hand") -> StoredPlaybook:
+    """Let a playbook start nothing more; runs under way go on. Raises PlaybookNotFound."""
+    playbook = playbooks.find(session, tenant, ref)
+    if playbooks.pause(session, tenant, playbook.id, reason):
+        playbooks.record_act(session, tenant, "pause", by, reason, playbook=playbook.id)
+        emit(session, paused(tenant, playbook.id, playbook.version, playbook.name, reason, actor=by))
+    return playbook
 
 
-def start(session: Session, tenant: int, ref: str, kind: str, id: str) -> int:
-    """Start a playbook by hand for a record, whatever its trigger and conditions; its once-per rule holds. Return 1 or 0."""
-    row = playbooks.find(session, tenant, ref)
+def start(session: Session, tenant: int, ref: str, kind: str, id: str, by: str) -> bool:
+    """Start a playbook by hand for a record, whatever its trigger and conditions; its once-per rule holds.
+
+    Return whether it started. Raises PlaybookNotFound or RecordNotFound.
+    """
+    playbook = playbooks.find(session, tenant, ref)
     record = values.read(session, tenant, kind, [id]).get(id)
     if record is None:
-        raise values.RecordNotFound(f"there is no {kind} {id!r}")
-    program = cache.program(session, row.id, row.version)
-    return start_records(session, tenant, row.id, row.version, program, kind, [record], datetime.now(UTC))
+        raise RecordNotFound(f"there is no {kind} {id!r}")
+    program = cache.program(session, playbook.id, playbook.version)
+    now = datetime.now(UTC)
+    new = RecordStart(tenant, playbook.id, playbook.version, program, kind, now, BY_HAND, by)
+    if not start_records(session, new, [record]):
+        return False
+    playbooks.record_act(session, tenant, "start", by, playbook=playbook.id)
+    return True
 
 
-def act(session: Session, tenant: int, run: int, what: Act, by: str, reason: str | None = None) -> str:
-    """Cancel, pause, retry or skip; return the run's state after it. Whoever holds the run now loses it. Raises RunUnknown or NotNow."""
-    row = runs.take(session, tenant, run)
-    if row.state not in _FROM[what]:
-        raise NotNow(f"run {run} is {row.state}: {what} needs one that is {' or '.join(_FROM[what])}")
-    program = cache.program(session, row.playbook_id, row.version)
-    runs.acted(session, tenant, run, what, by, reason)
+def act(session: Session, tenant: int, run_id: int, what: Act, by: str, reason: str | None = None) -> str:
+    """Cancel, pause, retry or skip; return the run's state after it. Any claim of the run is revoked.
+
+    Raises RunNotFound or InvalidRunState.
+    """
+    run = runs.revoke_claim(session, tenant, run_id)
+    if run.state not in _FROM[what]:
+        wanted = " or ".join(_FROM[what])
+        raise InvalidRunState(f"run {run_id} is {run.state}: {what} needs one that is {wanted}")
+    program = cache.program(session, run.playbook_id, run.version)
+    playbooks.record_act(session, tenant, what, by, reason, run=run_id)
+    runs.stop_waiting(session, run_id)
     if what in ("cancel", "pause"):
-        state = "cancelled" if what == "cancel" else "paused"
-        emit(session, ended(tenant, row, program, state, done=row.done, at=row.at, reason=reason, actor=by))
-        runs.stop_waiting(session, run)
-        over = {"ended_at": datetime.now(UTC)} if what == "cancel" else {}
-        runs.moved(session, run, state=state, due_at=None, reason=reason, **over)
-        return state
-    runs.stop_waiting(session, run)
-    at, done = row.at, row.done
+        return _stop(session, run, program, "cancelled" if what == "cancel" else "paused", by, reason)
+    at, done = run.at, run.done
     if what == "skip" and at < len(program.operations):
-        operation = program.operations[at]
-        at, done = operation.next, done + 1
-        emit(
-            session,
-            step_completed(
-                tenant, row, program, operation, f"skipped by hand{f': {reason}' if reason else ''}", actor=by
-            ),
-        )
-    runs.moved(
-        session,
-        run,
-        state="running",
-        at=at,
-        done=done,
-        attempts=0,
-        reason=None,
-        due_at=datetime.now(UTC),
-        ended_at=None,
-    )
-    nudge_after_commit(session, ADVANCE)
+        at, done = _skip(session, run, program, by, reason), done + 1
+    _resume(session, run_id, at, done)
     return "running"
+
+
+def _stop(
+    session: Session, run: PlaybookRun, program: Program, state: str, by: str, reason: str | None
+) -> str:
+    emit(session, ended(run, program, state, done=run.done, at=run.at, reason=reason, actor=by))
+    over = datetime.now(UTC) if state == "cancelled" else None
+    runs.update(session, run.id, state=state, due_at=None, reason=reason, ended_at=over)
+    return state
+
+
+def _skip(session: Session, run: PlaybookRun, program: Program, by: str, reason: str | None) -> int:
+    operation = program.operations[run.at]
+    why = f"skipped by hand: {reason}" if reason else "skipped by hand"
+    emit(session, step_completed(run, program, operation, why, actor=by))
+    return operation.next
+
+
+def _resume(session: Session, run: int, at: int, done: int) -> None:
+    now = datetime.now(UTC)
+    changes = {"state": "running", "at": at, "done": done, "attempts": 0, "reason": None}
+    runs.update(session, run, due_at=now, ended_at=None, **changes)
+    nudge_after_commit(session, ADVANCE)

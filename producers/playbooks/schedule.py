@@ -1,168 +1,164 @@
-"""Start runs by the clock: when a schedule's moment has come, its records are tried a page at a time, each once for that moment."""
+"""Start runs by the clock and by hand, for records instead of events.
+
+When a schedule's moment has come, its records are tried a page at a time, each once for that moment.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from activity.catalogue.types.automation import PlaybookStarted
 from activity.event import Event
 from activity.settings import settings
 from db.claim import LeaseLost, claim, finish
 from db.engine import EVERY_TENANT, begin
-from db.playbooks import playbooks
-from db.playbooks import runs as plays
-from db.playbooks.playbooks import SCHEDULES
-from db.playbooks.runs import NewRun
+from db.playbooks import playbooks, starts
+from db.playbooks.playbooks import SCHEDULES, DueSchedule
+from db.playbooks.starts import NewRun, StartKey
 from db.records import values
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import ScheduleTrigger
 from producers.playbooks.definition.program import Program
-from producers.playbooks.events import SOURCE
-from producers.playbooks.start import ADVANCE, started_id
+from producers.playbooks.events import SCHEDULED, started, started_id
+from producers.playbooks.facts import Record
+from producers.playbooks.start import ADVANCE
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
 PAGE = 500
-_MOMENTS = UUID("5a1d53d2-0a2f-5c8e-8a0b-0d7c6f3f6e44")  # the namespace of what triggers a scheduled run
+_MOMENTS = UUID("5a1d53d2-0a2f-5c8e-8a0b-0d7c6f3f6e44")  # the namespace of trigger ids that are no event's
+
+
+class RecordStart(NamedTuple):
+    """A start of a playbook for records of one kind: by its schedule, or by hand of `actor`."""
+
+    tenant: int
+    playbook_id: int
+    version: int
+    program: Program
+    kind: str
+    moment: datetime
+    trigger: str = SCHEDULED
+    actor: str = "system"
+
+    def key(self, record: Record) -> StartKey | None:
+        """Return what the playbook starts once for; None where it starts at any time."""
+        once = self.program.definition.playbook.once_per
+        if once == "event":
+            return None
+        return self.playbook_id, f"{once}:{_subjects(self.kind, record).get(once)}"
+
+    def new_run(self, record: Record, due_at: datetime) -> NewRun:
+        """Return the run of a record; the same record at the same moment has the same trigger id."""
+        name = f"{self.playbook_id}:{self.moment.isoformat()}:{self.kind}:{record['id']}"
+        trigger_id = uuid5(_MOMENTS, name)
+        about = {f"{kind}_id": id for kind, id in _subjects(self.kind, record).items()}
+        return NewRun(
+            playbook_id=self.playbook_id,
+            version=self.version,
+            trigger_id=trigger_id,
+            started_id=started_id(self.playbook_id, trigger_id),
+            due_at=due_at,
+            **about,  # type: ignore[arg-type]  # the ids of account, contact and opportunity, by name
+        )
 
 
 def sweep() -> Counter[str]:
-    """Work off one page of each schedule that is due; an empty tally says that none was."""
+    """Work off one page of each schedule that is due; an empty tally means that none was."""
     with begin("producer", EVERY_TENANT) as session:
-        rows = claim(session, SCHEDULES, 10)
+        schedules = claim(session, SCHEDULES, 10)
     tally: Counter[str] = Counter()
-    for row in rows:
+    for schedule in schedules:
         try:
-            with begin("producer", row.tenant_id) as session:
-                tally["started"] += _page(session, row)
+            with begin("producer", schedule.tenant_id) as session:
+                tally["started"] += _page(session, schedule)
         except LeaseLost:
             tally["lost"] += 1
     return tally
 
 
-def _page(session: Session, row: playbooks.ClaimedSchedule) -> int:
-    """Try the next records of a moment; after the last, wait for the next. Moments that passed while nothing ran are made up for once."""
-    program = cache.program(session, row.id, row.version)
+def _page(session: Session, schedule: DueSchedule) -> int:
+    """Try the next records of a moment; after the last, wait for the next moment.
+
+    Moments that passed while nothing ran are made up for once.
+    """
+    program = cache.program(session, schedule.id, schedule.version)
     trigger = program.definition.trigger
     if not isinstance(trigger, ScheduleTrigger):
-        finish(session, SCHEDULES, row)
+        finish(session, SCHEDULES, schedule)
         return 0
-    records = values.read_after(session, row.tenant_id, trigger.for_each, row.after_id or "", PAGE)
-    met = [
-        record for record in records if _meets(program, trigger, record, session, row.tenant_id, row.moment)
-    ]
-    started = start_records(
-        session, row.tenant_id, row.id, row.version, program, trigger.for_each, met, row.moment
-    )
+    tenant, moment, kind = schedule.tenant_id, schedule.moment, trigger.for_each
+    records = values.read_after(session, tenant, kind, schedule.after_id or "", PAGE)
+    met = [record for record in records if _is_met(session, tenant, program, kind, record, moment)]
+    new = RecordStart(tenant, schedule.id, schedule.version, program, kind, moment)
+    count = start_records(session, new, met)
+    _finish_page(session, schedule, program, records)
+    return count
+
+
+def _finish_page(session: Session, schedule: DueSchedule, program: Program, records: list[Record]) -> None:
+    now = datetime.now(UTC)
     if len(records) == PAGE:
-        finish(session, SCHEDULES, row, datetime.now(UTC))
-        playbooks.swept(session, row.id, row.moment, records[-1]["id"])
-    else:
-        coming = program.next_moment(datetime.now(UTC))
-        assert coming is not None
-        finish(session, SCHEDULES, row, coming)
-        playbooks.swept(session, row.id, coming, None)
-    return started
+        finish(session, SCHEDULES, schedule, now)
+        playbooks.save_schedule_progress(session, schedule.id, schedule.moment, records[-1]["id"])
+        return
+    following = program.next_moment(now)
+    assert following is not None
+    finish(session, SCHEDULES, schedule, following)
+    playbooks.save_schedule_progress(session, schedule.id, following, None)
 
 
-def _meets(
-    program: Program,
-    trigger: ScheduleTrigger,
-    record: dict[str, Any],
-    session: Session,
-    tenant: int,
-    now: datetime,
+def _is_met(
+    session: Session, tenant: int, program: Program, kind: str, record: Record, now: datetime
 ) -> bool:
-    facts: dict[str, Any] = {trigger.for_each: record, "now": now}
+    visible: Record = {kind: record, "now": now}
     account = record.get("account_id")
     if account and any("account" in condition.records for condition in program.conditions):
-        facts["account"] = values.read(session, tenant, "account", [account]).get(account)
-    return all(condition.holds(facts) for condition in program.conditions)
+        visible["account"] = values.read(session, tenant, "account", [account]).get(account)
+    return all(condition.holds(visible) for condition in program.conditions)
 
 
-def start_records(
-    session: Session,
-    tenant: int,
-    id: int,
-    version: int,
-    program: Program,
-    kind: str,
-    records: list[dict[str, Any]],
-    moment: datetime,
-) -> int:
+def start_records(session: Session, start: RecordStart, records: list[Record]) -> int:
     """Start a run for each record, as the once-per rule and the rate limit let it; return how many started."""
     if not records:
         return 0
-    plays.alone(session, tenant)
-    once = program.definition.playbook.once_per
-    keys = (
-        {record["id"]: (id, f"{once}:{_about(kind, record).get(once)}") for record in records}
-        if once != "event"
-        else {}
-    )
-    last = plays.last_starts(session, keys.values())
-    chosen: list[dict[str, Any]] = []
-    for record in records:
-        key = keys.get(record["id"])
+    starts.lock_workspace(session, start.tenant)
+    chosen = _choose(session, start, records)
+    per_minute = settings().playbook_starts_per_minute
+    moments = starts.reserve_starts(session, start.tenant, len(chosen), per_minute)
+    runs = [start.new_run(record, due_at) for record, due_at in zip(chosen, moments, strict=True)]
+    created = starts.create_runs(session, start.tenant, runs)
+    numbered = [(run, created.get((run.playbook_id, run.trigger_id))) for run in runs]
+    emit(session, [_started(start, run, number) for run, number in numbered if number])
+    if created:
+        nudge_after_commit(session, ADVANCE)
+    return len(created)
+
+
+def _choose(session: Session, start: RecordStart, records: list[Record]) -> list[Record]:
+    """Return the records for which the once-per rule admits a start, and record these starts."""
+    keys = [start.key(record) for record in records]
+    last = starts.last_starts(session, filter(None, keys))
+    cooldown = start.program.cooldown
+    chosen: list[Record] = []
+    for record, key in zip(records, keys, strict=True):
         before = last.get(key) if key else None
-        if before is None or (program.cooldown is not None and moment - before >= program.cooldown):
+        if before is None or (cooldown is not None and start.moment - before >= cooldown):
             chosen.append(record)
             if key:
-                last[key] = moment
-    moments = (
-        plays.pace(session, tenant, len(chosen), settings().playbook_starts_per_minute) if chosen else []
-    )
-    runs = [
-        _run(id, version, kind, record, moment, due_at)
-        for record, due_at in zip(chosen, moments, strict=True)
-    ]
-    made = plays.make(session, tenant, runs)
-    plays.keep_starts(session, tenant, {key: at for key, at in last.items() if at == moment})
-    emit(
-        session,
-        [
-            _started(tenant, run, made[id, run.trigger_id], program)
-            for run in runs
-            if (id, run.trigger_id) in made
-        ],
-    )
-    if made:
-        nudge_after_commit(session, ADVANCE)
-    return len(made)
+                last[key] = start.moment
+    new = {key: at for key, at in last.items() if at == start.moment}
+    starts.save_starts(session, start.tenant, new)
+    return chosen
 
 
-def _about(kind: str, record: dict[str, Any]) -> dict[str, str]:
-    about = {kind: record["id"], "account": record["id"] if kind == "account" else record.get("account_id")}
-    return {name: id for name, id in about.items() if id}
+def _started(start: RecordStart, run: NewRun, number: int) -> Event:
+    name = start.program.name
+    return started(start.tenant, run, number, name, trigger=start.trigger, actor=start.actor)
 
 
-def _run(
-    id: int, version: int, kind: str, record: dict[str, Any], moment: datetime, due_at: datetime
-) -> NewRun:
-    trigger_id = uuid5(_MOMENTS, f"{id}:{moment.isoformat()}:{kind}:{record['id']}")
-    about: dict[str, Any] = {f"{name}_id": value for name, value in _about(kind, record).items()}
-    return NewRun(
-        playbook_id=id,
-        version=version,
-        trigger_id=trigger_id,
-        started_id=started_id(id, trigger_id),
-        due_at=due_at,
-        **about,
-    )
-
-
-def _started(tenant: int, run: NewRun, number: int, program: Program) -> Event:
-    return Event(
-        tenant_id=tenant,
-        event_id=run.started_id,
-        type="playbook.started",
-        source=SOURCE,
-        account_id=run.account_id,
-        contact_id=run.contact_id,
-        record_type="playbook_run",
-        record_id=str(number),
-        payload=PlaybookStarted(playbook=program.name, version=run.version, trigger="schedule"),
-    )
+def _subjects(kind: str, record: Record) -> dict[str, str]:
+    account = record["id"] if kind == "account" else record.get("account_id")
+    return {name: id for name, id in ((kind, record["id"]), ("account", account)) if id}

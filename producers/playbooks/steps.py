@@ -1,4 +1,4 @@
-"""What each step does: its effect and its events, in the transaction that moves the run."""
+"""What each step does: its effect and its events, in the transaction that advances the run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from activity.catalogue.types.deals import DealAmountChanged, DealLost, DealStag
 from activity.catalogue.types.records import AccountUpdated, ContactUpdated
 from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
-from db.playbooks import playbooks
-from db.playbooks.runs import ClaimedRun
+from db.playbooks import effects
+from db.playbooks.effects import NewTask
+from db.playbooks.runs import PlaybookRun
 from db.records import values
 from db.sequences import sequences
 from producers.enrichment.asking import Priority, ask
@@ -32,7 +33,7 @@ from producers.playbooks.definition.document import (
     Enrich,
     Enroll,
     Notify,
-    Step,
+    PlaybookStep,
     Unenroll,
     UpdateField,
     span,
@@ -43,191 +44,198 @@ from producers.playbooks.events import event_of
 from producers.sequences.enrol import enrol
 from worker.emit import emit
 
-_NAME = 500  # characters that a name of an event takes
+_MAX_NAME = 500  # characters that a name of an event takes
+_MAX_SHOWN = 200  # characters of a value in what came of a step
 _WON, _LOST = {"won", "closed won"}, {"lost", "closed lost"}
 
 
 class StepFailed(ActivityError):
-    """A step that can't be carried out as things are: trying again changes nothing until somebody does."""
+    """A step that cannot be carried out as things are; a retry changes nothing until a person does."""
 
 
 @dataclass(frozen=True)
-class Scene:
+class StepContext:
     """A run at one of its steps: what the step may know and where its effects go."""
 
-    tenant: int
-    run: ClaimedRun
+    run: PlaybookRun
     program: Program
     operation: Operation
     facts: Mapping[str, Any]
     session: Session
+
+    @property
+    def tenant(self) -> int:
+        """The run's workspace."""
+        return self.run.tenant_id
 
     def text(self, name: str) -> str:
         """Return a text of the step with its {{ }} filled in."""
         return self.operation.texts[name].fill(self.facts)
 
     def subject(self, kind: str) -> str:
-        """Return the id of the account, contact or opportunity the run is about. Raises StepFailed where there is none."""
-        id = getattr(self.run, f"{kind}_id")
-        if id is None:
+        """Return the id of the account, contact or opportunity of the run. Raises StepFailed without one."""
+        if kind not in self.run.subjects:
             raise StepFailed(f"the run is about no {kind}")
-        return str(id)
+        return self.run.subjects[kind]
 
-    def say(self, type: str, payload: Payload, **about: Any) -> None:
+    def field(self, kind: str, name: str) -> Any:
+        """Return a column of a record of the run; None where the record or the value is absent."""
+        return (self.facts.get(kind) or {}).get(name)
+
+    def emit(self, type: str, payload: Payload, **about: Any) -> None:
         """Emit an event whose cause is this run."""
-        emit(self.session, event_of(self.tenant, self.run, type, payload, **about))
+        emit(self.session, event_of(self.run, type, payload, **about))
 
     def person(self, who: str) -> str | None:
-        """Return the address that owner, manager or an address means; None where there is none."""
+        """Return the address that owner, manager or an address means; None where it is not known."""
         if "@" in who:
             return who
-        records = (self.facts.get(kind) or {} for kind in ("opportunity", "contact", "account"))
-        owner = next((str(record["owner_email"]) for record in records if record.get("owner_email")), None)
-        return playbooks.manager_of(self.session, self.tenant, owner) if owner and who == "manager" else owner
+        owners = (self.field(kind, "owner_email") for kind in ("opportunity", "contact", "account"))
+        owner = next((str(owner) for owner in owners if owner), None)
+        return effects.manager_of(self.session, self.tenant, owner) if owner and who == "manager" else owner
+
+    def recipient(self, who: str) -> str:
+        """Return the address of a person to notify. Raises StepFailed where it is not known."""
+        address = self.person(who)
+        if address is None:
+            raise StepFailed(f"there is no recipient: no {who} is known")
+        return address
 
 
-def _create_task(step: CreateTask, scene: Scene) -> str:
-    if step.assign_to == "round_robin":
-        turn = playbooks.take_turn(scene.session, scene.tenant, scene.run.playbook_id, scene.operation.label)
-        assignee: str | None = step.members[turn % len(step.members)]
-    else:
-        assignee = scene.person(step.assign_to)
-    title = scene.text("title")[:_NAME] or "(no title)"
+def _create_task(step: CreateTask, context: StepContext) -> str:
     due_at = datetime.now(UTC) + span(step.due_in) if step.due_in else None
-    note = scene.text("note") if step.note else None
-    id = playbooks.add_task(scene.session, scene.tenant, scene.run, title, note, assignee, due_at)
-    scene.say(
-        "task.created",
-        TaskCreated(title=title, assignee=assignee, due_at=due_at),
-        record_type="task",
-        record_id=str(id),
-    )
-    return f"for {assignee or 'nobody: the record has no owner'}"
+    title = context.text("title")[:_MAX_NAME] or "(no title)"
+    note = context.text("note") if step.note else None
+    assignee = _assignee(step, context)
+    id = effects.add_task(context.session, context.run, NewTask(title, note, assignee, due_at))
+    payload = TaskCreated(title=title, assignee=assignee, due_at=due_at)
+    context.emit("task.created", payload, record_type="task", record_id=str(id))
+    return f"for {assignee}" if assignee else "not assigned: the record has no owner"
 
 
-def _notify(step: Notify, scene: Scene) -> str:
-    recipient = scene.person(step.to)
-    if recipient is None:
-        raise StepFailed(f"nobody to tell: no {step.to} is known")
-    playbooks.add_notice(scene.session, scene.tenant, scene.run.id, recipient, scene.text("message"))
-    return f"told {recipient}"
+def _assignee(step: CreateTask, context: StepContext) -> str | None:
+    if step.assign_to != "round_robin":
+        return context.person(step.assign_to)
+    run, label = context.run, context.operation.label
+    turn = effects.take_turn(context.session, context.tenant, run.playbook_id, label)
+    return step.members[turn % len(step.members)]
 
 
-def _update_field(step: UpdateField, scene: Scene) -> str:
-    id = scene.subject(step.record)
-    value = scene.text("value") if isinstance(step.value, str) else step.value
-    before = values.set_value(scene.session, scene.tenant, step.record, id, step.field, value)
-    said = f"{step.field}: {shown(before)[:200]} -> {shown(value)[:200]}"
-    if before == value:
-        return said
-    changes = (FieldChange(field=step.field, from_=_plain(before), to=value),)
-    name = (scene.facts.get(step.record) or {}).get("name")
-    if step.record == "account":
-        scene.say(
-            "account.updated", AccountUpdated(changes=changes, name=name), record_type="account", record_id=id
-        )
-    elif step.record == "contact":
-        scene.say(
-            "contact.updated", ContactUpdated(changes=changes, name=name), record_type="contact", record_id=id
-        )
+def _notify(step: Notify, context: StepContext) -> str:
+    recipient, message = context.recipient(step.to), context.text("message")
+    effects.add_notice(context.session, context.tenant, context.run.id, recipient, message)
+    return f"notified {recipient}"
+
+
+def _update_field(step: UpdateField, context: StepContext) -> str:
+    id = context.subject(step.record)
+    value = context.text("value") if isinstance(step.value, str) else step.value
+    before = values.set_value(context.session, context.tenant, step.record, id, step.field, value)
+    if before != value:
+        _emit_update(step, context, id, before, value)
+    return f"{step.field}: {shown(before)[:_MAX_SHOWN]} -> {shown(value)[:_MAX_SHOWN]}"
+
+
+_UPDATED = {
+    "account": ("account.updated", AccountUpdated),
+    "contact": ("contact.updated", ContactUpdated),
+}
+
+
+def _emit_update(step: UpdateField, context: StepContext, id: str, before: Any, value: Any) -> None:
+    name, about = context.field(step.record, "name"), {"record_type": step.record, "record_id": id}
+    if step.record in _UPDATED:
+        type, payload = _UPDATED[step.record]
+        changes = (FieldChange(field=step.field, from_=_plain(before), to=value),)
+        context.emit(type, payload(changes=changes, name=name), **about)
     elif step.field == "amount":
         amounts = DealAmountChanged(to_amount=_plain(value), from_amount=_plain(before), name=name)
-        scene.say("deal.amount_changed", amounts, record_type="opportunity", record_id=id)
-    return said
+        context.emit("deal.amount_changed", amounts, **about)
 
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool | list | dict) else str(value)
 
 
-def _change_stage(step: ChangeStage, scene: Scene) -> str:
-    id = scene.subject("opportunity")
-    before = values.set_value(scene.session, scene.tenant, "opportunity", id, "stage", step.to)
+def _change_stage(step: ChangeStage, context: StepContext) -> str:
+    id = context.subject("opportunity")
+    before = values.set_value(context.session, context.tenant, "opportunity", id, "stage", step.to)
     if before == step.to:
         return f"was in {step.to} already"
-    deal = scene.facts.get("opportunity") or {}
-    said = {
-        "name": deal.get("name") or None,
-        "currency": deal.get("currency"),
-        "amount": deal.get("amount"),
-        "from_stage": before or None,
-    }
-    said["account_name"] = (scene.facts.get("account") or {}).get("name")
-    about = {
-        "record_type": "opportunity",
-        "record_id": id,
-        "account_id": scene.run.account_id or deal.get("account_id"),
-    }
-    if step.to.lower() in _WON:
-        scene.say("deal.won", DealWon(**said), **about)
-    elif step.to.lower() in _LOST:
-        scene.say("deal.lost", DealLost(**said), **about)
-    else:
-        scene.say("deal.stage_changed", DealStageChanged(to_stage=step.to, **said), **about)
+    account = context.run.account_id or context.field("opportunity", "account_id")
+    type, payload = _stage_change(step, context, before)
+    context.emit(type, payload, record_type="opportunity", record_id=id, account_id=account)
     return f"{before or 'no stage'} -> {step.to}"
 
 
-def _add_note(step: AddNote, scene: Scene) -> None:
-    note = NoteAdded(
-        text=scene.text("text") or "-", title=scene.text("title")[:_NAME] if step.title else None
-    )
-    scene.say("note.added", note, record_type="note", record_id=str(uuid7()))
+def _stage_change(step: ChangeStage, context: StepContext, before: str | None) -> tuple[str, Payload]:
+    deal = {
+        "name": context.field("opportunity", "name") or None,
+        "currency": context.field("opportunity", "currency"),
+        "amount": context.field("opportunity", "amount"),
+        "from_stage": before or None,
+        "account_name": context.field("account", "name"),
+    }
+    if step.to.lower() in _WON:
+        return "deal.won", DealWon(**deal)
+    if step.to.lower() in _LOST:
+        return "deal.lost", DealLost(**deal)
+    return "deal.stage_changed", DealStageChanged(to_stage=step.to, **deal)
 
 
-def _enroll(step: Enroll, scene: Scene) -> str:
-    sequence = sequences.find(scene.session, scene.tenant, step.sequence)
-    made = enrol(
-        scene.session,
-        scene.tenant,
+def _add_note(step: AddNote, context: StepContext) -> None:
+    title = context.text("title")[:_MAX_NAME] if step.title else None
+    note = NoteAdded(text=context.text("text") or "-", title=title)
+    context.emit("note.added", note, record_type="note", record_id=str(uuid7()))
+
+
+def _enroll(step: Enroll, context: StepContext) -> str:
+    sequence = sequences.find(context.session, context.tenant, step.sequence)
+    enrolled = enrol(
+        context.session,
+        context.tenant,
         sequence.id,
-        scene.subject("contact"),
+        context.subject("contact"),
         by="system",
-        cause_id=scene.run.started_id,
+        cause_id=context.run.started_id,
         on_duplicate=step.on_duplicate,
     )
-    return f"enrolled in {sequence.name}" if made else f"was enrolled in {sequence.name} before"
+    return f"enrolled in {sequence.name}" if enrolled else f"was enrolled in {sequence.name} before"
 
 
-def _unenroll(step: Unenroll, scene: Scene) -> str:
-    sequence = sequences.find(scene.session, scene.tenant, step.sequence).id if step.sequence else None
-    ended = stop(
-        scene.session,
-        scene.tenant,
-        scene.subject("contact"),
-        step.reason,
-        sequence_id=sequence,
-        cause_id=scene.run.started_id,
-    )
+def _unenroll(step: Unenroll, context: StepContext) -> str:
+    session, tenant, cause = context.session, context.tenant, context.run.started_id
+    sequence = sequences.find(session, tenant, step.sequence).id if step.sequence else None
+    contact = context.subject("contact")
+    ended = stop(session, tenant, contact, step.reason, sequence_id=sequence, cause_id=cause)
     return f"ended {ended} enrolments"
 
 
-def _enrich(step: Enrich, scene: Scene) -> None:
-    about, cause = scene.subject(step.record), scene.run.started_id
+def _enrich(step: Enrich, context: StepContext) -> None:
     ask(
-        scene.session,
-        scene.tenant,
+        context.session,
+        context.tenant,
         step.record,
-        about,
+        context.subject(step.record),
         step.fields or None,
         priority=Priority.PLAYBOOK,
-        cause_id=cause,
+        cause_id=context.run.started_id,
     )
 
 
-def _detect_signal(step: DetectSignal, scene: Scene) -> str:
-    name = scene.text("name")[:_NAME] if step.name else None
+def _detect_signal(step: DetectSignal, context: StepContext) -> str:
     signal = SignalDetected(
         signal=step.signal,
-        name=name,
+        name=context.text("name")[:_MAX_NAME] if step.name else None,
         score=step.score,
-        rule=scene.program.name,
-        rule_version=scene.run.version,
+        rule=context.program.name,
+        rule_version=context.run.version,
     )
-    scene.say("signal.detected", signal, record_type="signal", record_id=str(uuid7()))
+    context.emit("signal.detected", signal, record_type="signal", record_id=str(uuid7()))
     return step.signal
 
 
-_EFFECTS: dict[type[Step], Callable[[Any, Scene], str | None]] = {
+_EFFECTS: dict[type[PlaybookStep], Callable[[Any, StepContext], str | None]] = {
     CreateTask: _create_task,
     Notify: _notify,
     UpdateField: _update_field,
@@ -240,58 +248,49 @@ _EFFECTS: dict[type[Step], Callable[[Any, Scene], str | None]] = {
 }
 
 
-def carry_out(scene: Scene) -> str | None:
+def carry_out(context: StepContext) -> str | None:
     """Carry out a step whose effect is in the database; return what came of it, in words."""
-    return _EFFECTS[type(scene.operation.step)](scene.operation.step, scene)
+    return _EFFECTS[type(context.operation.step)](context.operation.step, context)
 
 
-def goes_out(step: Step) -> bool:
-    """Say whether a step's effect leaves the system, so that it is carried out before the transaction that records it."""
+def leaves_system(step: PlaybookStep) -> bool:
+    """Return whether a step's effect leaves the system: it happens before the transaction that records it."""
     return isinstance(step, CallWebhook) or (isinstance(step, Notify) and step.via != "in_app")
 
 
-def prepare(scene: Scene) -> Callable[[], str]:
-    """Return what carries out a step whose effect leaves the system, without the database: it returns words or raises DeliveryFailed."""
-    step = scene.operation.step
-    message_id = f"run_{scene.run.id}_{scene.operation.label}"
+def prepare(context: StepContext) -> Callable[[], str]:
+    """Return what carries out a step whose effect leaves the system, without the database.
+
+    It returns what came of it, in words, or raises DeliveryFailed.
+    """
+    step = context.operation.step
+    message_id = f"run_{context.run.id}_{context.operation.label}"
     if isinstance(step, CallWebhook):
         data = {
-            name: scene.text(f"data.{name}") if isinstance(value, str) else value
+            name: context.text(f"data.{name}") if isinstance(value, str) else value
             for name, value in step.data.items()
         }
-        return partial(post, step.url, message_id, _message(scene, data), step.secret)
+        return partial(post, step.url, message_id, _body(context, data), step.secret)
     assert isinstance(step, Notify)
-    text = scene.text("message")
+    text = context.text("message")
     if step.url:
-        return partial(post, step.url, message_id, _message(scene, {"message": text}), step.secret)
-    recipient = scene.person(step.to)
-    if recipient is None:
-        raise StepFailed(f"nobody to tell: no {step.to} is known")
+        return partial(post, step.url, message_id, _body(context, {"message": text}), step.secret)
+    first_line = text.splitlines()[0] if text.strip() else ""
     return partial(
-        mail,
-        recipient,
-        f"{scene.program.name}: {text.splitlines()[0] if text.strip() else ''}",
-        text,
-        message_id,
+        mail, context.recipient(step.to), f"{context.program.name}: {first_line}", text, message_id
     )
 
 
-def _message(scene: Scene, data: Mapping[str, Any]) -> dict[str, Any]:
-    run = scene.run
+def _body(context: StepContext, data: Mapping[str, Any]) -> dict[str, Any]:
+    run = context.run
     about = {
-        name: getattr(run, name)
-        for name in ("account_id", "contact_id", "opportunity_id")
-        if getattr(run, name)
-    }
-    said = {
-        "playbook": scene.program.name,
+        "playbook": context.program.name,
         "run": str(run.id),
         "cause_id": str(run.started_id),
-        **about,
-        **data,
+        **{f"{kind}_id": id for kind, id in run.subjects.items()},
     }
     return {
-        "type": f"playbook.{scene.operation.kind}",
+        "type": f"playbook.{context.operation.kind}",
         "timestamp": datetime.now(UTC).isoformat(),
-        "data": said,
+        "data": about | dict(data),
     }

@@ -140,7 +140,7 @@ def play(
     with begin("producer", tenant) as session:
         for source in PLAYS.values():
             operate.save(session, tenant, source, "soak")
-            operate.enable(session, tenant, build(source).name)
+            operate.enable(session, tenant, build(source).name, "ana@vendor.example")
     started = time.monotonic()
     with worker() as running:
         Importer(load(ROOT / "docs/examples/bpic2012.toml"), tenant, report=lambda ticks: moves(running)).run(

@@ -26,7 +26,7 @@ def program(session: Session, id: int, version: int) -> Program:
 
 def index(session: Session, tenant: int) -> Index:
     """Return the workspace's enabled playbooks by the events that start them."""
-    enabled = playbooks.enabled(session, tenant)
+    enabled = playbooks.list_enabled(session, tenant)
     return _index(tuple(Play(one, program(session, one.id, one.version)) for one in enabled))
 
 

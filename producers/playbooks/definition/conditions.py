@@ -166,7 +166,7 @@ def _payload_types(types: Iterable[str]) -> dict[str, Any]:
     return {name: type_ for name, type_ in found.items() if type_ != cel.Type.DYN}
 
 
-class Language:
+class ExpressionLanguage:
     """What expressions may say where the event is of one of these types."""
 
     def __init__(self, types: Iterable[str]) -> None:
@@ -218,10 +218,10 @@ class Language:
                 if near:
                     raise InvalidExpression(f"no field {path!r}; did you mean 'event.payload.{near[0]}'?")
 
-    def _reason(self, said: str) -> str:
-        match = _POSITION.search(said)
+    def _reason(self, error: str) -> str:
+        match = _POSITION.search(error)
         reason = (
-            (match[1] if match else said.splitlines()[0])[:300]
+            (match[1] if match else error.splitlines()[0])[:300]
             .removesuffix(" (in container '')")
             .removesuffix(" [INVALID_ARGUMENT]")
         )
@@ -320,12 +320,12 @@ def _equality(text: str, fetch: Mapping[str, Fetch]) -> Equality | None:
     return None
 
 
-class Template:
+class TextTemplate:
     """A text with {{ CEL }} in it."""
 
     __slots__ = ("_parts", "records")
 
-    def __init__(self, text: str, language: Language) -> None:
+    def __init__(self, text: str, language: ExpressionLanguage) -> None:
         pieces = _HOLE.split(text)
         self._parts = tuple(
             language.compile(piece.strip()) if at % 2 else piece for at, piece in enumerate(pieces)
@@ -349,6 +349,6 @@ def shown(value: Any) -> str:
 
 
 @cache
-def language(types: tuple[str, ...]) -> Language:
+def language(types: tuple[str, ...]) -> ExpressionLanguage:
     """Return the language for events of these built-in types: each is made once."""
-    return Language(types)
+    return ExpressionLanguage(types)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from producers.playbooks.definition.source import InvalidPlaybook, Path, Source, read
+from producers.playbooks.definition.source import InvalidPlaybook, Path, YamlSource, read
 
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -67,11 +67,11 @@ class ManualTrigger(Part, frozen=True, kw_only=True):
     manual: Literal[True]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+class PlaybookStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
     """One step of a playbook. Texts may hold {{ CEL }}."""
 
 
-class CreateTask(Step, frozen=True, kw_only=True, tag="create_task"):
+class CreateTask(PlaybookStep, frozen=True, kw_only=True, tag="create_task"):
     """Hand a task to somebody."""
 
     title: Text
@@ -89,7 +89,7 @@ class CreateTask(Step, frozen=True, kw_only=True, tag="create_task"):
     note: Text | None = None
 
 
-class Notify(Step, frozen=True, kw_only=True, tag="notify"):
+class Notify(PlaybookStep, frozen=True, kw_only=True, tag="notify"):
     """Tell somebody: in the app, by e-mail, or a webhook."""
 
     message: Text
@@ -102,7 +102,7 @@ class Notify(Step, frozen=True, kw_only=True, tag="notify"):
     secret: Label | None = None
 
 
-class UpdateField(Step, frozen=True, kw_only=True, tag="update_field"):
+class UpdateField(PlaybookStep, frozen=True, kw_only=True, tag="update_field"):
     """Set a field of the record the run is about."""
 
     record: Subject
@@ -116,41 +116,41 @@ class UpdateField(Step, frozen=True, kw_only=True, tag="update_field"):
     value: str | int | float | bool | None
 
 
-class ChangeStage(Step, frozen=True, kw_only=True, tag="change_stage"):
+class ChangeStage(PlaybookStep, frozen=True, kw_only=True, tag="change_stage"):
     """Move the deal to another stage."""
 
     to: Label
 
 
-class AddNote(Step, frozen=True, kw_only=True, tag="add_note"):
+class AddNote(PlaybookStep, frozen=True, kw_only=True, tag="add_note"):
     """Write a note on the account or contact."""
 
     text: Text
     title: Label | None = None
 
 
-class Enroll(Step, frozen=True, kw_only=True, tag="enroll"):
+class Enroll(PlaybookStep, frozen=True, kw_only=True, tag="enroll"):
     """Enrol the contact in a sequence."""
 
     sequence: Label
     on_duplicate: Literal["ignore", "refuse"] = "ignore"
 
 
-class Unenroll(Step, frozen=True, kw_only=True, tag="unenroll"):
+class Unenroll(PlaybookStep, frozen=True, kw_only=True, tag="unenroll"):
     """Take the contact out of a sequence, or out of all."""
 
     sequence: Label | None = None
     reason: Label = "playbook"
 
 
-class Enrich(Step, frozen=True, kw_only=True, tag="enrich"):
+class Enrich(PlaybookStep, frozen=True, kw_only=True, tag="enrich"):
     """Ask for an enrichment pass."""
 
     record: Literal["account", "contact"] = "account"
     fields: Annotated[tuple[Label, ...], Meta(max_length=50)] = ()
 
 
-class DetectSignal(Step, frozen=True, kw_only=True, tag="detect_signal"):
+class DetectSignal(PlaybookStep, frozen=True, kw_only=True, tag="detect_signal"):
     """Say that a signal was detected."""
 
     signal: Label
@@ -158,7 +158,7 @@ class DetectSignal(Step, frozen=True, kw_only=True, tag="detect_signal"):
     score: float | None = None
 
 
-class CallWebhook(Step, frozen=True, kw_only=True, tag="call_webhook"):
+class CallWebhook(PlaybookStep, frozen=True, kw_only=True, tag="call_webhook"):
     """POST a signed message (Standard Webhooks) to a URL."""
 
     url: Url
@@ -170,13 +170,13 @@ class CallWebhook(Step, frozen=True, kw_only=True, tag="call_webhook"):
     ] = {}
 
 
-class Wait(Step, frozen=True, kw_only=True, tag="wait"):
+class WaitForTime(PlaybookStep, frozen=True, kw_only=True, tag="wait"):
     """Go on after a while."""
 
     for_: Duration = msgspec.field(name="for")
 
 
-class WaitForEvent(Step, frozen=True, kw_only=True, tag="wait_for_event"):
+class WaitForEvent(PlaybookStep, frozen=True, kw_only=True, tag="wait_for_event"):
     """Go on when an event comes; otherwise, after `within`, do the steps of on_timeout and go on."""
 
     event: EventNames
@@ -188,7 +188,7 @@ class WaitForEvent(Step, frozen=True, kw_only=True, tag="wait_for_event"):
     on_timeout: "tuple[AnyStep, ...]" = ()
 
 
-class Branch(Step, frozen=True, kw_only=True, tag="branch"):
+class Branch(PlaybookStep, frozen=True, kw_only=True, tag="branch"):
     """Do one of two lists of steps."""
 
     if_: Condition = msgspec.field(name="if")
@@ -196,7 +196,7 @@ class Branch(Step, frozen=True, kw_only=True, tag="branch"):
     else_: "tuple[AnyStep, ...]" = msgspec.field(name="else", default=())
 
 
-class Stop(Step, frozen=True, kw_only=True, tag="stop"):
+class Stop(PlaybookStep, frozen=True, kw_only=True, tag="stop"):
     """End the run here."""
 
     reason: Label | None = None
@@ -213,7 +213,7 @@ AnyStep = (
     | Enrich
     | DetectSignal
     | CallWebhook
-    | Wait
+    | WaitForTime
     | WaitForEvent
     | Branch
     | Stop
@@ -221,7 +221,7 @@ AnyStep = (
 KINDS = tuple(str(kind.__struct_config__.tag) for kind in AnyStep.__args__)
 
 
-class Playbook(Part, frozen=True, kw_only=True):
+class PlaybookDocument(Part, frozen=True, kw_only=True):
     """A play: when it starts, for whom, and what it does."""
 
     name: Label
@@ -250,25 +250,25 @@ _STEP_OF_PATH = re.compile(r"\.(?P<name>[A-Za-z_]+)|\[(?P<at>\d+)\]|\[(?P<any>\.
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class Definition(msgspec.Struct, frozen=True):
+class PlaybookDefinition(msgspec.Struct, frozen=True):
     """A playbook that was read: its parts, its trigger, and where each stands in the source."""
 
-    playbook: Playbook
+    playbook: PlaybookDocument
     trigger: AnyTrigger
-    source: Any  # a Source; msgspec is not to look into it
+    source: Any  # a YamlSource; msgspec is not to look into it
 
 
-def load(text: str) -> Definition:
+def load(text: str) -> PlaybookDefinition:
     """Return what a YAML text defines, its form checked. Raises InvalidPlaybook with the line and field."""
     source = read(text)
-    playbook: Playbook = _convert(source, source.data, Playbook, ())
+    playbook: PlaybookDocument = _convert(source, source.data, PlaybookDocument, ())
     kinds = [kind for name, kind in _TRIGGERS.items() if name in playbook.trigger]
     if len(kinds) != 1:
         raise InvalidPlaybook([source.fault(("trigger",), "say one of event, schedule or manual")])
-    return Definition(playbook, _convert(source, playbook.trigger, kinds[0], ("trigger",)), source)
+    return PlaybookDefinition(playbook, _convert(source, playbook.trigger, kinds[0], ("trigger",)), source)
 
 
-def _convert(source: Source, data: Any, kind: Any, under: Path) -> Any:
+def _convert(source: YamlSource, data: Any, kind: Any, under: Path) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
@@ -315,13 +315,13 @@ def names_of(type: str) -> Iterator[str]:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a definition, for editors that check while one types."""
     (_, *_), parts = msgspec.json.schema_components(
-        [Playbook, *_TRIGGERS.values()], ref_template="#/$defs/{name}"
+        [PlaybookDocument, *_TRIGGERS.values()], ref_template="#/$defs/{name}"
     )
-    parts["Playbook"]["properties"]["trigger"] = {
+    parts["PlaybookDocument"]["properties"]["trigger"] = {
         "anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in _TRIGGERS.values()]
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$ref": "#/$defs/Playbook",
+        "$ref": "#/$defs/PlaybookDocument",
         "$defs": parts,
     }

@@ -14,9 +14,10 @@ from producers.playbooks.definition.conditions import (
     RECORDS,
     Equality,
     Expression,
+    ExpressionLanguage,
+    Facts,
     InvalidExpression,
-    Language,
-    Template,
+    TextTemplate,
     built_in,
     language,
 )
@@ -24,11 +25,11 @@ from producers.playbooks.definition.document import (
     Branch,
     CallWebhook,
     CreateTask,
-    Definition,
     EventTrigger,
     Notify,
+    PlaybookDefinition,
+    PlaybookStep,
     ScheduleTrigger,
-    Step,
     UpdateField,
     WaitForEvent,
     load,
@@ -40,19 +41,22 @@ from producers.playbooks.definition.source import Fault, InvalidPlaybook, Path
 MAX_STEPS, MAX_DEPTH = 100, 8
 MAX_SPAN = timedelta(days=366)
 _TEXTS = ("title", "note", "message", "text", "name", "value")
-OUTWARD = (CallWebhook, Notify)
 
 
 @dataclass(slots=True)
 class Operation:
     """One step at its place: where the run goes from here, and what it evaluates."""
 
-    step: Step
+    step: PlaybookStep
     label: str  # as people count: 3, or 3.then.1
     next: int = 0
     otherwise: int = 0  # after a timeout, or where a branch's condition is not met
     conditions: tuple[Expression, ...] = ()
-    texts: dict[str, Template] = field(default_factory=dict)
+    texts: dict[str, TextTemplate] = field(default_factory=dict)
+
+    def is_met(self, facts: Facts) -> bool:
+        """Return whether all conditions of the step hold."""
+        return all(condition.holds(facts) for condition in self.conditions)
 
     @property
     def kind(self) -> str:
@@ -64,7 +68,7 @@ class Operation:
 class Program:
     """A playbook that can run: its operations, and what decides whether it starts."""
 
-    definition: Definition
+    definition: PlaybookDefinition
     operations: tuple[Operation, ...]
     conditions: tuple[Expression, ...]
 
@@ -124,7 +128,7 @@ def build(text: str) -> Program:
 
 
 class _Builder:
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: PlaybookDefinition) -> None:
         self._definition = definition
         self.faults: list[Fault] = []
         self._operations: list[Operation] = []
@@ -150,18 +154,18 @@ class _Builder:
     def _fault(self, path: Path, message: str) -> None:
         self.faults.append(self._definition.source.fault(path, message))
 
-    def _event_names(self, said: str | list[str], path: Path) -> tuple[str, ...]:
-        for name in names(said):
+    def _event_names(self, texts: str | list[str], path: Path) -> tuple[str, ...]:
+        for name in names(texts):
             near = None if name in CATALOGUE or name.endswith("*") else nearest(name)
             if near:
                 self._fault(path, f"no event type {name!r}; did you mean {near!r}?")
             elif name.endswith(".*") and not built_in([name]) and nearest(name.removesuffix(".*") + ".x"):
                 self._fault(path, f"no event type begins with {name.removesuffix('*')!r}")
-        return names(said)
+        return names(texts)
 
     def _check_span(self, duration: str | None, path: Path) -> None:
         if duration and span(duration) > MAX_SPAN:
-            self._fault(path, f"{duration} is too long: 366d at the most")
+            self._fault(path, f"{duration} is too long: 366d at most")
 
     def _check_schedule(self, trigger: ScheduleTrigger) -> None:
         try:
@@ -179,14 +183,16 @@ class _Builder:
                 "write five cron fields: minute hour day month weekday, such as '0 8 * * 1-5'",
             )
 
-    def _condition(self, of: Language, text: str, path: Path) -> Expression | None:
+    def _condition(self, of: ExpressionLanguage, text: str, path: Path) -> Expression | None:
         try:
             return of.compile(text, ("BOOL", "DYN"))
         except InvalidExpression as error:
             self._fault(path, str(error))
             return None
 
-    def _add(self, steps: tuple[Any, ...], path: Path, label: str, of: Language, depth: int) -> None:
+    def _add(
+        self, steps: tuple[Any, ...], path: Path, label: str, of: ExpressionLanguage, depth: int
+    ) -> None:
         """Append the operations of a list of steps."""
         if depth > MAX_DEPTH:
             self._fault(path, f"steps are nested more than {MAX_DEPTH} deep")
@@ -202,7 +208,7 @@ class _Builder:
             self._check(step, here)
             self._nest(operation, here, of, depth)
 
-    def _nest(self, operation: Operation, here: Path, of: Language, depth: int) -> None:
+    def _nest(self, operation: Operation, here: Path, of: ExpressionLanguage, depth: int) -> None:
         """Append the steps within a step, and say where the run goes from it."""
         step = operation.step
         operation.next = len(self._operations)
@@ -230,25 +236,27 @@ class _Builder:
             if operation.otherwise == starts:
                 operation.otherwise = len(self._operations)
 
-    def _all(self, of: Language, texts: tuple[str, ...], path: Path) -> tuple[Expression, ...]:
+    def _all(self, of: ExpressionLanguage, texts: tuple[str, ...], path: Path) -> tuple[Expression, ...]:
         single = path[-1] == "if"
         found = (self._condition(of, text, path if single else (*path, at)) for at, text in enumerate(texts))
         return tuple(filter(None, found))
 
-    def _texts(self, step: Step, here: Path, of: Language) -> Iterator[tuple[str, Template]]:
-        said: dict[str, Any] = {
+    def _texts(
+        self, step: PlaybookStep, here: Path, of: ExpressionLanguage
+    ) -> Iterator[tuple[str, TextTemplate]]:
+        texts: dict[str, Any] = {
             name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__
         }
         if isinstance(step, CallWebhook):
-            said |= {f"data.{name}": value for name, value in step.data.items()}
-        for name, text in said.items():
+            texts |= {f"data.{name}": value for name, value in step.data.items()}
+        for name, text in texts.items():
             if isinstance(text, str):
                 try:
-                    yield name, Template(text, of)
+                    yield name, TextTemplate(text, of)
                 except InvalidExpression as error:
                     self._fault((*here, *name.split(".", 1)), str(error))
 
-    def _check(self, step: Step, here: Path) -> None:
+    def _check(self, step: PlaybookStep, here: Path) -> None:
         for name in ("within", "for_", "due_in"):
             self._check_span(getattr(step, name, None), (*here, name.rstrip("_")))
         if isinstance(step, CreateTask) and (step.assign_to == "round_robin") != bool(step.members):

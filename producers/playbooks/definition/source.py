@@ -41,7 +41,7 @@ class InvalidPlaybook(ActivityError, ValueError):
         self.faults = faults
 
 
-class Source(NamedTuple):
+class YamlSource(NamedTuple):
     """A definition as plain data, and the line on which each of its values stands."""
 
     data: Any
@@ -60,7 +60,7 @@ def dotted(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
-def read(text: str) -> Source:
+def read(text: str) -> YamlSource:
     """Return what a YAML text says. Raises InvalidPlaybook: no anchors, no repeated keys, 65,536 characters at the most."""
     if len(text) > MAX_SOURCE:
         raise InvalidPlaybook([Fault(1, "", f"the definition is longer than {MAX_SOURCE:,} characters")])
@@ -75,7 +75,7 @@ def read(text: str) -> Source:
     if root is None:
         raise InvalidPlaybook([Fault(1, "", "the definition is empty")])
     lines: dict[Path, int] = {}
-    return Source(_Reader(lines).value(root, ()), lines)
+    return YamlSource(_Reader(lines).value(root, ()), lines)
 
 
 class _Reader:

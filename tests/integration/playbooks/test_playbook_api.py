@@ -54,6 +54,24 @@ def test_a_playbook_is_paused_enabled_and_started_by_hand(world: World, send: Se
     assert world.states() == ["waiting"]
 
 
+def test_what_people_do_to_a_playbook_is_recorded_with_who_did_it(world: World, send: Send) -> None:
+    (listed,) = send("GET", "/v1/playbooks").json()["playbooks"]
+    address = f"/v1/playbooks/{listed['id']}"
+    send("POST", f"{address}/pause", {"reason": "too many"})
+    send("POST", f"{address}/enable")
+    send("POST", f"{address}/start", {"kind": "account", "id": "acme"})
+    world.settle()
+    assert world.sql(
+        "select act, reason from playbook.act where playbook_id is not null and actor = %s order by id",
+        "ana@example.com",
+    ) == [("pause", "too many"), ("enable", None), ("start", None)]
+    assert world.sql(
+        "select actor, payload->>'trigger' from activity.event where type = 'playbook.started'"
+    ) == [("ana@example.com", "manual")]
+    (shown,) = send("GET", "/v1/events?type=playbook.started").json()["data"]
+    assert "by hand" in str(shown["summary"])
+
+
 def test_another_workspaces_runs_are_not_found(
     world: World, send: Send, make_tenant: Callable[[], int]
 ) -> None:

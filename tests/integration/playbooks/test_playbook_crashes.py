@@ -77,7 +77,7 @@ def play_through(
         crash_at_times()
         return count
 
-    real_emit, real_moved = worker.emit.emit, runs.moved
+    real_emit, real_moved = worker.emit.emit, runs.update
 
     def moved(*args: Any, **columns: Any) -> None:
         real_moved(*args, **columns)
@@ -90,7 +90,7 @@ def play_through(
             "producers.playbooks.steps",
         ):
             patch.setattr(f"{module}.emit", emit)
-        patch.setattr("db.playbooks.runs.moved", moved)
+        patch.setattr("db.playbooks.runs.update", moved)
         for signal in ("signal", "call", "time", "time", "time", "time"):
             if signal == "time":
                 world.pass_time()
@@ -141,7 +141,7 @@ def test_no_order_of_crashes_changes_what_a_play_does(
         with begin("producer", world.tenant) as session:
             definition = json.dumps({"name": "P", "trigger": {"event": "signal.detected"}, "steps": steps})
             operate.save(session, world.tenant, definition, "test")
-            operate.enable(session, world.tenant, "P")
+            operate.enable(session, world.tenant, "P", "test")
         results.append(play_through(world, moments, monkeypatch))
         rest = world.sql("select state, due_at is null from playbook.run where tenant_id = %s", world.tenant)
         assert rest in ([("completed", True)], [("failed", True)]), rest

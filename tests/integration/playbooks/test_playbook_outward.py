@@ -3,7 +3,7 @@
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,14 +13,20 @@ from standardwebhooks import Webhook
 
 from activity.settings import settings
 from cli.dev.ports import free_port
-from db.engine import begin
+from db.claim import claim
+from db.engine import EVERY_TENANT, begin
+from db.playbooks.runs import RUNS, PlaybookRun
 from db.records import records
 from db.records.records import Account
 from producers.playbooks import operate
-from producers.playbooks.advance import MOST_ATTEMPTS
+from producers.playbooks.advance import MAX_ATTEMPTS, advance, advance_batch
 from producers.playbooks.schedule import sweep
+from producers.playbooks.start import handle
+from producers.playbooks.tasks import FOLLOWER
 from tests.mailserver import Sink, running
 from tests.plays import World, playbook
+from worker.append import append_batch
+from worker.follow import follow_once
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes or so").decode()
 
@@ -29,6 +35,7 @@ class Hook(ThreadingHTTPServer):
     """A webhook receiver that answers as it is told, and keeps what it got."""
 
     def __init__(self) -> None:
+        self.on_request: Callable[[], object] = lambda: None
         self.answers: list[int] = []
         self.got: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), _Receive)
@@ -43,6 +50,7 @@ class _Receive(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Keep the request and answer."""
         assert isinstance(self.server, Hook)
+        self.server.on_request()
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
@@ -112,14 +120,14 @@ def test_a_webhook_that_fails_is_called_again_later_with_the_same_id(world: Worl
 
 
 def test_a_webhook_that_never_works_fails_the_run_until_it_is_retried(world: World, hook: Hook) -> None:
-    hook.answers = [500] * MOST_ATTEMPTS
+    hook.answers = [500] * MAX_ATTEMPTS
     world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}'}}"))
     world.say()
-    for _ in range(MOST_ATTEMPTS + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         world.settle()
         world.pass_time()
-    assert len(hook.got) == MOST_ATTEMPTS
-    assert reasons(world) == [("failed", MOST_ATTEMPTS, "the webhook answered 500")]
+    assert len(hook.got) == MAX_ATTEMPTS
+    assert reasons(world) == [("failed", MAX_ATTEMPTS, "the webhook answered 500")]
     with begin("producer", world.tenant) as session:
         operate.act(
             session,
@@ -150,6 +158,74 @@ def test_a_webhook_that_may_not_be_called_fails_at_once(
     assert (state, attempts) == ("failed", 1)
     assert reason in said
     assert hook.got == []
+
+
+def claim_call(world: World, hook: Hook) -> PlaybookRun:
+    """Return a claimed run whose first step calls the webhook."""
+    world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}'}}"))
+    world.say()
+    append_batch(10)
+    follow_once(FOLLOWER, handle)
+    with begin("producer", EVERY_TENANT) as session:
+        (run,) = claim(session, RUNS, 10)
+    return run
+
+
+def test_nothing_is_sent_for_a_run_that_was_cancelled_while_it_waited_for_its_turn(
+    world: World, hook: Hook
+) -> None:
+    run = claim_call(world, hook)
+    with begin("producer", world.tenant) as session:
+        operate.act(session, world.tenant, run.id, "cancel", "ana@vendor.example")
+    assert advance(run, sends=True) == "lost"
+    assert hook.got == []
+
+
+def test_a_run_is_sent_once_where_its_lease_ended_while_it_waited_for_its_turn(
+    world: World, hook: Hook
+) -> None:
+    late = claim_call(world, hook)
+    world.pass_time()
+    with begin("producer", EVERY_TENANT) as session:
+        (held,) = claim(session, RUNS, 10)
+    assert (advance(late, sends=True), advance(held, sends=True)) == ("lost", "completed")
+    assert len(hook.got) == 1
+
+
+def test_no_other_worker_gets_a_run_while_its_step_is_sent(world: World, hook: Hook) -> None:
+    run, others = claim_call(world, hook), []
+    world.pass_time()  # the lease has ended, and nobody has claimed the run
+    hook.on_request = lambda: others.append(advance_batch())
+    assert advance(run, sends=True) == "completed"
+    assert others == [{}]
+    assert len(hook.got) == 1
+
+
+def test_a_password_is_not_sent_to_a_mail_server_without_tls(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(Sink(), free_port()) as sink:
+        monkeypatch.setenv("ACTIVITY_NOTIFY_SMTP_URL", f"smtp://ana:hidden@127.0.0.1:{sink.port}")
+        settings.cache_clear()
+        world.play(playbook("  - {do: notify, via: email, to: manager, message: x}"))
+        world.say()
+        world.settle()
+    ((state, attempts, reason),) = reasons(world)
+    assert (state, attempts) == ("failed", 1)
+    assert "STARTTLS" in reason
+    assert "hidden" not in reason
+    assert sink.mails() == []
+
+
+def test_an_owner_who_is_no_address_fails_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIVITY_NOTIFY_SMTP_URL", "smtp://127.0.0.1:1")
+    settings.cache_clear()
+    world.admin.execute("update crm.account set owner_email = %s", (chr(10).join(("ana", "Bcc: x")),))
+    world.play(playbook("  - {do: notify, via: email, message: x}"))
+    world.say()
+    world.settle()
+    ((state, _, reason),) = reasons(world)
+    assert (state, "is not a valid e-mail address" in reason) == ("failed", True)
 
 
 def test_a_notification_goes_out_by_mail(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +280,8 @@ def test_a_playbook_started_by_hand_runs_for_the_record_named(world: World) -> N
         playbook("  - {do: add_note, text: 'for {{ contact.name }}'}", "once_per: contact", "manual: true")
     )
     with begin("producer", world.tenant) as session:
-        assert operate.start(session, world.tenant, "Play", "contact", "jo") == 1
-        assert operate.start(session, world.tenant, "Play", "contact", "jo") == 0
+        assert operate.start(session, world.tenant, "Play", "contact", "jo", "ana@vendor.example")
+        assert not operate.start(session, world.tenant, "Play", "contact", "jo", "ana@vendor.example")
     world.settle()
     assert world.sql(
         "select payload->>'text', account_id, contact_id from activity.event where type = 'note.added'"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from activity.event import RecordedEvent
 from db.playbooks.playbooks import Enabled
-from producers.playbooks.definition.conditions import InvalidExpression, Template, language
+from producers.playbooks.definition.conditions import InvalidExpression, TextTemplate, language
 from producers.playbooks.definition.document import json_schema, names_of
 from producers.playbooks.definition.program import Program, build
 from producers.playbooks.definition.source import Fault, InvalidPlaybook
@@ -81,7 +81,7 @@ steps:
     within: 3d
 """
     assert faults(source) == [
-        "line 4: trigger.max_age: 900d is too long: 366d at the most",
+        "line 4: trigger.max_age: 900d is too long: 366d at most",
         "line 6: conditions[0]: no field 'event.payload.sginal'; did you mean 'event.payload.signal'?",
         "line 7: conditions[1]: found no matching overload for '_>_' applied to '(string, int)'",
         "line 8: conditions[2]: undeclared reference to 'account.nme'; did you mean 'account.name'?",
@@ -194,7 +194,7 @@ def test_what_is_no_condition_is_refused_when_it_is_saved(expression: str) -> No
 
 
 def test_a_text_takes_the_values_of_its_holes() -> None:
-    template = Template(
+    template = TextTemplate(
         "{{ event.payload.signal }} of {{ account.name }}: {{ event.seq + 1 }}, {{ event.seq > 3 }}", SIGNALS
     )
     assert (

@@ -1,0 +1,133 @@
+"""How runs of playbooks start: one at a time in a workspace, as the once-per rule and the rate limit allow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from activity.event import RecordedEvent
+
+_LOCK = 1886216562  # "play": the class of the advisory locks of this module
+StartKey = tuple[int, str]  # a playbook's id and the subject that it starts once for
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to create: `state` is running, or refused with the reason."""
+
+    playbook_id: int
+    version: int
+    trigger_id: UUID
+    started_id: UUID
+    trigger: RecordedEvent | None = None
+    seen_seq: int = 0
+    account_id: str | None = None
+    contact_id: str | None = None
+    opportunity_id: str | None = None
+    state: str = "running"
+    due_at: datetime | None = None
+    reason: str | None = None
+
+
+class Ancestry(NamedTuple):
+    """The causes above an event: how many, and the playbooks among them, one entry for each run."""
+
+    causes: int
+    playbooks: Sequence[int]
+
+
+NO_ANCESTRY = Ancestry(0, ())
+
+
+def lock_workspace(session: Session, tenant: int) -> None:
+    """Let no other transaction start or wake runs of this workspace until this one ends."""
+    statement = text("select pg_advisory_xact_lock(:lock, :tenant)")
+    session.execute(statement, {"lock": _LOCK, "tenant": tenant})
+
+
+def lock_workspace_shared(session: Session, tenant: int) -> None:
+    """Keep out whoever starts or wakes runs of this workspace until the transaction ends.
+
+    A run that begins to wait holds this lock, so that no event slips past it.
+    """
+    statement = text("select pg_advisory_xact_lock_shared(:lock, :tenant)")
+    session.execute(statement, {"lock": _LOCK, "tenant": tenant})
+
+
+def ancestry(session: Session, events: Iterable[UUID], limit: int) -> dict[UUID, Ancestry]:
+    """Return the causes above each event, at most `limit`, in the log of the session's workspace."""
+    statement = text("select event_id, causes, playbooks from playbook.ancestry(:ids, :limit)")
+    rows = session.execute(statement, {"ids": list(events), "limit": limit})
+    return {row.event_id: Ancestry(row.causes, row.playbooks) for row in rows}
+
+
+_LAST_STARTS = text("""
+select o.playbook_id, o.subject, o.last_at
+  from unnest(cast(:ids as bigint[]), cast(:subjects as text[])) k (playbook_id, subject)
+  join playbook.once o using (playbook_id, subject)""")
+
+
+def last_starts(session: Session, keys: Iterable[StartKey]) -> dict[StartKey, datetime]:
+    """Return when each playbook last started for a subject, where it did."""
+    keys = list(keys)
+    values = {"ids": [id for id, _ in keys], "subjects": [subject for _, subject in keys]}
+    return {(row.playbook_id, row.subject): row.last_at for row in session.execute(_LAST_STARTS, values)}
+
+
+_SAVE_STARTS = text("""
+insert into playbook.once (playbook_id, tenant_id, subject, last_at)
+select k.playbook_id, :tenant, k.subject, k.last_at
+  from unnest(cast(:ids as bigint[]), cast(:subjects as text[]), cast(:moments as timestamptz[]))
+         k (playbook_id, subject, last_at)
+on conflict (playbook_id, subject) do update set last_at = excluded.last_at""")
+
+
+def save_starts(session: Session, tenant: int, starts: Mapping[StartKey, datetime]) -> None:
+    """Record when playbooks last started for their subjects."""
+    values = {
+        "ids": [id for id, _ in starts],
+        "subjects": [subject for _, subject in starts],
+        "moments": list(starts.values()),
+    }
+    session.execute(_SAVE_STARTS, {"tenant": tenant, **values})
+
+
+_RESERVE = text("""
+insert into playbook.pace as p (tenant_id, taken_to)
+values (:tenant, clock_timestamp() - interval '1 minute' + :reserved)
+on conflict (tenant_id) do update
+   set taken_to = greatest(p.taken_to, clock_timestamp() - interval '1 minute') + :reserved
+returning taken_to, clock_timestamp() as now""")
+
+
+def reserve_starts(session: Session, tenant: int, count: int, per_minute: int) -> list[datetime]:
+    """Return when each of `count` starts may begin: at once up to the rate limit, then evenly spaced.
+
+    Nothing is dropped.
+    """
+    if not count:
+        return []
+    apart = timedelta(minutes=1) / per_minute
+    row = session.execute(_RESERVE, {"tenant": tenant, "reserved": apart * count}).one()
+    return [max(row.now, row.taken_to - apart * (count - at - 1)) for at in range(count)]
+
+
+_CREATE = text("""
+insert into playbook.run (tenant_id, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
+       account_id, contact_id, opportunity_id, state, due_at, reason, ended_at)
+select :tenant, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
+       account_id, contact_id, opportunity_id, state, due_at, reason,
+       case when state = 'refused' then clock_timestamp() end
+  from json_to_recordset(cast(:runs as json)) r (
+         playbook_id bigint, version int, trigger_id uuid, started_id uuid, trigger json, seen_seq bigint,
+         account_id text, contact_id text, opportunity_id text, state text, due_at timestamptz, reason text)
+on conflict (playbook_id, trigger_id) do nothing returning playbook_id, trigger_id, id""")
+
+
+def create_runs(session: Session, tenant: int, runs: Sequence[NewRun]) -> dict[tuple[int, UUID], int]:
+    """Create runs and return their numbers by playbook and trigger; one that exists is not created again."""
+    rows = session.execute(_CREATE, {"tenant": tenant, "runs": msgspec.json.encode(runs).decode()})
+    return {(row.playbook_id, row.trigger_id): row.id for row in rows}
