@@ -32,6 +32,26 @@ class Settings(BaseSettings):
         description="PostgreSQL 18 as postgresql://host:port/database. "
         "A user and password in it are used by `activity migrate` alone.",
     )
+    database_connect_s: int = Field(
+        5, ge=2, le=60, description="Seconds that making a connection to PostgreSQL may take."
+    )
+    database_unacknowledged_s: int = Field(
+        10,
+        ge=1,
+        le=600,
+        description="Seconds after which a connection is cut on which PostgreSQL's host acknowledges nothing.",
+    )
+    database_pool: int = Field(
+        10,
+        ge=1,
+        le=200,
+        description="Connections of a role that a process keeps open; under load it opens as many again.",
+    )
+    database_prepare: bool = Field(
+        True,
+        description="Prepare statements that are repeated. "
+        "Set it to false behind a pooler by transaction that does not keep prepared statements apart.",
+    )
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://."
     )

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGconn
 from sqlalchemy import text
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from db.connection import BoundedConnection
 from db.engine import begin, driver, driver_errors, engine, raw
 
 
@@ -47,14 +47,14 @@ def heads_now(tenant_ids: Sequence[int]) -> list[Head]:
     """Return where these logs stand, in the same order, with one message to the server for each log. Raises NoResultFound."""
     with engine("reader").connect() as connection:
         server = raw(connection)
-        found = {tenant_id: _ask(server.pgconn, tenant_id) for tenant_id in set(tenant_ids)}
+        found = {tenant_id: _ask(server, tenant_id) for tenant_id in set(tenant_ids)}
     return [found[tenant_id] or _head(tenant_id) for tenant_id in tenant_ids]
 
 
-def _ask(server: PGconn, tenant_id: int) -> Head | None:
+def _ask(server: BoundedConnection, tenant_id: int) -> Head | None:
     """Return where a log stands, or None where the server does not say it. Statements in one message are one transaction."""
     which = f"select epoch, seq from activity.head where tenant_id = {tenant_id:d}"
-    answer = server.exec_(f"select set_config('activity.tenant', '{tenant_id:d}', true); {which}".encode())
+    answer = server.ask(f"select set_config('activity.tenant', '{tenant_id:d}', true); {which}".encode())[-1]
     if answer.status != ExecStatus.TUPLES_OK or not answer.ntuples:
         return None
     epoch, seq = ((answer.get_value(0, column) or b"").decode() for column in range(2))
