@@ -4,7 +4,10 @@ import { defineConfig, type Plugin } from 'vite';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The icons that icons.json names, as one Lit sprite: code, so that it needs no unsafe HTML and works inside another site's page. */
+/**
+ * The icons that icons.json names, as one Lit sprite: being code, it needs no unsafe HTML and works in the
+ * pages of other sites.
+ */
 function sprite(): Plugin {
   const name = 'virtual:sprite';
   return {
@@ -12,9 +15,17 @@ function sprite(): Plugin {
     resolveId: (id) => (id === name ? `\0${name}` : undefined),
     load(id) {
       if (id !== `\0${name}`) return undefined;
-      const names = Object.values(JSON.parse(readFileSync(here('icons.json'), 'utf8')) as Record<string, string[]>).flat();
-      const symbols = names.map((icon) => `<symbol id="i-${icon}" viewBox="0 0 24 24">${inner(icon)}</symbol>`);
-      return `import { svg } from 'lit';\nexport const names = new Set(${JSON.stringify(names)});\nexport const symbols = svg\`${symbols.join('')}\`;`;
+      const names = Object.values(
+        JSON.parse(readFileSync(here('icons.json'), 'utf8')) as Record<string, string[]>,
+      ).flat();
+      const symbols = names.map(
+        (icon) => `<symbol id="i-${icon}" viewBox="0 0 24 24">${inner(icon)}</symbol>`,
+      );
+      return [
+        `import { svg } from 'lit';`,
+        `export const names = new Set(${JSON.stringify(names)});`,
+        `export const symbols = svg\`${symbols.join('')}\`;`,
+      ].join('\n');
     },
   };
 }
@@ -34,8 +45,9 @@ export default defineConfig({
     rollupOptions: {
       input: { page: here('index.html'), 'activity-feed': here('src/embed.ts') },
       output: {
-        // The element's file keeps its name, for the pages of others to load; what only this page loads is cached by its hash.
-        entryFileNames: (chunk) => (chunk.name === 'activity-feed' ? 'activity-feed.js' : 'assets/[name]-[hash].js'),
+        // Pages of other sites load the element's file by its name; the other files are cached by their hash.
+        entryFileNames: (chunk) =>
+          chunk.name === 'activity-feed' ? 'activity-feed.js' : 'assets/[name]-[hash].js',
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

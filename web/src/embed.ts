@@ -1,2 +1,2 @@
 /** The element for other pages: <script type="module" src=".../activity-feed.js">. */
-export { ActivityFeed } from './feed.js';
+export { ActivityFeed } from './feed/feed.js';

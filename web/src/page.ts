@@ -1,20 +1,23 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
-import { ApiError, Client } from './client.js';
-import './feed.js';
-import { look, setLook, type Look } from './remembered.js';
-import { knownZone } from './time.js';
-import type { Account, Contact, RecordLink, Session } from './wire.js';
-import { knownLocale, wordsFor } from './words.js';
+import { ApiError, Client } from './api/client.js';
+import './feed/feed.js';
+import { appearance, setAppearance, type Appearance } from './view/remembered.js';
+import { knownZone } from './text/time.js';
+import type { Account, Contact, RecordLink, Session } from './api/wire.js';
+import { knownLocale, wordsFor } from './text/locale.js';
+import type { Words } from './text/words.js';
 
-const SESSIONS = 'activity session'; // the channel on which a tab tells the others that somebody else signed in
+const SESSIONS = 'activity session'; // the channel on which a tab announces a change of session
+const MAX_CHILDREN = 12; // linked above the feed
+const LANGUAGES = { en: 'English', de: 'Deutsch' };
 
-/** The page of its own: who is signed in, whose timeline it is, and the feed. */
+/** The page: who is signed in, which account or contact is shown, and its feed. */
 @customElement('activity-page')
 export class ActivityPage extends LitElement {
   @state() private session: Session | null | undefined;
   @state() private error = '';
-  @state() private look: Look = look();
+  @state() private appearance: Appearance = appearance();
   @state() private about: Account | Contact | undefined;
   readonly #client = new Client(new URL('v1', document.baseURI).pathname);
   readonly #sessions = 'BroadcastChannel' in globalThis ? new BroadcastChannel(SESSIONS) : undefined;
@@ -34,8 +37,8 @@ export class ActivityPage extends LitElement {
   }
 
   protected override willUpdate(): void {
-    const locale = knownLocale(this.look.locale);
-    document.documentElement.dataset.theme = this.look.theme;
+    const locale = knownLocale(this.appearance.locale);
+    document.documentElement.dataset.theme = this.appearance.theme;
     document.documentElement.lang = locale;
     document.title = [this.about?.name, wordsFor(locale).activity].filter(Boolean).join(' · ');
   }
@@ -53,8 +56,12 @@ export class ActivityPage extends LitElement {
   }
 
   async #readAbout(): Promise<void> {
-    const record = this.#account ? this.#client.account(this.#account) : this.#contact ? this.#client.contact(this.#contact) : undefined;
-    this.about = await record?.catch(() => undefined); // events may be about what has no record here
+    const record = this.#account
+      ? this.#client.account(this.#account)
+      : this.#contact
+        ? this.#client.contact(this.#contact)
+        : undefined;
+    this.about = await record?.catch(() => undefined); // an event's account or contact need not have a record
   }
 
   readonly #signIn = async (event: SubmitEvent) => {
@@ -72,31 +79,43 @@ export class ActivityPage extends LitElement {
   };
 
   protected override render(): TemplateResult {
-    const words = wordsFor(knownLocale(this.look.locale));
+    const words = wordsFor(knownLocale(this.appearance.locale));
     return html`
       <header class="site">
         <a class="brand" href=${location.pathname}><img src="./icon.svg" alt="" />${words.activity}</a>
         <span class="space"></span>
-        ${this.#choice(words.theme, 'theme', words.themes)} ${this.#choice(words.language, 'locale', { en: 'English', de: 'Deutsch' }, knownLocale(this.look.locale))}
-        ${this.session ? html`<span class="who">${this.session.actor}</span><button @click=${this.#signOut}>${words.signOut}</button>` : nothing}
+        ${this.#choice(words.theme, 'theme', words.themes)}
+        ${this.#choice(words.language, 'locale', LANGUAGES, knownLocale(this.appearance.locale))}
+        ${this.session ? this.#user(this.session) : nothing}
       </header>
       <main>${this.session ? this.#feed(this.session) : this.session === null ? this.#form() : nothing}</main>
       <footer>${words.times} ${knownZone(this.#query.get('tz'))}</footer>
     `;
   }
 
-  #choice(label: string, name: keyof Look, options: Record<string, string>, value: string = this.look[name]): TemplateResult {
-    const choose = (event: Event) => (this.look = setLook({ [name]: (event.target as HTMLSelectElement).value }));
+  #user(session: Session): TemplateResult {
+    const { signOut } = wordsFor(knownLocale(this.appearance.locale));
+    return html`<span class="who">${session.actor}</span><button @click=${this.#signOut}>${signOut}</button>`;
+  }
+
+  #choice(
+    label: string,
+    name: keyof Appearance,
+    options: Record<string, string>,
+    value: string = this.appearance[name],
+  ): TemplateResult {
+    const choose = (event: Event) =>
+      (this.appearance = setAppearance({ [name]: (event.target as HTMLSelectElement).value }));
     return html`<label
       ><span class="label">${label}</span>
       <select aria-label=${label} @change=${choose}>
-        ${Object.entries(options).map(([key, text]) => html`<option value=${key} ?selected=${key === value}>${text}</option>`)}
+        ${Object.entries(options).map(([key, text]) => option(key, text, key === value))}
       </select></label
     >`;
   }
 
   #feed(session: Session): TemplateResult {
-    const words = wordsFor(knownLocale(this.look.locale));
+    const words = wordsFor(knownLocale(this.appearance.locale));
     const scope = this.#account || this.#contact;
     return html`<activity-feed
       address
@@ -104,31 +123,43 @@ export class ActivityPage extends LitElement {
       .account=${this.#account}
       .contact=${this.#contact}
       .heading=${scope && (this.about?.name ?? scope)}
-      .locale=${this.look.locale}
+      .locale=${this.appearance.locale}
       .tz=${this.#query.get('tz') ?? ''}
       .csrf=${session.csrf}
       .recordUrl=${session.record_url ?? ''}
       ?read-only=${!session.scopes.includes('write')}
     >
-      ${scope ? html`<nav slot="above" aria-label=${words.account}>${this.#around(words.backToAll)}</nav>` : nothing}
+      ${scope ? this.#around(words) : nothing}
     </activity-feed>`;
   }
 
   /** Where to go from an account or a contact: the whole feed, the parent, the children, the company. */
-  #around(whole: string): unknown {
-    const link = ({ id, name }: RecordLink) => html` · <a href="?${new URLSearchParams({ account: id })}">${name || id}</a>`;
-    const { parent, children = [], account_id: company } = { parent: null, account_id: null, ...this.about } as Account & Contact;
-    return html`<a href=${location.pathname}>${whole}</a>${parent ? html`${link(parent)} ›` : nothing}${children.slice(0, 12).map(link)}${company ? link({ id: company }) : nothing}`;
+  #around(words: Words): TemplateResult {
+    const none = { parent: null, children: [], account_id: null };
+    const { parent, children, account_id } = { ...none, ...this.about } as Account & Contact;
+    const links = [...(children ?? []).slice(0, MAX_CHILDREN), ...(account_id ? [{ id: account_id }] : [])];
+    return html`<nav slot="above" aria-label=${words.account}>
+      <a href=${location.pathname}>${words.backToAll}</a
+      >${parent ? html`${link(parent)} ›` : nothing}${links.map(link)}
+    </nav>`;
   }
 
   #form(): TemplateResult {
-    const words = wordsFor(knownLocale(this.look.locale));
+    const words = wordsFor(knownLocale(this.appearance.locale));
     return html`<form class="sign-in" @submit=${this.#signIn}>
       <h1>${words.signIn}</h1>
       <p>${words.signInHint}</p>
-      <label>${words.key}<input name="key" type="password" required autocomplete="off" maxlength="8192" /></label>
+      <label
+        >${words.key}<input name="key" type="password" required autocomplete="off" maxlength="8192"
+      /></label>
       ${this.error ? html`<p role="alert">${this.error}</p>` : nothing}
       <button class="primary">${words.signIn}</button>
     </form>`;
   }
 }
+
+const link = ({ id, name }: RecordLink) =>
+  html` · <a href="?${new URLSearchParams({ account: id })}">${name || id}</a>`;
+
+const option = (value: string, text: string, isSelected: boolean) =>
+  html`<option value=${value} ?selected=${isSelected}>${text}</option>`;

@@ -1,11 +1,11 @@
-import type { FeedEvent } from '../src/wire.js';
+import type { FeedEvent } from '../src/api/wire.js';
 
 let made = 0;
 
-/** An event with what a test says of it. */
-export function event(said: Partial<FeedEvent> = {}): FeedEvent {
+/** An event with the fields that a test sets. */
+export function event(fields: Partial<FeedEvent> = {}): FeedEvent {
   made += 1;
-  const at = said.occurred_at ?? '2026-11-22T20:14:03Z';
+  const at = fields.occurred_at ?? '2026-11-22T20:14:03Z';
   return {
     event_id: `event-${made}`,
     seq: made,
@@ -31,6 +31,6 @@ export function event(said: Partial<FeedEvent> = {}): FeedEvent {
     by_contact: true,
     account_name: 'Acme',
     contact_name: undefined,
-    ...said,
+    ...fields,
   };
 }

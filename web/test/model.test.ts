@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ApiError, type Client } from '../src/client.js';
-import { readFilters } from '../src/filters.js';
-import { FeedModel } from '../src/model.js';
-import { MOST_KEPT } from '../src/timeline.js';
-import type { EventPage, FeedEvent } from '../src/wire.js';
+import { ApiError, type Client } from '../src/api/client.js';
+import { readFilters } from '../src/api/filters.js';
+import { FeedModel } from '../src/timeline/model.js';
+import { MAX_LOADED } from '../src/timeline/order.js';
+import type { EventPage, FeedEvent } from '../src/api/wire.js';
 import { event } from './event.js';
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 20, minute)).toISOString();
@@ -25,14 +25,21 @@ class Server {
     const from = more.around ? Math.max(0, around - 5) : Number(more.cursor ?? 0);
     const to = from + this.size;
     const has_more = to < this.events.length;
-    return { data: this.events.slice(from, to), has_more, next_cursor: has_more ? String(to) : null, looked_to: null, stream: { position: 'e-7' } };
+    return {
+      data: this.events.slice(from, to),
+      has_more,
+      next_cursor: has_more ? String(to) : null,
+      looked_to: null,
+      stream: { position: 'e-7' },
+    };
   }
   async counts() {
     return { all: this.events.length, email: 1 };
   }
 }
 
-const past = (count: number) => Array.from({ length: count }, (_, n) => event({ occurred_at: at(-n), foldable: false }));
+const past = (count: number) =>
+  Array.from({ length: count }, (_, n) => event({ occurred_at: at(-n), foldable: false }));
 
 describe('the model of a feed', () => {
   let server: Server;
@@ -89,7 +96,7 @@ describe('the model of a feed', () => {
     expect(model.events[0]).toBe(server.events[0]);
   });
 
-  it('keeps what is shown when reading anew fails, and says why', async () => {
+  it('leaves the events shown when a reload fails, with the error', async () => {
     server.fault = new ApiError(503, 'away', 'urn:uuid:1');
     await model.load(all);
     expect([model.phase, model.events.length, model.error?.request]).toEqual(['failed', 50, 'urn:uuid:1']);
@@ -100,7 +107,7 @@ describe('the model of a feed', () => {
     [403, 'forbidden'],
     [500, 'failed'],
     [0, 'failed'],
-  ])('tells a refusal with %d as %s', async (status, phase) => {
+  ])('shows an answer with %d as %s', async (status, phase) => {
     server.fault = new ApiError(status, 'no');
     await model.load(all);
     expect(model.phase).toBe(phase);
@@ -110,20 +117,23 @@ describe('the model of a feed', () => {
     server.events = [event({ occurred_at: at(1) }), ...server.events];
     await model.catchUp(() => idle);
     expect(model.events).toHaveLength(51);
-    server.events = [...Array.from({ length: 70 }, (_, n) => event({ occurred_at: at(100 - n) })), ...server.events];
+    server.events = [
+      ...Array.from({ length: 70 }, (_, n) => event({ occurred_at: at(100 - n) })),
+      ...server.events,
+    ];
     await model.catchUp(() => idle);
     expect(model.events).toEqual(server.events.slice(0, 50));
   });
 
   it('drops the near end beyond what a page can hold, and the far end when live events push', async () => {
-    await show(past(MOST_KEPT + 200), 100);
+    await show(past(MAX_LOADED + 200), 100);
     while (model.hasMore) await model.more();
-    expect(model.events).toHaveLength(MOST_KEPT);
+    expect(model.events).toHaveLength(MAX_LOADED);
     expect(model.isDetached).toBe(true);
-    await show(past(MOST_KEPT), 100);
+    await show(past(MAX_LOADED), 100);
     while (model.hasMore) await model.more();
     model.receive([event({ occurred_at: at(1) })], idle);
-    expect(model.events).toHaveLength(MOST_KEPT);
+    expect(model.events).toHaveLength(MAX_LOADED);
     const last = model.events.at(-1)!.event_id;
     await model.more();
     expect(server.asked.at(-1)).toEqual({ around: last });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SseMessage } from '../src/sse.js';
-import { backOff, Stream, type StreamStatus } from '../src/stream.js';
+import type { SseMessage } from '../src/stream/sse.js';
+import { backOff, Stream, type StreamStatus } from '../src/stream/stream.js';
 
 const id = (seq: number) => `e-${String(seq).padStart(16, '0')}`;
 const frame = (seq: number) => `id: ${id(seq)}\ndata: {"seq": ${seq}}\n\n`;
@@ -11,7 +11,7 @@ const heartbeat = (seq: number) => `event: hb\nid: ${id(seq)}\ndata: {"position"
 function served(texts: (string | Response)[]) {
   const asked: (string | undefined)[] = [];
   const seen: number[] = [];
-  const told: StreamStatus[] = [];
+  const statuses: StreamStatus[] = [];
   const open = async (after: string | undefined, signal: AbortSignal) => {
     asked.push(after);
     const text = texts.shift() ?? '';
@@ -25,8 +25,14 @@ function served(texts: (string | Response)[]) {
     });
     return new Response(body);
   };
-  const message = ({ type, data }: SseMessage) => void (type === 'message' && seen.push(JSON.parse(data).seq));
-  return { stream: new Stream(open, { message, status: (status) => void told.push(status) }), asked, seen, told };
+  const message = ({ type, data }: SseMessage) =>
+    void (type === 'message' && seen.push(JSON.parse(data).seq));
+  return {
+    stream: new Stream(open, { message, status: (status) => void statuses.push(status) }),
+    asked,
+    seen,
+    statuses,
+  };
 }
 
 describe('the live stream', () => {
@@ -34,21 +40,24 @@ describe('the live stream', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('goes on after a break from the last event it saw', async () => {
-    const { stream, asked, seen, told } = served([hello + frame(1) + frame(2), hello + frame(3)]);
+    const { stream, asked, seen, statuses } = served([hello + frame(1) + frame(2), hello + frame(3)]);
     stream.start(id(0));
     await vi.advanceTimersByTimeAsync(40_000);
     stream.stop();
     expect(asked).toEqual([id(0), id(2)]);
     expect(seen).toEqual([1, 2, 3]);
-    expect(told).toEqual(['connecting', 'live', 'live']);
+    expect(statuses).toEqual(['connecting', 'live', 'live']);
   });
 
-  it('tells its reader of a break that lasts', async () => {
-    const { stream, told } = served([hello, ...Array.from({ length: 9 }, () => new Response('', { status: 503 }))]);
+  it('reports a break that lasts', async () => {
+    const { stream, statuses } = served([
+      hello,
+      ...Array.from({ length: 9 }, () => new Response('', { status: 503 })),
+    ]);
     stream.start(undefined);
     await vi.advanceTimersByTimeAsync(10_000);
     stream.stop();
-    expect(told.slice(0, 3)).toEqual(['connecting', 'live', 'reconnecting']);
+    expect(statuses.slice(0, 3)).toEqual(['connecting', 'live', 'reconnecting']);
   });
 
   it('gives a silent connection up after two and a half heartbeats', async () => {
@@ -62,7 +71,10 @@ describe('the live stream', () => {
   });
 
   it('notices by a heartbeat that events were lost, and asks for them once', async () => {
-    const { stream, asked, seen } = served([hello + frame(1) + heartbeat(3), hello + frame(2) + frame(3) + heartbeat(3)]);
+    const { stream, asked, seen } = served([
+      hello + frame(1) + heartbeat(3),
+      hello + frame(2) + frame(3) + heartbeat(3),
+    ]);
     stream.start(id(0));
     await vi.advanceTimersByTimeAsync(5_000);
     stream.stop();
@@ -70,7 +82,7 @@ describe('the live stream', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  it('believes a heartbeat that says the same twice', async () => {
+  it('accepts a position that two heartbeats repeat', async () => {
     const { stream, asked } = served([hello + heartbeat(3), hello + heartbeat(3)]);
     stream.start(id(1));
     await vi.advanceTimersByTimeAsync(5_000);
@@ -80,15 +92,18 @@ describe('the live stream', () => {
   });
 
   it('stops where trying again is of no use', async () => {
-    const { stream, asked, told } = served([new Response('{}', { status: 403 }), '']);
+    const { stream, asked, statuses } = served([new Response('{}', { status: 403 }), '']);
     stream.start(id(1));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked).toHaveLength(1);
-    expect(told.at(-1)).toBe('stopped');
+    expect(statuses.at(-1)).toBe('stopped');
   });
 
   it('waits as long as the server asks', async () => {
-    const { stream, asked } = served([new Response('{}', { status: 429, headers: { 'Retry-After': '20' } }), '']);
+    const { stream, asked } = served([
+      new Response('{}', { status: 429, headers: { 'Retry-After': '20' } }),
+      '',
+    ]);
     stream.start(id(1));
     await vi.advanceTimersByTimeAsync(19_000);
     expect(asked).toHaveLength(1);

@@ -1,12 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { dayHeading, dayKey, duration, exactTime, instant, isLoggedLater, knownZone, rowTime } from '../src/time.js';
-import { wordsFor } from '../src/words.js';
+import {
+  dayHeading,
+  dayKey,
+  duration,
+  exactTime,
+  instant,
+  isLoggedLater,
+  knownZone,
+  rowTime,
+} from '../src/text/time.js';
+import { wordsFor } from '../src/text/locale.js';
 
 const en = wordsFor('en');
 
 describe('time words', () => {
   it('compares moments with different numbers of digits', () => {
-    const moments = ['2026-11-22T20:14:03Z', '2026-11-22T20:14:03.000001Z', '2026-11-22T20:14:03.1Z', '2026-11-22T20:14:03.12Z', '2026-11-22T22:14:04+02:00'];
+    const moments = [
+      '2026-11-22T20:14:03Z',
+      '2026-11-22T20:14:03.000001Z',
+      '2026-11-22T20:14:03.1Z',
+      '2026-11-22T20:14:03.12Z',
+      '2026-11-22T22:14:04+02:00',
+    ];
     expect([...moments].reverse().sort((a, b) => instant(a) - instant(b))).toEqual(moments);
   });
 
@@ -33,12 +48,12 @@ describe('time words', () => {
     [60, '1 min'],
     [59 * 60 + 59, '59 min'],
     [3600, '20:14'],
-  ])('says of what was %d s ago: %s', (ago, said) => {
+  ])('writes a time %d s ago as %s', (ago, text) => {
     const at = '2026-11-22T20:14:00Z';
-    expect(rowTime(at, Date.parse(at) + ago * 1000, 'UTC', 'en-GB', en)).toBe(said);
+    expect(rowTime(at, Date.parse(at) + ago * 1000, 'UTC', 'en-GB', en)).toBe(text);
   });
 
-  it('tells a moment to the millisecond with its zone', () => {
+  it('writes a moment to the millisecond with its zone', () => {
     expect(exactTime('2026-11-22T20:14:03.120Z', 'UTC', 'en-GB')).toBe('22 Nov 2026, 20:14:03.120 UTC');
   });
 
@@ -51,13 +66,17 @@ describe('time words', () => {
     [7_200_000, '2 h'],
     [187_200_000, '2 d 4 h'],
     [-312, '−312 ms'],
-  ])('measures %d ms as %s', (milliseconds, said) => {
-    expect(duration(milliseconds)).toBe(said);
+  ])('measures %d ms as %s', (milliseconds, text) => {
+    expect(duration(milliseconds)).toBe(text);
   });
 
   it('marks what was recorded more than five minutes after it happened', () => {
-    expect(isLoggedLater({ occurred_at: '2026-11-22T20:00:00Z', recorded_at: '2026-11-22T20:05:00Z' })).toBe(false);
-    expect(isLoggedLater({ occurred_at: '2026-11-22T20:00:00Z', recorded_at: '2026-11-22T20:05:00.001Z' })).toBe(true);
+    expect(isLoggedLater({ occurred_at: '2026-11-22T20:00:00Z', recorded_at: '2026-11-22T20:05:00Z' })).toBe(
+      false,
+    );
+    expect(
+      isLoggedLater({ occurred_at: '2026-11-22T20:00:00Z', recorded_at: '2026-11-22T20:05:00.001Z' }),
+    ).toBe(true);
   });
 
   it('falls back to the own zone of the browser when the one asked for does not exist', () => {

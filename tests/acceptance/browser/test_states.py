@@ -217,7 +217,7 @@ def test_erased_content_is_said_to_be_erased(site: Site, open_page: Open, accoun
     page.route(f"**/v1/events/{said['event_id']}?*", erase)
     page.goto(page.url.replace("other", f"{account}&event={said['event_id']}"))
     expect(page.get_by_role("region", name="Event details")).to_contain_text(
-        "The content was erased; that it happened is kept."
+        "The content was erased; the event itself remains."
     )
 
 

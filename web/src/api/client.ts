@@ -1,0 +1,269 @@
+import { writeFilters, type Filters } from './filters.js';
+import type {
+  Account,
+  Contact,
+  EventDetail,
+  EventPage,
+  FeedEvent,
+  Problem,
+  Receipt,
+  Session,
+  TypeStyle,
+  WireCounts,
+  WireDetail,
+  WireEvent,
+  WirePage,
+} from './wire.js';
+
+/** The number at which the server stops counting events beneath an account. */
+const COUNTED_BENEATH = 1000;
+
+/** The bearer token of a request, or a function that returns it; without one the page's cookie is used. */
+export type TokenSource = string | (() => string | Promise<string>) | undefined;
+
+/** A request that failed: its status, or 0 where no answer came. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly request?: string,
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTransient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export interface NoteDraft {
+  text: string;
+  title?: string;
+  contact_id?: string;
+}
+
+export interface CommentDraft {
+  text: string;
+  contact_id?: string;
+}
+
+export interface CallDraft {
+  direction?: string;
+  contact_id?: string;
+  contact_name?: string;
+  duration_s?: number;
+  outcome?: string;
+  note?: string;
+  occurred_at?: string;
+}
+
+interface Options {
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+const id = encodeURIComponent;
+
+/** The API, typed. `base` is the address of /v1. */
+export class Client {
+  csrf: string | null = null;
+  readonly #names = { accounts: new Map<string, string>(), contacts: new Map<string, string>() };
+  #types: Promise<Map<string, TypeStyle>> | undefined;
+  #styles = new Map<string, TypeStyle>();
+
+  constructor(
+    readonly base: string,
+    public token: TokenSource = undefined,
+    public locale = 'en',
+  ) {}
+
+  async list(
+    filters: Filters,
+    more: { cursor?: string; around?: string } = {},
+    signal?: AbortSignal,
+  ): Promise<EventPage> {
+    const query = writeFilters(filters);
+    for (const [name, value] of Object.entries({ ...more, include: 'names', locale: this.locale }))
+      query.set(name, value);
+    const [page] = await Promise.all([
+      this.#json<WirePage<WireEvent>>('GET', `events?${query}`, { signal }),
+      this.#catalogue(),
+    ]);
+    for (const kind of ['accounts', 'contacts'] as const) {
+      for (const [key, name] of Object.entries(page.names?.[kind] ?? {})) this.#names[kind].set(key, name);
+    }
+    return { ...page, data: page.data.map((event) => this.decorate(event)) };
+  }
+
+  /** How many events each tab holds, as it is shown: 12, or 12+ where counting stopped. */
+  async counts(filters: Filters): Promise<Record<string, string | number>> {
+    const query = writeFilters({ ...filters, tab: 'all' });
+    const { counts, total, complete, beneath } = await this.#json<WireCounts>(
+      'GET',
+      `events/counts?${query}`,
+    );
+    const shown = (n: number) => (complete ? n : `${n}+`);
+    // The Hierarchy tab is a scope: it counts the events beneath the account, not those of its category.
+    const { hierarchy: _, ...categories } = counts;
+    const tabs = Object.entries({
+      email: 0,
+      signals: 0,
+      notes: 0,
+      comments: 0,
+      ...categories,
+      all: total,
+    }).map(([tab, n]) => [tab, shown(n)] as const);
+    const beneathShown = beneath !== null && beneath >= COUNTED_BENEATH ? `${beneath}+` : beneath;
+    return { ...Object.fromEntries(tabs), ...(beneathShown !== null && { hierarchy: beneathShown }) };
+  }
+
+  async detail(eventId: string, signal?: AbortSignal): Promise<EventDetail> {
+    const [answer] = await Promise.all([
+      this.#json<WireDetail<WireEvent>>('GET', `events/${id(eventId)}?locale=${this.locale}`, { signal }),
+      this.#catalogue(),
+    ]);
+    const all = (events: WireEvent[]) => events.map((event) => this.decorate(event));
+    return {
+      ...answer,
+      event: this.decorate(answer.event),
+      causes: all(answer.causes),
+      effects: all(answer.effects),
+      corrections: all(answer.corrections),
+    };
+  }
+
+  /** Add the style of its type and the known names of its account and contact to an event. */
+  decorate(event: WireEvent): FeedEvent {
+    const style = this.#styles.get(event.type) ?? {
+      title: event.type,
+      icon: 'activity',
+      tone: 'grey',
+      foldable: false,
+      by_contact: false,
+    };
+    const account_name = this.#names.accounts.get(event.account_id ?? '');
+    return {
+      ...event,
+      ...style,
+      account_name,
+      contact_name: this.#names.contacts.get(event.contact_id ?? ''),
+    };
+  }
+
+  addNote(account: string, draft: NoteDraft, key: string): Promise<Receipt> {
+    return this.#write(`accounts/${id(account)}/notes`, draft, key);
+  }
+
+  logCall(account: string, draft: CallDraft, key: string): Promise<Receipt> {
+    return this.#write(`accounts/${id(account)}/calls`, draft, key);
+  }
+
+  addComment(account: string, draft: CommentDraft, key: string): Promise<Receipt> {
+    return this.#write(`accounts/${id(account)}/comments`, draft, key);
+  }
+
+  async account(account: string): Promise<Account> {
+    const { record, ...about } = await this.#json<{ record: Account }>('GET', `accounts/${id(account)}`);
+    return this.#named('accounts', { ...record, ...about });
+  }
+
+  async contact(contact: string): Promise<Contact> {
+    return this.#named(
+      'contacts',
+      (await this.#json<{ record: Contact }>('GET', `contacts/${id(contact)}`)).record,
+    );
+  }
+
+  session(): Promise<Session> {
+    return this.#json<Session>('GET', 'session').then((session) => this.#adopt(session));
+  }
+
+  signIn(key: string): Promise<Session> {
+    return this.#json<Session>('POST', 'session', { body: { key } }).then((session) => this.#adopt(session));
+  }
+
+  signOut(): Promise<unknown> {
+    return this.#json('DELETE', 'session');
+  }
+
+  /** Open the live stream of the whole workspace after a position. The caller reads the body. */
+  async stream(after: string | undefined, signal: AbortSignal): Promise<Response> {
+    const headers = await this.#headers();
+    headers.set('Accept', 'text/event-stream');
+    if (after) headers.set('Last-Event-ID', after);
+    return fetch(`${this.base}/stream?locale=${this.locale}`, {
+      headers,
+      signal,
+      cache: 'no-store',
+      credentials: 'same-origin',
+    });
+  }
+
+  #adopt(session: Session): Session {
+    this.csrf = session.csrf;
+    return session;
+  }
+
+  #named<R extends { id: string; name?: string | null }>(kind: 'accounts' | 'contacts', record: R): R {
+    if (record.name) this.#names[kind].set(record.id, record.name);
+    return record;
+  }
+
+  #catalogue(): Promise<unknown> {
+    this.#types ??= this.#json<{ data: (TypeStyle & { name: string })[] }>(
+      'GET',
+      `types?locale=${this.locale}`,
+    ).then(
+      ({ data }) =>
+        (this.#styles = new Map(
+          data.map(({ name, title, icon, tone, foldable, by_contact }) => [
+            name,
+            { title, icon, tone, foldable, by_contact },
+          ]),
+        )),
+    );
+    return this.#types.catch((error: unknown) => {
+      this.#types = undefined; // requested again with the next page
+      throw error;
+    });
+  }
+
+  #write(path: string, body: unknown, key: string): Promise<Receipt> {
+    return this.#json('POST', path, { body, headers: { 'Idempotency-Key': `"${key}"`, Prefer: 'wait=2' } });
+  }
+
+  async #headers(): Promise<Headers> {
+    const token = typeof this.token === 'function' ? await this.token() : this.token;
+    return new Headers(token ? { Authorization: `Bearer ${token}` } : {});
+  }
+
+  async #json<T>(method: string, path: string, { body, headers = {}, signal }: Options = {}): Promise<T> {
+    const all = await this.#headers();
+    for (const [name, value] of Object.entries(headers)) all.set(name, value);
+    if (body !== undefined) all.set('Content-Type', 'application/json');
+    if (this.csrf && method !== 'GET') all.set('X-CSRF-Token', this.csrf);
+    const init: RequestInit = { method, headers: all, signal: signal ?? null, credentials: 'same-origin' };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    const response = await fetch(`${this.base}/${path}`, init).catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, String(error));
+    });
+    if (!response.ok) throw await problem(response);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+}
+
+/** The error that an answer describes. */
+export async function problem(response: Response): Promise<ApiError> {
+  const answer = (await response.json().catch(() => ({}))) as Partial<Problem>;
+  const message = answer.detail || answer.title || `${response.status} ${response.statusText}`;
+  return new ApiError(
+    response.status,
+    message,
+    answer.instance,
+    Number(response.headers.get('Retry-After')) || undefined,
+  );
+}

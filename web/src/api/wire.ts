@@ -1,0 +1,103 @@
+/** The API's requests and answers (docs/api.md) as types. Only this file and client.ts know them. */
+
+/** A piece of a summary: `t` is the template's wording, `v` came from the payload. */
+export type SummaryPart = { t: string } | { v: string };
+
+export interface WireEvent {
+  event_id: string;
+  seq: number;
+  type: string;
+  version: number;
+  category: string;
+  summary: string;
+  summary_parts: SummaryPart[];
+  occurred_at: string;
+  recorded_at: string;
+  actor: string;
+  source: string;
+  account_id: string | null;
+  contact_id: string | null;
+  record_type: string | null;
+  record_id: string | null;
+  cause_id: string | null;
+  payload: unknown;
+}
+
+/** How the catalogue draws a type. */
+export interface TypeStyle {
+  title: string;
+  icon: string;
+  tone: string;
+  foldable: boolean;
+  by_contact: boolean;
+}
+
+/** An event with what is needed to draw it. */
+export interface FeedEvent extends WireEvent, TypeStyle {
+  account_name: string | undefined;
+  contact_name: string | undefined;
+}
+
+export interface WirePage<E> {
+  data: E[];
+  has_more: boolean;
+  next_cursor: string | null;
+  looked_to: string | null;
+  stream: { position: string };
+  names?: { accounts: Record<string, string>; contacts: Record<string, string> } | null;
+}
+export type EventPage = WirePage<FeedEvent>;
+
+export interface WireDetail<E> {
+  event: E;
+  hash: string | null;
+  causes: E[];
+  effects: E[];
+  corrections: E[];
+}
+export type EventDetail = WireDetail<FeedEvent>;
+
+export interface WireCounts {
+  counts: Record<string, number>;
+  total: number;
+  complete: boolean;
+  beneath: number | null;
+}
+
+export interface Session {
+  actor: string;
+  scopes: string[];
+  csrf: string | null;
+  /** Where records are looked at: https://crm.example.com/{type}s/{id}. */
+  record_url: string | null;
+}
+
+export interface Receipt {
+  event_id: string;
+  status: string;
+  seq: number | null;
+}
+
+export interface RecordLink {
+  id: string;
+  name?: string | null;
+}
+
+export interface Account extends RecordLink {
+  parent?: RecordLink | null;
+  children?: RecordLink[];
+  domain?: string | null;
+}
+
+export interface Contact extends RecordLink {
+  account_id?: string | null;
+  email?: string | null;
+}
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+  instance?: string;
+}

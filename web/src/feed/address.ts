@@ -1,0 +1,32 @@
+import { readFilters, writeFilters, type Filters } from '../api/filters.js';
+import { eventUrl } from '../view/links.js';
+
+/** What a feed is to show: the events that pass the filters, and one of them opened. */
+export interface Target {
+  filters: Filters;
+  open: string | undefined;
+}
+
+/** The target that a query string names within an account or a contact. */
+export function readTarget(query: URLSearchParams, account: string, contact: string): Target {
+  const scope = { ...(account && { account }), ...(contact && { contact }) };
+  return { filters: { ...readFilters(query), ...scope }, open: query.get('event') ?? undefined };
+}
+
+const withFilters = (filters: Filters) => `${location.pathname}?${writeFilters(filters)}`;
+
+/** Write the filters into the page's address. */
+export function pushFilters(filters: Filters): void {
+  history.pushState(null, '', withFilters(filters));
+}
+
+/** Write the open event into the page's address. */
+export function writeOpened(id: string, filters: Filters, how: 'push' | 'replace'): void {
+  history[`${how}State`]('opened', '', eventUrl(location.pathname, writeFilters(filters), id));
+}
+
+/** Take the open event out of the page's address: back to before it was opened, where this page opened it. */
+export function clearOpened(filters: Filters): void {
+  if (history.state === 'opened') history.back();
+  else history.replaceState(null, '', withFilters(filters));
+}
