@@ -1,8 +1,8 @@
 """Playbooks: how many events a second one process examines, and what waiting runs cost.
 
-events_per_s        with 50 playbooks enabled: read from the log, tried, started where they match (one event in a hundred), cursor moved
+events_per_s        with 50 playbooks enabled: read, tried, started where they match (one in a hundred)
 bare_follow_per_s   the same log read by a follower that does nothing with it: the baseline of ratio
-events_per_s_N      with N playbooks enabled; an event is tried on those of its type whose first equality it meets, one in eight here
+events_per_s_N      with N playbooks enabled; one in eight has the type of an event
 tick_ms_100, _100k  one tick of the engine that finds nothing due, with so many runs waiting
 wake_ms_1, _1k      one event that so many of 100,000 waiting runs wait for: found, judged, woken, said
 """
@@ -67,7 +67,7 @@ def _measured(
 
 
 def _definition(number: int) -> str:
-    """Return one of many playbooks of the kinds people have: by type, by pattern, with conditions on event and record."""
+    """Return one of many playbooks: by type, by pattern, with conditions on event and record."""
     type = _TYPES[number % len(_TYPES)]
     trigger = f"{type.split('.')[0]}.*" if number % 10 == 9 else type
     condition = _CONDITIONS.get(
@@ -76,7 +76,8 @@ def _definition(number: int) -> str:
     if number == 0:  # the one that starts: for one event in a hundred
         trigger, condition = "signal.detected", 'event.contact_id.endsWith("00")'
     once = "once_per: account\n" if number % 2 else ""
-    return f"name: P{number}\ntrigger:\n  event: {trigger}\n{once}conditions:\n  - {condition}\nsteps:\n  - do: add_note\n    text: hello\n"
+    head = f"name: P{number}\ntrigger:\n  event: {trigger}\n{once}conditions:\n  - {condition}"
+    return f"{head}\nsteps:\n  - do: add_note\n    text: hello\n"
 
 
 def _events(count: int) -> Iterator[Event]:
@@ -155,11 +156,14 @@ steps:
 """
 _WAITING = """
 with made as (
-  insert into playbook.run (tenant_id, playbook_id, version, state, due_at, trigger_id, started_id, account_id)
-  select 1, %(playbook)s, 1, 'waiting', now() + interval '1 day' * (1 + 29 * random()), gen_random_uuid(), gen_random_uuid(),
+  insert into playbook.run (tenant_id, playbook_id, version, state, due_at, trigger_id, started_id,
+         account_id)
+  select 1, %(playbook)s, 1, 'waiting', now() + interval '1 day' * (1 + 29 * random()),
+         gen_random_uuid(), gen_random_uuid(),
          %(account)s || (n %% %(spread)s)
     from generate_series(1, %(runs)s) n returning id, account_id)
-insert into playbook.wait (tenant_id, type, subject, run_id) select 1, 'call.completed', 'account:' || account_id, id from made"""
+insert into playbook.wait (tenant_id, type, subject, run_id)
+select 1, 'call.completed', 'account:' || account_id, id from made"""
 
 
 def wait(admin: psycopg.Connection[Any], _events: int) -> dict[str, float]:

@@ -161,7 +161,10 @@ def dry_run(
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
-    """Say what a playbook would do for an event of the log. Nothing is changed. Exit code 1: it would not start."""
+    """Show what a playbook would do for an event of the log; nothing is changed.
+
+    Exit code 1: it would not start.
+    """
     from producers.playbooks import dry_run as trial
 
     program = _program(file)
@@ -184,7 +187,10 @@ def backtest(
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
-    """Say what a playbook would have started, over the log as it is. Nothing is changed. --json lists the events that would start it."""
+    """Show what a playbook would have started, over the log as it is; nothing is changed.
+
+    --json lists the events that would start it.
+    """
     from producers.playbooks import dry_run as trial
 
     program, number = _program(file), resolve(tenant).id
@@ -231,10 +237,9 @@ def runs(
             print_json(row)
         else:
             about = row.account_id or row.contact_id or row.opportunity_id or "-"
+            why = f"  ({row.reason})" if row.reason else ""
             due = f"  due {row.due_at:%Y-%m-%d %H:%M:%S}" if row.due_at else ""
-            typer.echo(
-                f"{row.id:>8}  {row.state:<9}  {row.playbook} v{row.version}  {about}{due}{f'  ({row.reason})' if row.reason else ''}"
-            )
+            typer.echo(f"{row.id:>8}  {row.state:<9}  {row.playbook} v{row.version}  {about}{due}{why}")
 
 
 @playbooks.command()

@@ -1,4 +1,4 @@
-"""Playbooks and their versions as their owners see them: saved, enabled, paused; and the schedules that come due."""
+"""Playbooks and their versions: saved, enabled, paused; and the schedules that come due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,7 @@
-"""Runs of playbooks: what they wait for and how they advance. A waiting run costs nothing: events find it by index."""
+"""Runs of playbooks: what they wait for and how they advance.
+
+A waiting run costs nothing: events find it by index.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -22,7 +25,7 @@ class RunNotFound(ActivityError):
 
 @dataclass(frozen=True)
 class PlaybookRun(Claimed):
-    """A run as the engine reads it; `trigger` and `heard` are events as the driver gives them: parsed JSON."""
+    """A run as the engine reads it; `trigger` and `heard` are events as parsed JSON."""
 
     playbook_id: int
     version: int
@@ -77,7 +80,10 @@ select type from awaited where type is not null""")
 
 
 def awaited_names(session: Session, tenant: int) -> set[str]:
-    """Return the event names that runs of the workspace wait for: one probe for each, however many runs wait."""
+    """Return the event names that runs of the workspace wait for.
+
+    The cost is one probe for each, however many runs wait.
+    """
     return set(session.scalars(_AWAITED, {"tenant": tenant}))
 
 
@@ -228,7 +234,8 @@ _ERASE = (
     """update playbook.run set trigger = jsonb_set(trigger::jsonb, '{payload}', 'null')::json,
               heard = jsonb_set(heard::jsonb, '{payload}', 'null')::json
         where tenant_id = :tenant
-          and (contact_id = :contact or trigger->>'contact_id' = :contact or heard->>'contact_id' = :contact)""",
+          and (contact_id = :contact or trigger->>'contact_id' = :contact
+               or heard->>'contact_id' = :contact)""",
     """update playbook.task set title = '(erased)', note = null
         where tenant_id = :tenant and contact_id = :contact""",
     """update playbook.notice n set message = '(erased)' from playbook.run r

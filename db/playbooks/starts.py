@@ -1,4 +1,4 @@
-"""How runs of playbooks start: one at a time in a workspace, as the once-per rule and the rate limit allow."""
+"""How runs start: one transaction at a time in a workspace, by the once-per rule and the rate limit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

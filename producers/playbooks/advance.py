@@ -1,4 +1,4 @@
-"""Advance claimed runs: step after step in one transaction, until the run waits, ends, or has something to send."""
+"""Advance claimed runs, step after step, until the run waits, ends, or has something to send."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Try a playbook without effect: what it would do for one event, and what it would have started over the log as it is."""
+"""Try a playbook without effect: on one event, or over the log as it is."""
 
 import time
 from collections import Counter
@@ -36,7 +36,7 @@ _HIDDEN = ("title", "note", "message", "text", "name", "value", "secret")  # tex
 
 @dataclass
 class Backtest:
-    """What a backtest found. `starts` are the ids of the events that would have started it, in the order of the log."""
+    """What a backtest found; `starts` are the events that would have started it, in the order of the log."""
 
     examined: int = 0
     matched: int = 0
@@ -46,9 +46,9 @@ class Backtest:
 
 
 def backtest(tenant: int, program: Program, after: int = 0, until: int | None = None) -> Backtest:
-    """Return what a playbook would have started had it been enabled at number `after` of the log; records are as they are today.
+    """Return what a playbook enabled at number `after` of the log would have started, with today's records.
 
-    The same decisions as live are made by the same code; only the rate limit, which delays and drops nothing, plays no part.
+    The same code decides as live; only the rate limit, which delays and drops nothing, plays no part.
     """
     trial, began = Backtest(), time.monotonic()
     play = Play(Enabled(0, 0, after), program)
@@ -94,9 +94,10 @@ def _kind(reason: str) -> str:
 
 
 def dry_run(session: Session, tenant: int, program: Program, event: RecordedEvent) -> tuple[str, list[str]]:
-    """Return whether an event would start the playbook, in words, and what would be done, line by line. Nothing is changed.
+    """Return whether an event would start the playbook, in words, and what would be done, line by line.
 
-    A wait is taken to end with the awaited event, whose own steps on a timeout are shown as such.
+    Nothing is changed. A wait is assumed to
+    end with the awaited event, whose own steps on a timeout are shown as such.
     """
     load = record_loader(session, tenant)
     saved = Play(Enabled(0, 0, 0), program)

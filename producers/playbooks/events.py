@@ -38,7 +38,7 @@ def started(
     actor: str = "system",
     account_name: str | None = None,
 ) -> Event:
-    """Return the event of a run that starts. An event that triggered it is its cause, and names the trigger."""
+    """Return the event of a run that starts; an event that triggered it is its cause."""
     payload = PlaybookStarted(
         playbook=playbook,
         version=run.version,
@@ -84,7 +84,7 @@ def paused(
 
 
 def event_of(run: PlaybookRun, type: str, payload: Payload, **more: Any) -> Event:
-    """Return an event of a run about its account and contact; `more` replaces what it is about, or the actor."""
+    """Return an event of a run; `more` replaces what it is about, or the actor."""
     about = {
         "account_id": run.account_id,
         "contact_id": run.contact_id,

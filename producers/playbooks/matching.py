@@ -1,4 +1,4 @@
-"""Which events start which playbooks, and what is refused and why: the same decisions live, in a dry run and in a backtest."""
+"""Which events start which playbooks, and what is refused and why: live, in a dry run and in a backtest."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,10 @@ class TriggerMatch(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a match does not start. `guard`: it is a runaway, which is kept and shown; `pause`: the playbook is paused for it."""
+    """Why a match does not start.
+
+    `guard`: it is a runaway, which is recorded and shown; `pause`: the playbook is paused for it.
+    """
 
     reason: str
     guard: bool = False
@@ -76,7 +79,10 @@ class OfType:
                 table.setdefault(equality.text, []).append(play)
 
     def met(self, event: RecordedEvent, facts: Facts) -> Iterator[Play]:
-        """Yield the playbooks whose conditions on the event hold, in the order of their ids; most of the others are not looked at."""
+        """Yield the playbooks whose conditions on the event hold, in the order of their ids.
+
+        Most of the others are not looked at.
+        """
         view = None
         for play in self._near(facts):
             if _is_due(play, event):
@@ -109,7 +115,10 @@ def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str
 
 
 def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[TriggerMatch]:
-    """Return the matches among the events, in their order. Records are loaded only for events whose own conditions hold."""
+    """Return the matches among the events, in their order.
+
+    Records are loaded only for events whose own conditions hold.
+    """
     passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
     for event in events:
         if plays := index.of(event.type):
@@ -156,14 +165,17 @@ def _records(
 
 @dataclass
 class Gate:
-    """Once-per rules, cool-downs and loop guards over matches in their order. `last`: when each playbook last started for a subject."""
+    """Once-per rules, cool-downs and loop guards over matches in their order.
+
+    `last`: when each playbook last started for a subject.
+    """
 
     last: dict[tuple[int, str], datetime]
     ancestry: Mapping[UUID, Ancestry] = field(default_factory=dict)
     paused: set[int] = field(default_factory=set)
 
     def refusal(self, match: TriggerMatch) -> Refusal | None:
-        """Say why a match may not start; None lets it start, and counts it as started."""
+        """Return why a match may not start; None lets it start, and counts it as started."""
         play, event = match.play, match.event
         key = once_key(match)
         if key is None:
@@ -208,7 +220,10 @@ class Gate:
 
 
 def once_key(match: TriggerMatch) -> tuple[int, str] | None:
-    """Return what a match may start once for: ("", for every event), or None where the event is not about such a record."""
+    """Return what a match may start once for; "" for every event.
+
+    None where the event is not about such a record.
+    """
     once_per = match.play.program.definition.playbook.once_per
     if once_per == "event":
         return match.play.enabled.id, ""

@@ -121,7 +121,7 @@ def _is_met(
 
 
 def start_records(session: Session, start: RecordStart, records: list[Record]) -> int:
-    """Start a run for each record, as the once-per rule and the rate limit let it; return how many started."""
+    """Start a run for each record that the once-per rule admits; return how many started."""
     if not records:
         return 0
     starts.lock_workspace(session, start.tenant)

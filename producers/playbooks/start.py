@@ -1,4 +1,4 @@
-"""What recorded events mean to playbooks: waiting runs go on and new runs start, in the follower's transaction."""
+"""What recorded events do: waiting runs go on and new runs start, in the follower's transaction."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ Judged = Sequence[tuple[TriggerMatch, Refusal | None]]
 
 
 def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Counter[str]:
-    """Wake and start runs for the next events of a workspace; its session also moves the follower's cursor."""
+    """Wake and start runs for the next events of a workspace; the session also moves the cursor."""
     index = cache.index(session, tenant)
     # First: a run that begins to wait either sees these events in the log, or is seen here.
     starts.lock_workspace(session, tenant)

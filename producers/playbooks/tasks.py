@@ -1,4 +1,7 @@
-"""The Celery tasks of playbooks: start, advance, schedule. Each works off what waits and is safe to run twice or at the same time."""
+"""The Celery tasks of playbooks: start, advance, schedule.
+
+Each works off what waits, and is safe to run twice or at the same time.
+"""
 
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.schedule import sweep

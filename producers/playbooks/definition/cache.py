@@ -37,6 +37,9 @@ def _index(plays: tuple[Play, ...]) -> Index:
 
 @atexit.register
 def forget() -> None:
-    """Drop the programs. Compiled CEL that outlives its module, as the interpreter ends, crashes one process in five."""
+    """Drop the programs.
+
+    Compiled CEL that outlives its module, as the interpreter ends, crashes one process in five.
+    """
     _programs.clear()
     _index.cache_clear()

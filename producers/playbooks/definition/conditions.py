@@ -1,8 +1,9 @@
-"""CEL: conditions and the {{ }} of texts, type-checked when a playbook is saved, compiled once, and bounded when they run.
+"""CEL: conditions and the {{ }} of texts, type-checked on saving, compiled once, and bounded when they run.
 
-Names are declared as whole paths (`event.actor`, `account.owner_email`), so that a misspelt one is refused when the playbook is saved.
-A text that a record or event does not have is "". A value that cannot be had otherwise makes the condition not met. The run of one
-expression is bounded by the library's own iteration budget, and its `matches` takes linear time.
+Names are declared as whole paths (`event.actor`, `account.owner_email`), so that a misspelt one is refused
+when the playbook is saved. A text that a record or event does not have is "". A value that cannot be had
+otherwise makes the condition not met. The run of one expression is bounded by the library's own iteration
+budget, and its `matches` takes linear time.
 """
 
 import difflib
@@ -182,7 +183,10 @@ class ExpressionLanguage:
         )
 
     def compile(self, text: str, wanted: tuple[str, ...] = ()) -> "Expression":
-        """Compile an expression whose value is of one of the wanted CEL types (any, if none). Raises InvalidExpression."""
+        """Compile an expression whose value is of one of the wanted CEL types (any, if none).
+
+        Raises InvalidExpression.
+        """
         try:
             compiled = (self._loose if _HAS.search(text) else self._env).compile(text)
         except (RuntimeError, ValueError, TypeError) as error:
@@ -209,7 +213,10 @@ class ExpressionLanguage:
         return self._env.Activation(data)
 
     def _check_payload(self, paths: Iterable[str]) -> None:
-        """Refuse a near miss of a field that the event type has; other fields may be there, since payloads may hold more."""
+        """Refuse a near miss of a field that the event type has.
+
+        Other fields may be there, since payloads may hold more.
+        """
         known = {name for type_ in self._types for name in _fields(type_)}
         for path in paths:
             field = path.split(".")[2] if path.startswith("event.payload.") else ""
@@ -254,7 +261,7 @@ class Expression:
         return value
 
     def holds(self, facts: Facts) -> bool:
-        """Say whether the condition is met; one that has no value is not."""
+        """Return whether the condition is met; one that has no value is not."""
         try:
             return self._eval(data=_data(self.names, facts)).value() is True
         except _NO_VALUE:
@@ -273,7 +280,10 @@ def _data(names: Iterable[tuple[str, Fetch]], facts: Facts) -> dict[str, Any]:
 
 
 class View:
-    """What many expressions see of one event: handed to CEL once for all of them, which costs more than to evaluate one."""
+    """What many expressions see of one event.
+
+    It is handed to CEL once for all of them, which costs more than to evaluate one.
+    """
 
     def __init__(self, type: str, expressions: Iterable[Expression]) -> None:
         of_type = language(
@@ -303,7 +313,7 @@ _NOT_PLAIN = re.compile(r"\|\||\?")
 
 
 def _equality(text: str, fetch: Mapping[str, Fetch]) -> Equality | None:
-    """Return the equality that the whole condition is, or begins with before `&&`; None where it is not so plain."""
+    """Return the equality that a condition is, or begins with before `&&`; None where it is not so plain."""
     match = _EQUALITY.match(text)
     if (
         match is None

@@ -79,7 +79,8 @@ class CreateTask(PlaybookStep, frozen=True, kw_only=True, tag="create_task"):
         str,
         Meta(
             pattern=_ASSIGNEE,
-            description="owner (the record's), manager (the owner's), round_robin (of members), or an address",
+            description="owner (the record's), manager (the owner's), round_robin (of members),"
+            " or an address",
         ),
     ] = "owner"
     members: Annotated[

@@ -1,4 +1,4 @@
-"""A definition made ready to run: a flat list of operations in which every jump goes forward, so that every run ends."""
+"""A definition ready to run: a flat list of operations whose jumps all go forward, so that every run ends."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -118,7 +118,10 @@ class Program:
 
 
 def build(text: str) -> Program:
-    """Return the program of a YAML definition. Raises InvalidPlaybook with every mistake found, each with its line and field."""
+    """Return the program of a YAML definition.
+
+    Raises InvalidPlaybook with every mistake found, each with its line and field.
+    """
     definition = load(text)
     builder = _Builder(definition)
     program = builder.program()

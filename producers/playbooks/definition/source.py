@@ -61,7 +61,10 @@ def dotted(path: Path) -> str:
 
 
 def read(text: str) -> YamlSource:
-    """Return what a YAML text says. Raises InvalidPlaybook: no anchors, no repeated keys, 65,536 characters at the most."""
+    """Return the data of a YAML text: no anchors, no repeated keys, at most 65,536 characters.
+
+    Raises InvalidPlaybook.
+    """
     if len(text) > MAX_SOURCE:
         raise InvalidPlaybook([Fault(1, "", f"the definition is longer than {MAX_SOURCE:,} characters")])
     try:
