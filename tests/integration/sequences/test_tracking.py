@@ -1,11 +1,8 @@
 """What the links in mails promise."""
 
 import asyncio
-import json
-import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +17,7 @@ from db.mail import suppression
 from db.records import records
 from producers.sequences import enrol
 from producers.sequences.tracking import Target, link, sign
+from tests import vectors
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 
@@ -153,17 +151,8 @@ def test_a_link_still_works_after_its_key_was_rotated(
 
 
 def test_hostile_names_change_neither_headers_nor_pages(space: Workspace, sink: Sink, ask: Ask) -> None:
-    folder = Path(os.environ.get("ACTIVITY_SHARED_DATA", "../shared/data"))
-    path = folder / "conformance/strings/blns.json"
-    if not path.exists():
-        pytest.skip(f"{path} is not there: set ACTIVITY_SHARED_DATA")
-    hostile = [text.replace("\0", "") for text in json.loads(path.read_text()) if text]
-    hostile += [
-        "Jo\r\nBcc: all@evil.example\r\n\r\nbody",
-        "a\u2028b",
-        '"><script>alert(1)</script>',
-        "=?utf-8?q?Jo=0D=0ABcc:_x@evil.example?=",
-    ]
+    strings = [*vectors.own("strings.json"), *vectors.foreign("conformance/strings/blns.json", [])]
+    hostile = [text.replace("\0", "") for text in strings if text]
     sequence = space.sequence(mail("Hi {{ contact.fields.t }}", "{{ contact.name }} {{ contact.fields.t }}"))
     with begin("producer", space.tenant) as session:
         pairs = list(zip(hostile[::2], hostile[1::2], strict=False))

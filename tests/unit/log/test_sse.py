@@ -1,24 +1,16 @@
 """The reader of server-sent events does what the standard says."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import vectors
 from tests.sse import SseReader
 
-SHARED = (
-    Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    / "conformance"
-    / "sse"
-    / "sse_vectors.json"
-)
-
-
-def _vectors() -> list[dict[str, Any]]:
-    return json.loads(SHARED.read_text())["vectors"] if SHARED.exists() else []
+VECTORS: list[dict[str, Any]] = [
+    *vectors.own("sse.json")["vectors"],
+    *vectors.foreign("conformance/sse/sse_vectors.json", {"vectors": []})["vectors"],
+]
 
 
 def _frames(chunks: list[bytes]) -> list[dict[str, str]]:
@@ -30,8 +22,7 @@ def _frames(chunks: list[bytes]) -> list[dict[str, str]]:
     ]
 
 
-@pytest.mark.skipif(not _vectors(), reason="the shared conformance data is not here")
-@pytest.mark.parametrize("vector", _vectors(), ids=lambda vector: vector["name"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_a_stream_means_what_the_standard_says_however_it_is_cut(vector: dict[str, Any]) -> None:
     chunks = [chunk.encode() for chunk in vector["chunks"]]
     whole = b"".join(chunks)
