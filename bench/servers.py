@@ -22,7 +22,7 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
     """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants; yield a superuser's connection."""
     from db.engine import engine
     from db.migrate import migrate
-    from worker.nudge import redis_client
+    from worker.redis import redis_client
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(40)

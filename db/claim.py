@@ -64,6 +64,12 @@ def claim(session: Session, queue: Queue[R], limit: int) -> list[R]:
     return rows
 
 
+def is_due(session: Session, queue: Queue[R]) -> bool:
+    """Return whether a row of the queue is due."""
+    statement = text(f"select exists (select from {queue.table} where due_at <= statement_timestamp())")
+    return bool(session.execute(statement).scalar_one())
+
+
 def _claim(session: Session, queue: Queue[R], limit: int, priority: int | None) -> list[R]:
     # statement_timestamp(), not clock_timestamp(): that is volatile, so no index condition, and a claim would
     # walk everything that is not due yet.

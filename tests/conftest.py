@@ -94,14 +94,15 @@ def environment(
     """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
     from db.engine import engine
     from worker.celery import app
-    from worker.nudge import redis_client
+    from worker import redis
+    from worker.redis import redis_client
 
     with _database(postgres, f"test_{next(_numbers)}", migrated) as url:
         variables = _ENVIRONMENT | {"ACTIVITY_DATABASE_URL": url, "ACTIVITY_REDIS_URL": valkey.url()}
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
-        redis_client.cache_clear()
+        redis.forget()
         redis_client().flushall()
         app.conf.broker_url = valkey.url()
         yield variables
@@ -111,7 +112,7 @@ def environment(
             engine(role).dispose()
         engine.cache_clear()
         settings.cache_clear()
-        redis_client.cache_clear()
+        redis.forget()
 
 
 @pytest.fixture

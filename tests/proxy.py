@@ -16,6 +16,7 @@ class Proxy:
         self._dropped: set[asyncio.StreamWriter] = set()
         self._flows = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refuses = False
         self.port = 0
 
     def half_open(self) -> None:
@@ -33,6 +34,15 @@ class Proxy:
     def cut(self) -> None:
         """Close every open connection at both ends."""
         self._call(self._abort)
+
+    def refuse(self) -> None:
+        """Close every open connection, and each new one as soon as it is made, until `accept`."""
+        self._refuses = True
+        self.cut()
+
+    def accept(self) -> None:
+        """Take connections again."""
+        self._refuses = False
 
     def _call(self, act: Callable[[], object]) -> None:
         done = threading.Event()
@@ -63,6 +73,9 @@ class Proxy:
         await asyncio.sleep(0)  # what was aborted ends in the loop's next turn
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refuses:
+            writer.transport.abort()
+            return
         try:
             there, to = await asyncio.open_connection("127.0.0.1", self._to_port)
         except OSError:

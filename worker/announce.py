@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from db.engine import begin
 from db.log import heads
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.publish import announce
 
 _RECENT = timedelta(seconds=30)
@@ -20,3 +21,6 @@ def announce_heads() -> str:
         moved = heads.moved_since(session, since)
     announce(moved)
     return f"{len(moved)} heads"
+
+
+look_for(Sweep("activity.announce", announce_heads, bound_s=60))

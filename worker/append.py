@@ -21,6 +21,7 @@ from db.log import outbox
 from db.log.append import Poison, Receipts, Stored, append, move, park
 from db.log.outbox import Waiting
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.drain import drain
 from worker.nudge import nudge
 from worker.publish import Appended, publish
@@ -28,7 +29,6 @@ from worker.publish import Appended, publish
 log = structlog.get_logger()
 
 TASK = "activity.append"
-_START = "playbook.start"  # as text: worker imports no producer
 _PUT_OFF_S = 1.0  # until a message that could not be stored is tried again
 _ID_ENDS = 49  # a document begins {"event_id":"<36 characters>: equal beginnings are equal ids
 _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
@@ -40,13 +40,25 @@ def append_waiting(self: Any, events: list[Any] | None = None) -> str:
     """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
     try:
         said = accept(events, self.request.id) if events else ""
-    except (
-        DBAPIError
-    ) as error:  # the message is the only copy: an exception would acknowledge it, so it is given back
+    except DBAPIError as error:
+        # The message is the only copy. An exception would acknowledge it, so it is given back.
         log.warning("append_put_off", error=type(error.orig).__name__)
         time.sleep(_PUT_OFF_S)
         raise Reject(requeue=True) from None
-    return said + drain(TASK, lambda: append_batch(settings().batch_size))
+    return said + append_all()
+
+
+def append_all() -> str:
+    """Append all that waits in the outbox; return a line for operators."""
+    return drain(TASK, lambda: append_batch(settings().batch_size))
+
+
+def _has_waiting() -> bool:
+    with begin("writer") as session:
+        return outbox.has_waiting(session)
+
+
+look_for(Sweep(TASK, append_all, _has_waiting, every_s=0.5, bound_s=60))
 
 
 def accept(said: list[Any], message_id: str) -> str:
@@ -88,7 +100,8 @@ def append_batch(limit: int) -> Counter[str]:
     for part in stored:
         publish(_appended(part), part.receipts.epochs)
     if "appended" in tally:
-        nudge(_START)
+        for follower in app.conf.followers:
+            nudge(follower)
     log.info("events_appended", **tally)
     return +tally
 

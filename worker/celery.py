@@ -1,12 +1,22 @@
-"""The Celery app: `celery -A worker ...` finds it here. A message names work that PostgreSQL already holds; it carries no truth."""
+"""The Celery app, where `celery -A worker ...` finds it.
+
+A message names work that PostgreSQL already holds; it carries no truth.
+"""
 
 from typing import Any
 
-from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_process_init
+from celery import Celery, bootsteps
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_shutting_down,
+)
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from db.engine import forget_connections
+from worker import broker, watchdog
 from worker.logs import configure_logging
 
 app = Celery(
@@ -24,6 +34,27 @@ app = Celery(
 app.config_from_object("worker.config")
 
 
+class _StartClock(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+    """Starts the clocks of a worker whose tasks run in threads; a child of a prefork pool starts its own."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        if "prefork" not in parent.pool_cls.__module__:
+            _start_clocks()
+
+
+app.steps["worker"].add(_StartClock)
+broker.install(app)
+
+
+def _start_clocks() -> None:
+    from worker import clock
+
+    served = set(app.amqp.queues.consume_from or {app.conf.task_default_queue})
+    clock.start(served, lambda task: str(app.amqp.router.route({}, task)["queue"].name))
+
+
 @setup_logging.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _log_as_we_do(**_: Any) -> None:
     configure_logging()
@@ -32,13 +63,23 @@ def _log_as_we_do(**_: Any) -> None:
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _start_child(**_: Any) -> None:
     forget_connections()
+    _start_clocks()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery has no types
+def _shut_down(**_: Any) -> None:
+    watchdog.end_within()
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _name_task_in_logs(task_id: str, task: Any, **_: Any) -> None:
+def _task_begins(task_id: str, task: Any, **_: Any) -> None:
+    from worker.clock import BOUND_S
+
+    watchdog.begin(task.name, BOUND_S)
     bind_contextvars(task=task.name, task_id=task_id)
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _forget_task(**_: Any) -> None:
+def _task_ends(**_: Any) -> None:
+    watchdog.end()
     clear_contextvars()

@@ -7,6 +7,7 @@ accept_content = ["json"]
 task_serializer = "json"
 timezone = "UTC"
 broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a worker without a broker still works by its own clock
 
 # No results are kept: what a task did is in PostgreSQL. Flower shows the one line that it returns all the same.
 task_ignore_result = True
@@ -22,8 +23,9 @@ broker_transport_options = {
     "visibility_timeout": 60,  # seconds until a killed worker's message comes back; tasks are chunks of far less
     "unacked_restore_interval": 1,  # look for such messages every second: by default it takes up to 100 s more
     "unacked_restore_throttle": 1,
-    "socket_timeout": 10,  # a frozen broker must not hold a worker or a producer for ever
-    "socket_connect_timeout": 5,
+    "socket_timeout": 5,  # a frozen broker must not hold a worker or a producer
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
     "max_retries": 0,  # of connecting to send: by default whoever commits waits six seconds for a broker that is away
     "priority_steps": [0],  # no priorities by message: one list a queue
 }
@@ -39,28 +41,15 @@ task_routes = {
     "playbook.*": {"queue": "playbooks"},
 }
 
-# Beat sends each of these every so many seconds, whatever was lost: a message, a worker, the whole broker. Two beats do no harm.
-# The names are text: worker imports none of the producers that do the work.
-SWEEPS = {
-    "activity.append": 1.0,
-    "activity.announce": 1.0,
-    "enrichment.run": 1.0,
-    "enrichment.signals": 1.0,
-    "enrichment.schedule": 60.0,
-    "sequence.send": 1.0,
-    "webhook.poll": 5.0,
-    "playbook.start": 1.0,
-    "playbook.advance": 1.0,
-    "playbook.schedule": 5.0,
-}
-beat_schedule = {
-    name: {"task": name, "schedule": seconds, "options": {"expires": max(2.0, seconds)}}
-    for name, seconds in SWEEPS.items()
-}
+# Beat makes nothing happen that would not happen without it: each worker is its own clock (worker/clock.py). What is
+# here is shown by Flower as a task of its own. No `expires`: it compares two machines' clocks.
+beat_schedule = {"enrichment.schedule": {"task": "enrichment.schedule", "schedule": 60.0}}
+
+# Tasks that follow the log and are woken after an append. As text: worker imports none of the producers.
+followers = ("playbook.start", "enrichment.signals")
 
 # Stop within seconds: a task is a chunk, and its work is safe to do again.
 worker_soft_shutdown_timeout = 3.0
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
-# Gossip and mingle are for finding other workers; ours have nothing to tell each other.
-worker_enable_remote_control = True
+worker_enable_remote_control = True  # `activity doctor` and Flower ask workers what they serve

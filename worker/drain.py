@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from worker.nudge import begun, nudge
+from worker.nudge import mark_started, nudge
 
 _AT_MOST_S = 2.0  # then the next task goes on, so that a shutdown never waits for the end of a flood
 
@@ -14,7 +14,7 @@ def drain(task: str, step: Callable[[], Counter[str]]) -> str:
 
     `task` is the name of the task that calls this: a nudge that comes from here on sends it again.
     """
-    begun(task)
+    mark_started(task)
     started = time.monotonic()
     tally: Counter[str] = Counter()
     while done := step():

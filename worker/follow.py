@@ -30,6 +30,12 @@ def follow_once(name: str, handle: Handle, *, page: int = 500) -> Counter[str]:
     return +tally
 
 
+def has_unseen(name: str) -> bool:
+    """Return whether a log holds something that the follower `name` has not handled."""
+    with begin("producer") as session:
+        return bool(cursors.behind(session, name))
+
+
 def _follow_tenant(name: str, tenant_id: int, handle: Handle, page: int) -> int:
     with begin("producer", tenant_id) as session, begin("reader", tenant_id) as reader:
         head = heads.head(reader, tenant_id)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 
 import structlog
 
@@ -13,6 +14,50 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+_LIBRARIES = ("amqp", "billiard", "celery", "kombu", "redis", "sqlalchemy")
+_AGAIN_S = 60.0
+
+
+class OncePerCause(logging.Filter):
+    """Lets what a library logs of a fault that lasts through once a minute, in one line.
+
+    A server that is away makes some of them log a traceback a second. What a task was called with is left out: it
+    may name people. The traceback of a task that failed is kept, since it may be our own defect.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: dict[tuple[str, ...], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is logged, shortened."""
+        if record.name.partition(".")[0] not in _LIBRARIES:
+            return True
+        task = getattr(record, "data", None)
+        record.__dict__.pop("data", None)
+        if record.levelno < logging.WARNING:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        cause = type(error).__name__ if error is not None else ""
+        if isinstance(task, dict):
+            record.msg = f"task {task.get('name')} failed"
+        else:  # what follows the first line is a help text, or a whole message from outside
+            lines = record.getMessage().strip().splitlines() or [""]
+            record.msg = f"{lines[0][:200]}{' ' * bool(cause)}{cause}"
+            record.exc_info = record.exc_text = None
+        record.args = ()
+        return self._is_new((record.name, record.msg, cause))
+
+    def _is_new(self, key: tuple[str, ...]) -> bool:
+        now = time.monotonic()
+        if now - self._logged.get(key, -_AGAIN_S) < _AGAIN_S:
+            return False
+        if len(self._logged) >= 1000:
+            self._logged.clear()
+        self._logged[key] = now
+        return True
 
 
 def configure_logging() -> None:
@@ -32,6 +77,7 @@ def configure_logging() -> None:
             ],
         )
     )
+    handler.addFilter(OncePerCause())
     logging.basicConfig(handlers=[handler], level=settings().log_level.upper(), force=True)
     # Celery's two lines a task would repeat the arguments, and say less than the line that each task logs itself.
     for name in ("celery.worker.strategy", "celery.app.trace"):

@@ -5,15 +5,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import redis
-import structlog
 
-from worker.nudge import redis_client
+from worker.redis import try_redis
 
-log = structlog.get_logger()
-
-_EVENTS_A_MESSAGE = (
-    200  # keeps a message near 100 kB, so that a bulk import doesn't overrun a slow subscriber's buffer
-)
+# Keeps a message near 100 kB, so that a bulk import does not overrun a slow subscriber's buffer.
+_EVENTS_A_MESSAGE = 200
 
 
 class Appended(NamedTuple):
@@ -52,10 +48,10 @@ def _message(epoch: UUID, run: list[Appended]) -> str:
 
 
 def _send(messages: Iterable[tuple[int, str]]) -> None:
-    try:
-        with redis_client().pipeline(transaction=False) as pipeline:
+    def send(client: "redis.Redis") -> None:
+        with client.pipeline(transaction=False) as pipeline:
             for tenant_id, message in messages:
                 pipeline.publish(channel(tenant_id), message)
             pipeline.execute()
-    except redis.RedisError as error:
-        log.warning("publish_failed", error=type(error).__name__)
+
+    try_redis("publish", send)

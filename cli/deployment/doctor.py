@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
@@ -12,7 +11,7 @@ from activity.errors import ActivityError
 from cli.errors import FINDING
 from cli.output import Json
 
-_LISTEN_S = 3.0  # workers answer, and beat sends a sweep, within one
+_LISTEN_S = 3.0  # workers answer within one
 
 
 class Finding(NamedTuple):
@@ -25,7 +24,7 @@ class Finding(NamedTuple):
 
 
 def doctor(json: Json = False) -> None:
-    """Check settings, logins, schema, log, broker, workers and beat; where one isn't well say what to do, and exit with 1."""
+    """Check settings, logins, schema, log, broker and workers; where one fails say what to do, and exit with 1."""
     import msgspec
 
     well = True
@@ -67,7 +66,6 @@ def _findings() -> Iterator[Finding]:
     yield broker
     if broker.well:
         yield _asked("workers", _workers, "start `activity worker append` and `activity worker producers`")
-        yield _asked("beat", _beat, "start `activity beat`, and `activity worker append` to do what it sends")
 
 
 def _asked(part: str, ask: Callable[[], str], todo: str) -> Finding:
@@ -135,7 +133,7 @@ def _log() -> str:
 
 def _broker() -> str:
     from worker.celery import app
-    from worker.nudge import redis_client
+    from worker.redis import redis_client
 
     redis_client().ping()
     with app.connection_for_write() as connection:
@@ -154,23 +152,3 @@ def _workers() -> str:
             f"nobody serves {', '.join(sorted(missing))}; workers: {', '.join(sorted(served)) or 'none'}"
         )
     return f"{', '.join(sorted(served))} serve every queue"
-
-
-def _beat() -> str:
-    """Listen to what the workers tell Flower: the sweeps that beat sends arrive every second."""
-    from worker.celery import app
-
-    swept = False
-    until = time.monotonic() + _LISTEN_S
-
-    def hear(event: dict[str, Any]) -> None:
-        nonlocal swept
-        swept |= event.get("name") == "activity.announce"
-        receiver.should_stop = swept or time.monotonic() > until
-
-    with app.connection_for_read() as connection, suppress(TimeoutError):
-        receiver = app.events.Receiver(connection, handlers={"*": hear})
-        receiver.capture(limit=None, timeout=_LISTEN_S, wakeup=False)
-    if not swept:
-        raise ActivityError(f"no sweep in {_LISTEN_S:g} s")
-    return "sweeps arrive"

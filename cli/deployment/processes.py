@@ -10,9 +10,7 @@ import typer
 from cli.dev.supervisor import Child
 
 FLOWER_CONFIG = Path(__file__).with_name("flowerconfig.py")
-_SILENT = {
-    "ACTIVITY_LOG_LEVEL": os.environ.get("ACTIVITY_LOG_LEVEL", "warning")
-}  # beat says every second what it sends: always the same
+_SILENT = {"ACTIVITY_LOG_LEVEL": os.environ.get("ACTIVITY_LOG_LEVEL", "warning")}
 
 
 def processes() -> list[Child]:
@@ -75,7 +73,7 @@ def worker(
 
 
 def beat() -> None:
-    """Run the clock that sends the sweeps. One is enough; two do no harm."""
+    """Send the tasks of a timetable. Optional: workers look for due work themselves; two do no harm."""
     _become("beat")
 
 

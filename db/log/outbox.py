@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.engine import driver, driver_errors
@@ -26,9 +27,14 @@ def put(session: Session, rows: Iterable[tuple[int, str]]) -> None:
             copy.write_row(row)
 
 
+def has_waiting(session: Session) -> bool:
+    """Return whether any event waits: for the role writer."""
+    return bool(session.execute(text("select exists (select from activity.outbox)")).scalar_one())
+
+
 # Take a batch, fairly: from the waiting tenants in random order, at most an eighth of the batch from each while others wait.
-# A tenant is claimed whole, by a lock that ends with the transaction: while one append task has it no other takes from it, so its events
-# keep their order, and other tasks go on with other tenants. The tenants that wait are found by a loose index scan, whose cost grows with
+# A tenant is claimed whole, by its head's row: while one append task has it no other takes from it, so its events
+# keep their order; a head that is locked, by an erasure or by whoever, is passed over, and nobody else waits for it. The tenants that wait are found by a loose index scan, whose cost grows with
 # the tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
 TAKE = """
 with recursive waiting (tenant_id) as (
@@ -37,7 +43,7 @@ with recursive waiting (tenant_id) as (
   select (select o.tenant_id from activity.outbox o where o.tenant_id > w.tenant_id order by o.tenant_id limit 1)
     from waiting w where w.tenant_id is not null),
 turns as materialized (select tenant_id from waiting where tenant_id is not null order by random()),
-claimed as materialized (select tenant_id from turns where pg_try_advisory_xact_lock(1633907817, tenant_id))
+claimed as materialized (select tenant_id from turns where activity.claim(tenant_id))
 delete from activity.outbox where ctid = any(array(
   select o.ctid from claimed c cross join lateral (
     select ctid from activity.outbox where tenant_id = c.tenant_id order by n

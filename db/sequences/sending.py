@@ -347,3 +347,11 @@ def give_back(session: Session, box: Mailbox, count: int) -> None:
 def forget_failures(session: Session, box: int) -> None:
     """The server answers again: the next pause is a short one."""
     session.execute(text("update crm.mailbox set failures = 0 where id = :id and failures > 0"), {"id": box})
+
+
+def has_undecided(session: Session, lease_s: float) -> bool:
+    """Return whether a mail was given to a server by a worker that did not come back within its lease."""
+    statement = text("""
+        select exists (select from crm.message where state = 'sending'
+                          and sending_at < statement_timestamp() - cast(:lease as interval))""")
+    return bool(session.execute(statement, {"lease": timedelta(seconds=lease_s)}).scalar_one())

@@ -12,6 +12,7 @@ from itertools import count
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from db.claim import is_due
 from db.engine import EVERY_TENANT, begin
 from db.enrichment import ledger, passes
 from producers.enrichment.asking import TASK, Priority
@@ -24,6 +25,7 @@ from producers.enrichment.provider import Provider, ProviderFailed, Question, ma
 from producers.enrichment.waterfall import Step
 from producers.http import Outbound
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.drain import drain
 from worker.group_commit import Batched
 
@@ -40,6 +42,14 @@ _URGENT = 10  # passes that a user waits for and that a full run takes on top
 def run() -> str:
     """Work off the enrichment passes that are due."""
     return drain(TASK, work_off)
+
+
+def _is_pass_due() -> bool:
+    with begin("producer", EVERY_TENANT) as session:
+        return is_due(session, passes.PASSES)
+
+
+look_for(Sweep(TASK, run, _is_pass_due))
 
 
 def work_off() -> Counter[str]:

@@ -10,8 +10,9 @@ from producers.enrichment.asking import Priority, ask_all
 from producers.enrichment.configuration import configuration
 from producers.signals import rules
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.drain import drain
-from worker.follow import follow_once
+from worker.follow import follow_once, has_unseen
 
 _AT_ONCE = 500  # stale records asked for in one sweep
 _KEPT = timedelta(
@@ -56,3 +57,11 @@ def examine_next() -> Counter[str]:
         if any(rule.events for rule in configuration().signals)
         else Counter()
     )
+
+
+def _has_unexamined() -> bool:
+    return any(rule.events for rule in configuration().signals) and has_unseen("signals")
+
+
+look_for(Sweep("enrichment.signals", look_for_signals, _has_unexamined))
+look_for(Sweep("enrichment.schedule", schedule, every_s=60))

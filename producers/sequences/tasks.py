@@ -1,7 +1,12 @@
 """The Celery task that sends. It may run twice, or at the same time in many workers."""
 
+from activity.settings import settings
+from db.claim import is_due
+from db.engine import EVERY_TENANT, begin
+from db.sequences import sending
 from producers.sequences.sending.send import send_chunk
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.drain import drain
 
 TASK = "sequence.send"
@@ -11,3 +16,12 @@ TASK = "sequence.send"
 def send_due() -> str:
     """Send every mail that is due and may go."""
     return drain(TASK, send_chunk)
+
+
+def _is_mail_due() -> bool:
+    lease_s = settings().send_lease_s
+    with begin("producer", EVERY_TENANT) as session:
+        return is_due(session, sending.queue(lease_s)) or sending.has_undecided(session, lease_s)
+
+
+look_for(Sweep(TASK, send_due, _is_mail_due))

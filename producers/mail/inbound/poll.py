@@ -11,12 +11,13 @@ from typing import Any
 
 import structlog
 
-from db.claim import claim, finish
+from db.claim import claim, finish, is_due
 from db.engine import EVERY_TENANT, begin
 from db.mail import sources
 from producers import http
 from producers.mail.inbound.receive import MAX_MAIL, read_mail, take
 from worker.celery import app
+from worker.clock import Sweep, look_for
 from worker.drain import drain
 
 log = structlog.get_logger()
@@ -34,6 +35,15 @@ _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 def poll_due() -> str:
     """Read the mailboxes whose turn it is, and confirm subscriptions."""
     return drain(TASK, poll_chunk)
+
+
+def _is_source_due() -> bool:
+    with begin("producer", EVERY_TENANT) as session:
+        return is_due(session, sources.SOURCES)
+
+
+# A mailbox of fifty mails may take long, and a server of others may be slow.
+look_for(Sweep(TASK, poll_due, _is_source_due, every_s=5, bound_s=1800))
 
 
 def poll_chunk() -> Counter[str]:

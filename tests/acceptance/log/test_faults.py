@@ -39,7 +39,7 @@ WORKER = (
     "-l",
     "ERROR",
 )
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 class Process:
@@ -156,7 +156,7 @@ class System:
 def system(*worker: str, workers: int = 1) -> Iterator[System]:
     from db.engine import engine
     from db.migrate import migrate
-    from worker.nudge import redis_client
+    from worker.redis import forget as forget_redis
 
     with (
         TemporaryDirectory(prefix="activity-") as folder,
@@ -196,7 +196,7 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
             for role in get_args(Role):
                 engine(role).dispose()
             engine.cache_clear()
-            redis_client.cache_clear()
+            forget_redis()
             settings.cache_clear()
 
 
