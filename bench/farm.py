@@ -104,8 +104,7 @@ def _say(transport: asyncio.Transport, answer: object) -> None:
 def _huge(transport: asyncio.Transport) -> None:
     transport.write(
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000000\r\n\r\n"
-        + b'"'
-        + b"x" * 3_000_000
+        b'"' + b"x" * 3_000_000
     )
     transport.close()
 

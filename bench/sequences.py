@@ -46,7 +46,7 @@ class Sink(aiosmtpd.handlers.Sink):
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
-    ) -> list[str]:  # noqa: N802  # aiosmtpd's name
+    ) -> list[str]:  # aiosmtpd's name
         """Greet."""
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]]

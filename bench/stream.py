@@ -188,9 +188,9 @@ async def _fan_out(crowd: Crowd) -> list[float]:
 async def _bare(number: int) -> float:
     """Return the milliseconds that a bare asyncio server, a process of its own, takes to reach the last of so many clients."""
     port = free_port()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220  # it is no matter of time here
         [sys.executable, "-m", "bench.stream", "--bare", str(port)], stdin=subprocess.PIPE
-    )  # noqa: ASYNC220  # it is no matter of time here
+    )
     try:
         crowd = Crowd()
         async with asyncio.timeout(20):

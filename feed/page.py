@@ -38,8 +38,12 @@ class Page(NamedTuple):
 
 
 def read_page(
-    session: Session, tenant: int, which: Filter = Filter(), cursor: str | None = None, limit: int = 50
-) -> Page:  # noqa: B008  # it is frozen
+    session: Session,
+    tenant: int,
+    which: Filter = Filter(),  # noqa: B008  # it is frozen
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
     """Return the page of the tenant's events that pass the filters and follow the cursor, in a transaction of the role reader.
 
     Raises CursorInvalid.

@@ -93,8 +93,8 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
     from db.engine import engine
-    from worker.celery import app
     from worker import redis
+    from worker.celery import app
     from worker.redis import redis_client
 
     with _database(postgres, f"test_{next(_numbers)}", migrated) as url:

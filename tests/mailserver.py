@@ -34,7 +34,7 @@ class Sink:
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
-    ) -> list[str]:  # noqa: N802, RUF100  # aiosmtpd's name
+    ) -> list[str]:
         self.takes -= 1
         if self.takes < 0:
             return ["421 4.7.0 too many connections"]
@@ -43,7 +43,7 @@ class Sink:
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
+    ) -> str:
         fault = self.at_rcpt(address)
         if fault == "slow":
             await self.eleven_taken.wait()
@@ -55,7 +55,7 @@ class Sink:
         envelope.rcpt_tos.append(address)
         return fault or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, RUF100  # aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         (address,) = envelope.rcpt_tos
         fault = self.at_data(address)
         if fault in ("drop", "drop-after"):

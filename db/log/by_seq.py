@@ -46,7 +46,9 @@ def _read(
     look = LOOK if passing != "true" else limit
     values |= {"tenant": tenant, "seq": seq, "look": look, "limit": limit}
     log = f"from activity.event where tenant_id = %(tenant)s and {within} order by seq {direction}"
-    query = f"select {BARE}::text from (select {BARE} {log} limit %(look)s) looked_at where {passing} order by seq {direction} limit %(limit)s"
+    query = f"""
+        select {BARE}::text from (select {BARE} {log} limit %(look)s) looked_at
+         where {passing} order by seq {direction} limit %(limit)s"""
     found = fetch(session, query, values)
     if len(found) == limit:
         return Read(found, found[-1].seq)

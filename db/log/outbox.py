@@ -34,8 +34,9 @@ def has_waiting(session: Session) -> bool:
 
 # Take a batch, fairly: from the waiting tenants in random order, at most an eighth of the batch from each while others wait.
 # A tenant is claimed whole, by its head's row: while one append task has it no other takes from it, so its events
-# keep their order; a head that is locked, by an erasure or by whoever, is passed over, and nobody else waits for it. The tenants that wait are found by a loose index scan, whose cost grows with
-# the tenants, not with the rows; their locks are asked for one by one, as far as the batch needs.
+# keep their order; a head that is locked, by an erasure or by whoever, is passed over, and nobody else waits for it.
+# The tenants that wait are found by a loose index scan, whose cost grows with the tenants, not with the rows; their
+# heads are asked for one by one, as far as the batch needs.
 TAKE = """
 with recursive waiting (tenant_id) as (
   (select tenant_id from activity.outbox order by tenant_id limit 1)

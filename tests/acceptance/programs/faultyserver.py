@@ -24,13 +24,13 @@ class Faulty:
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, host: str, answer: list[str]
-    ) -> list[str]:  # noqa: N802  # aiosmtpd's name
+    ) -> list[str]:  # aiosmtpd's name
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]]
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:  # noqa: N802  # aiosmtpd's name
+    ) -> str:  # aiosmtpd's name
         if address.partition("@")[0].endswith("50"):
             return "550 5.1.1 no such user"
         fault = await self._fault(server)
@@ -38,7 +38,7 @@ class Faulty:
             envelope.rcpt_tos.append(address)
         return fault or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # aiosmtpd's name
         if self._random.random() < self._share / 30:  # the mail is taken, and nobody hears of it
             self._keep(envelope)
             _abort(server)

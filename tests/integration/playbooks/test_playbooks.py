@@ -197,7 +197,9 @@ def test_steps_change_records_and_say_what_changed(world: World) -> None:
 
 def test_a_round_robin_takes_turns_and_a_manager_is_found(world: World) -> None:
     members = "[a@vendor.example, b@vendor.example]"
-    steps = f"  - {{do: create_task, title: x, assign_to: round_robin, members: {members}}}\n  - {{do: notify, to: manager, message: hello}}"
+    steps = f"""\
+  - {{do: create_task, title: x, assign_to: round_robin, members: {members}}}
+  - {{do: notify, to: manager, message: hello}}"""
     world.play(playbook(steps))
     for _ in range(3):
         world.say()

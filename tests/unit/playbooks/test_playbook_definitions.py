@@ -306,6 +306,9 @@ def test_a_schedule_comes_at_its_hour_in_its_own_zone_through_a_change_of_clocks
 
 
 def test_a_process_that_keeps_programs_ends_well() -> None:
-    keep = "import sys\nfrom producers.playbooks.definition import cache, program\nfor n in range(3): cache._programs[n] = program.build(sys.argv[1])"
+    keep = """
+import sys
+from producers.playbooks.definition import cache, program
+for n in range(3): cache._programs[n] = program.build(sys.argv[1])"""
     children = [subprocess.Popen([sys.executable, "-c", keep, EXAMPLES[0].read_text()]) for _ in range(8)]
     assert [child.wait(60) for child in children] == [0] * 8

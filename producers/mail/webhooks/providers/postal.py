@@ -29,8 +29,11 @@ def verify(request: Request, check: Check) -> bool:
     if newer:
         return public_key_verifies(check.secret, newer, request.body, hashes.SHA256())
     return public_key_verifies(
-        check.secret, request.headers.get("x-postal-signature"), request.body, hashes.SHA1()
-    )  # noqa: S303  # its scheme
+        check.secret,
+        request.headers.get("x-postal-signature"),
+        request.body,
+        hashes.SHA1(),  # noqa: S303  # its scheme
+    )
 
 
 def parse(request: Request) -> list[MailEvent]:
