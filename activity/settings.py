@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         Path(".activity"),
         description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.",
     )
+    trust_broker: bool = Field(
+        False,
+        description="Believe a Celery message without a key: whoever can write to the broker "
+        "then writes as any workspace.",
+    )
     batch_size: int = Field(
         300,
         ge=1,

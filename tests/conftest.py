@@ -60,6 +60,7 @@ def free_port() -> int:
 
 
 _ENVIRONMENT = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
+_ENVIRONMENT |= {"ACTIVITY_TRUST_BROKER": "true"}
 _numbers = count(1)
 
 

@@ -1,21 +1,17 @@
 """The shared append task: from the outbox into the log, then out to the followers. Every event of the system takes this road."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
 import structlog
 from celery.exceptions import Reject
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from activity.errors import InvalidEvent
 from activity.settings import settings
-from activity.validation import decode, encode
 from db.engine import begin
 from db.log import outbox
 from db.log.append import Poison, Receipts, Stored, append, move, park
@@ -23,6 +19,7 @@ from db.log.outbox import Waiting
 from worker.celery import app
 from worker.clock import Sweep, look_for
 from worker.drain import drain
+from worker.foreign import accept
 from worker.nudge import nudge
 from worker.publish import Appended, publish
 
@@ -36,16 +33,16 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]  # celery has no types
-def append_waiting(self: Any, events: list[Any] | None = None) -> str:
-    """Append all that waits in the outbox; `events` are said first, by programs that share only the broker with us."""
+def append_waiting(self: Any, *args: Any, **kwargs: Any) -> str:
+    """Append all that waits in the outbox; what the message brings is put there first (worker/foreign.py)."""
     try:
-        said = accept(events, self.request.id) if events else ""
+        accepted = accept(args, kwargs, self.request.id) if args or kwargs else ""
     except DBAPIError as error:
         # The message is the only copy. An exception would acknowledge it, so it is given back.
         log.warning("append_put_off", error=type(error.orig).__name__)
         time.sleep(_PUT_OFF_S)
         raise Reject(requeue=True) from None
-    return said + append_all()
+    return accepted + append_all()
 
 
 def append_all() -> str:
@@ -59,34 +56,6 @@ def _has_waiting() -> bool:
 
 
 look_for(Sweep(TASK, append_all, _has_waiting, every_s=0.5, bound_s=60))
-
-
-def accept(said: list[Any], message_id: str) -> str:
-    """Say the events of a message; the invalid ones are parked with the reason. On return all of them are durable.
-
-    An event without an id gets one of the message's, so that a message that is delivered again says nothing new.
-    """
-    valid, refused = [], []
-    for n, item in enumerate(said):
-        try:
-            event = decode(
-                {"event_id": str(uuid5(NAMESPACE_OID, f"{message_id}/{n}"))} | item
-                if isinstance(item, dict)
-                else item
-            )
-            valid.append((event.tenant_id, encode(event)))
-        except InvalidEvent as error:
-            refused.append(
-                (json.dumps(item), str(error))
-            )  # in ASCII: whatever text there is in it can be kept
-    if valid:
-        with begin("producer") as session:
-            outbox.put(session, valid)
-    if refused:
-        with begin("writer") as session:
-            for doc, reason in refused:
-                park(session, None, doc, reason)
-    return f"{len(valid)} said, {len(refused)} refused; "
 
 
 def append_batch(limit: int) -> Counter[str]:

@@ -54,6 +54,7 @@ def dev(
         stack.enter_context(_alone_in(folder))
         os.environ["ACTIVITY_DATA_DIR"] = str(folder)
         os.environ.setdefault("ACTIVITY_LOG_FORMAT", "console")
+        os.environ.setdefault("ACTIVITY_TRUST_BROKER", "true")  # it listens on this machine alone
         os.environ.setdefault(
             "PYTHONWARNINGS", "ignore:You're running the worker with superuser"
         )  # as root: known, and only here

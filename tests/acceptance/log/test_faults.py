@@ -163,6 +163,7 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
         ExitStack() as stack,
         pytest.MonkeyPatch.context() as patch,
     ):
+        patch.setenv("ACTIVITY_TRUST_BROKER", "true")
         running = System(Path(folder), stack)
         variables = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
         for name, value in (

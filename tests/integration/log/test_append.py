@@ -10,8 +10,9 @@ import pytest
 from activity.event import Event
 from db.engine import begin
 from db.log.outbox import TAKE
-from worker.append import accept, append_batch
+from worker.append import append_batch
 from worker.emit import emit
+from worker.foreign import accept
 
 
 def note(tenant: int, text: str = "hello", **fields: Any) -> Event:
@@ -135,8 +136,8 @@ def test_a_message_from_a_foreign_program_is_checked_and_its_invalid_events_are_
         "payload": {"text": "hi"},
     }
     assert (
-        accept([good, good | {"type": "note.addde"}, good | {"acount_id": "x"}], "message-1")
-        == "1 said, 2 refused; "
+        accept([[good, good | {"type": "note.addde"}, good | {"acount_id": "x"}]], {}, "message-1")
+        == "1 emitted, 2 refused; "
     )
     assert append_batch(10) == {"appended": 1}
     reasons = [reason for (reason,) in admin.execute("select reason from activity.rejected order by id")]
@@ -155,7 +156,7 @@ def test_a_message_delivered_again_adds_nothing_though_its_events_have_no_ids(
         "payload": {"text": "hi"},
     }
     for message in ("message-1", "message-1", "message-2"):
-        accept([said, said], message)
+        accept([[said, said]], {}, message)
     assert append_batch(100) == {"appended": 4, "duplicate": 2}
 
 
@@ -171,7 +172,7 @@ def test_whatever_an_item_of_a_message_is_its_neighbours_are_said(
         "payload": {"text": "hi"},
     }
     items = [broken, good | {"payload": broken}, good | {"actor": broken}, good | {str(broken): 1}, good]
-    assert accept(items, "message-1") == "1 said, 4 refused; "
+    assert accept([items], {}, "message-1") == "1 emitted, 4 refused; "
     assert admin.execute("select count(*) from activity.rejected").fetchone() == (4,)
 
 

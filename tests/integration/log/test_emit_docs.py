@@ -18,7 +18,8 @@ import pytest
 from activity.settings import settings
 from api.http.app import create_app
 from api.http.server import Server
-from worker.append import accept, append_batch
+from worker.append import append_batch
+from worker.foreign import accept
 
 PAGE = Path(__file__).parents[3] / "docs" / "emit.md"
 EXAMPLES = dict(re.findall(r"<!-- test: (\w+) -->\n```\w+\n(.*?)```", PAGE.read_text(), re.DOTALL))
@@ -60,19 +61,22 @@ def test_every_example_of_the_page_is_tested() -> None:
     ) == len(EXAMPLES)
 
 
-def test_celery_by_name(tenant: int, admin: psycopg.Connection[Any]) -> None:
+def test_celery_by_name(
+    tenant: int, key: str, monkeypatch: pytest.MonkeyPatch, admin: psycopg.Connection[Any]
+) -> None:
     """The message is taken from the broker and given to the task's body, as a worker would."""
     from celery import Celery
 
     broker = settings().broker
-    run("celery", BROKER_URL=broker, TENANT=tenant)
-    taken: list[dict[str, Any]] = []
+    monkeypatch.setenv("ACTIVITY_TRUST_BROKER", "false")
+    settings.cache_clear()
+    run("celery", BROKER_URL=broker, KEY=key)
     with Celery(broker=broker).connection_for_read() as connection, connection.SimpleQueue("append") as queue:
         message = queue.get(timeout=5)
         assert message.headers["task"] == "activity.append"
-        taken = message.payload[1]["events"]
+        args, kwargs, _ = message.payload
         message.ack()
-    assert accept(taken, "message-1") == "1 said, 0 refused; "
+    assert accept(args, kwargs, "message-1") == "1 emitted, 0 refused; "
     renewal = {"name": "Acme renewal", "from_stage": "Proposal", "to_stage": "Negotiation"}
     assert log(admin) == [("deal.stage_changed", "ana@example.com", "a_9", renewal)]
 

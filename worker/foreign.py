@@ -1,0 +1,103 @@
+"""The door for programs that share only the broker with us: `activity.append` with `events`.
+
+Such a message is the only copy of what it says, so whatever shape it has, all of it is kept: valid events wait in the
+outbox, everything else is parked whole, with the reason. Whoever may write to the broker can send anything, so a
+message proves with a workspace's key which workspace it is from, unless the deployment trusts its broker.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_OID, uuid5
+
+from activity.errors import ActivityError, InvalidEvent
+from activity.settings import settings
+from activity.validation import decode, encode
+from db import access
+from db.engine import EVERY_TENANT, begin
+from db.log import outbox
+from db.log.append import park
+
+NAMES = ("events", "key")
+
+
+class InvalidMessage(ActivityError):
+    """A message of which no event can be read, or whose workspace is not proved."""
+
+
+class _Judged(NamedTuple):
+    valid: list[tuple[int, str]]
+    rejected: list[tuple[int | None, str, str]]  # workspace, document, reason
+
+
+def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> str:
+    """Emit the events of a message and park what is invalid; on return all of it is durable.
+
+    An event without an id is given one of the message's, so that a message that is delivered again adds nothing.
+    """
+    try:
+        events, key = _arguments(args, kwargs)
+        judged = _judge(events, _workspace(key), message_id)
+    except InvalidMessage as fault:
+        whole = {"args": list(args[:1]), "kwargs": {name: kwargs[name] for name in kwargs if name != "key"}}
+        judged = _Judged([], [(None, json.dumps(whole), str(fault))])
+    if judged.valid:
+        with begin("producer") as session:
+            outbox.put(session, judged.valid)
+    if judged.rejected:
+        with begin("writer") as session:
+            for tenant_id, doc, reason in judged.rejected:
+                park(session, tenant_id, doc, reason)
+    return f"{len(judged.valid)} emitted, {len(judged.rejected)} refused; "
+
+
+def _arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], Any]:
+    """Return the events and the key, by position or by name. Raises InvalidMessage."""
+    given = dict(zip(NAMES, args, strict=False))
+    if len(args) > len(NAMES) or given.keys() & kwargs.keys() or kwargs.keys() - set(NAMES):
+        raise InvalidMessage("the message's arguments are `events`, a list of objects, and `key`")
+    given |= kwargs
+    events = given.get("events")
+    if not isinstance(events, list):
+        raise InvalidMessage(f"`events` is not a list of objects but {_kind(events)}")
+    return events, given.get("key")
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", str: "text", type(None): "nothing"}.get(type(value), "another value")
+
+
+def _workspace(key: Any) -> int | None:
+    """Return the workspace that the key proves; None where any is believed. Raises InvalidMessage."""
+    if key is None:
+        if settings().trust_broker:
+            return None
+        raise InvalidMessage("the message has no `key`: give it one of the workspace, with the scope write")
+    if isinstance(key, str):
+        with begin("producer", EVERY_TENANT) as session:
+            found = access.use_key(session, key)
+        if found is not None and "write" in found.scopes:
+            return found.tenant_id
+    raise InvalidMessage("the message's `key` is not a live key with the scope write")
+
+
+def _judge(events: Sequence[Any], workspace: int | None, message_id: str) -> _Judged:
+    judged = _Judged([], [])
+    for n, item in enumerate(events):
+        try:
+            judged.valid.append(_document(item, workspace, f"{message_id}/{n}"))
+        except InvalidEvent as fault:
+            # json.dumps writes ASCII, so that whatever text is in it can be kept.
+            judged.rejected.append((workspace, json.dumps(item), str(fault)))
+    return judged
+
+
+def _document(item: Any, workspace: int | None, name: str) -> tuple[int, str]:
+    """Return the workspace and the outbox document of an item. Raises InvalidEvent."""
+    if isinstance(item, dict):
+        filled = {"event_id": str(uuid5(NAMESPACE_OID, name))}
+        item = filled | ({} if workspace is None else {"tenant_id": workspace}) | item
+    event = decode(item)
+    if workspace is not None and event.tenant_id != workspace:
+        raise InvalidEvent("tenant_id", "the message's key is of another workspace", f"give {workspace}")
+    return event.tenant_id, encode(event)
