@@ -73,6 +73,12 @@ class Settings(BaseSettings):
         Path(".activity"),
         description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.",
     )
+    deployment: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
+        description="The deployment's name on a shared Redis, the same in all its processes. "
+        "Unset: drawn from the database, another one for each copy of it.",
+    )
     trust_broker: bool = Field(
         False,
         description="Believe a Celery message without a key: whoever can write to the broker "

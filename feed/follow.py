@@ -4,15 +4,13 @@ Pub/sub only makes it fast. A jump in the numbers, a new connection, a head ahea
 mean: read what is missing from PostgreSQL.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
 import redis
-import redis.asyncio
 import structlog
 
 from activity.errors import ActivityError
@@ -20,8 +18,8 @@ from activity.event import RecordedEvent
 from activity.settings import settings
 from db.engine import begin
 from db.log import events, heads
-from feed.position import EpochChanged, Position, decode_message
-from worker.publish import channel
+from feed.position import EpochChanged, Position
+from feed.subscription import Subscription
 
 log = structlog.get_logger()
 
@@ -38,7 +36,7 @@ def read_after(tenant_id: int, seq: int, epoch: UUID) -> list[RecordedEvent]:
 
 
 class _Tail:
-    """A position in a log and the reading of it, for both kinds of follower."""
+    """A position in a log and the reading of it."""
 
     def __init__(self, tenant_id: int, after: int | None) -> None:
         self._tenant_id = tenant_id
@@ -48,7 +46,9 @@ class _Tail:
             head = heads.head(session, tenant_id)
         if after is not None and not 0 <= after <= head.seq:
             raise ActivityError(f"after={after}: tenant {tenant_id}'s log goes from 0 to {head.seq}")
-        self.position = Position(head.epoch, head.seq if after is None else after)
+        self._subscription = Subscription()
+        self._channel = self._subscription.channel(tenant_id)
+        self.position = Position(tenant_id, head.epoch, head.seq if after is None else after)
 
     @property
     def _due(self) -> bool:
@@ -63,7 +63,10 @@ class _Tail:
         ):  # a (re)subscription: something may have been said while there was none
             self._behind = True
             return []
-        taken = self.position.take(decode_message(message["data"]))
+        body = self._subscription.opened(self._channel, message["data"])
+        if body is None:
+            return []
+        taken = self.position.hear(body)
         if taken:
             self._checked = time.monotonic()
         self._behind = taken is None or (self._behind and not taken)
@@ -99,7 +102,7 @@ class Follower(_Tail):
     def _next(self, timeout: float) -> dict[str, Any] | None:
         try:
             if not self._subscribed:
-                self._pubsub.subscribe(channel(self._tenant_id))
+                self._pubsub.subscribe(self._channel)
                 self._subscribed = True
             message: dict[str, Any] | None = self._pubsub.get_message(timeout=timeout)
         except redis.RedisError as error:
@@ -119,61 +122,8 @@ class Follower(_Tail):
         self._redis.close()
 
 
-class AsyncFollower(_Tail):
-    """The same for asyncio. Made by `await AsyncFollower.open(...)`; an async context manager."""
-
-    def __init__(self, tenant_id: int, after: int | None = None) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
-            settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10
-        )
-        self._pubsub = self._redis.pubsub()
-        self._subscribed = False
-        super().__init__(tenant_id, after)
-
-    @classmethod
-    async def open(cls, tenant_id: int, after: int | None = None) -> Self:
-        """Return a follower of the log from now, or from after a number; the log is looked at in a thread."""
-        return await asyncio.to_thread(cls, tenant_id, after)
-
-    async def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
-        """Return the next events, as Follower.read does."""
-        message = await self._next(0 if self._due else timeout)
-        taken = self._take(message)
-        return taken or (await asyncio.to_thread(self._read_log) if self._due else [])
-
-    async def _next(self, timeout: float) -> dict[str, Any] | None:
-        try:
-            if not self._subscribed:
-                await self._pubsub.subscribe(channel(self._tenant_id))
-                self._subscribed = True
-            message: dict[str, Any] | None = await self._pubsub.get_message(timeout=timeout)
-        except redis.RedisError as error:
-            log.info("follow_without_redis", error=type(error).__name__)
-            self._subscribed = False
-            await asyncio.sleep(min(timeout, _CHECK_S))
-            return None
-        return message
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._pubsub.aclose()  # type: ignore[no-untyped-call]  # as redis has it
-        await self._redis.aclose()
-
-
 def follow(tenant_id: int, after: int | None = None) -> Iterator[RecordedEvent]:
     """Yield every event of a tenant from now on, or from after a number: for ever, exactly once, in order."""
     with Follower(tenant_id, after) as follower:
         while True:
             yield from follower.read()
-
-
-async def follow_async(tenant_id: int, after: int | None = None) -> AsyncIterator[RecordedEvent]:
-    """Yield every event of a tenant, as `follow` does."""
-    async with await AsyncFollower.open(tenant_id, after) as follower:
-        while True:
-            for event in await follower.read():
-                yield event

@@ -94,6 +94,7 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
     from db.engine import engine
+    from db.log import deployment
     from worker import redis
     from worker.celery import app
     from worker.redis import redis_client
@@ -104,6 +105,7 @@ def environment(
             monkeypatch.setenv(name, value)
         settings.cache_clear()
         redis.forget()
+        deployment.forget()
         redis_client().flushall()
         app.conf.broker_url = valkey.url()
         yield variables
@@ -114,6 +116,7 @@ def environment(
         engine.cache_clear()
         settings.cache_clear()
         redis.forget()
+        deployment.forget()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import redis
 from sqlalchemy.event import listen
 from sqlalchemy.orm import Session
 
+from db.log import deployment
 from worker.celery import app
 from worker.redis import try_redis
 
@@ -12,7 +13,7 @@ _WAITS_AT_MOST_MS = 1000
 
 
 def _key(task: str) -> str:
-    return f"activity:nudge:{task}"
+    return f"activity:nudge:{deployment.name('producer')}:{task}"
 
 
 def nudge(task: str) -> bool:

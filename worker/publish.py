@@ -6,6 +6,8 @@ from uuid import UUID
 
 import redis
 
+from activity.message import channel, signed
+from db.log import deployment
 from worker.redis import try_redis
 
 # Keeps a message near 100 kB, so that a bulk import does not overrun a slow subscriber's buffer.
@@ -18,11 +20,6 @@ class Appended(NamedTuple):
     tenant_id: int
     seq: int
     wire: str
-
-
-def channel(tenant_id: int) -> str:
-    """Return the name of a tenant's channel."""
-    return f"activity:{tenant_id}"
 
 
 def publish(appended: Iterable[Appended], epochs: dict[int, UUID]) -> None:
@@ -49,9 +46,11 @@ def _message(epoch: UUID, run: list[Appended]) -> str:
 
 def _send(messages: Iterable[tuple[int, str]]) -> None:
     def send(client: "redis.Redis") -> None:
+        name, key = deployment.name("writer"), deployment.message_keys("writer").all()[0]
         with client.pipeline(transaction=False) as pipeline:
             for tenant_id, message in messages:
-                pipeline.publish(channel(tenant_id), message)
+                to = channel(name, tenant_id)
+                pipeline.publish(to, signed(key, to, message))
             pipeline.execute()
 
     try_redis("publish", send)

@@ -22,20 +22,22 @@ from starlette.concurrency import run_in_threadpool
 
 from activity.event import RecordedEvent
 from activity.settings import settings
+from api.http.supervise import supervise
 from api.log.wire import encoded, position
 from db.engine import begin
 from db.log import events, heads
 from feed.follow import PAGE, read_after
-from feed.position import EpochChanged, Message, Position, decode_message
+from feed.position import EpochChanged, Position
+from feed.subscription import Subscription
 
 log = structlog.get_logger()
 
 KEPT = 1000  # events of a channel that are kept encoded, at the least
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
 _BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
-_LOOK_S = (
-    5.0  # how often the hub looks by itself whether it missed something; every second while Redis is away
-)
+# How often the hub looks by itself whether it missed something; every second while Redis is away.
+_LOOK_S = 5.0
+_SILENT_S = 6.0  # a server that does not answer a ping for so long is connected to anew
 
 STREAMS = Gauge("activity_streams", "Open streams")
 RESETS = Total("activity_stream_resets_total", "Streams that were told to begin anew")
@@ -101,7 +103,7 @@ class Channel:
     async def open(self) -> None:
         """Find out where the log stands, and keep its newest events: those who were cut off just now ask for them."""
         head, newest = await run_in_threadpool(self._newest)
-        self.position = Position(head.epoch, newest[-1].seq if newest else head.seq)
+        self.position = Position(self.tenant, head.epoch, newest[-1].seq if newest else head.seq)
         self._kept = [Item(event) for event in newest]
 
     def _newest(self) -> tuple[heads.Head, list[RecordedEvent]]:
@@ -118,9 +120,9 @@ class Channel:
         start = seq + 1 - self._kept[0].event.seq
         return self._kept[start : start + limit]
 
-    def hear(self, message: Message) -> bool:
-        """Take a message; False says that something is missing: read the log."""
-        taken = self.position.take(message)
+    def hear(self, body: bytes) -> bool:
+        """Take an authentic message; return whether nothing is missing. Raises EpochChanged."""
+        taken = self.position.hear(body)
         if taken:
             self._push(taken)
         return taken is not None
@@ -170,9 +172,8 @@ class Hub:
     async def channel(self, tenant: int) -> Channel:
         """Return the channel of a workspace: the first who asks makes it, once the subscription stands."""
         if not self._tasks:
-            self._start(self._listen())
-            self._start(self._beat())
-            self._start(self._look())
+            for work in (self._listen, self._beat, self._look):
+                self._start(supervise(work.__name__.strip("_"), work, 0.5))
         if not self._subscribed.is_set():
             with suppress(TimeoutError):  # without Redis the log is looked at every second
                 await asyncio.wait_for(self._subscribed.wait(), 1)
@@ -202,53 +203,72 @@ class Hub:
         ]
 
     async def _listen(self) -> None:
-        """Take what is published to all channels, for ever."""
-        while True:
-            try:
-                client = redis.asyncio.Redis.from_url(
-                    settings().required("redis_url"), socket_connect_timeout=1
-                )
-                async with client, client.pubsub() as pubsub:
-                    await pubsub.psubscribe("activity:*")
-                    while True:
-                        message = await pubsub.get_message(timeout=1)
-                        if message is not None:
-                            await self._take(message)
-            except (redis.RedisError, OSError) as error:
-                log.warning("hub_without_redis", error=type(error).__name__)
+        """Take what is published to all channels, until the connection fails."""
+        try:
+            subscription = await run_in_threadpool(Subscription)
+            client = redis.asyncio.Redis.from_url(
+                settings().required("redis_url"), socket_connect_timeout=1, socket_keepalive=True
+            )
+            async with client, client.pubsub() as pubsub:
+                await pubsub.psubscribe(subscription.pattern)
+                await self._hear(pubsub, subscription)
+        except (redis.RedisError, OSError, SQLAlchemyError) as error:
+            log.warning("hub_without_redis", error=type(error).__name__)
+        finally:
             self._subscribed.clear()
-            await asyncio.sleep(0.5)
 
-    async def _take(self, message: dict[str, Any]) -> None:
-        if (
-            message["type"] != "pmessage"
-        ):  # a (re)subscription: something may have been said while there was none
+    async def _hear(self, pubsub: redis.asyncio.client.PubSub, subscription: Subscription) -> None:
+        """Take message after message. Raises OSError where the server is not heard any more."""
+        loop = asyncio.get_running_loop()
+        heard_at = asked_at = loop.time()
+        while loop.time() - heard_at < _SILENT_S:
+            if loop.time() - asked_at >= _SILENT_S / 3:
+                asked_at = loop.time()
+                await pubsub.ping()
+            message = await pubsub.get_message(timeout=1)
+            if message is not None:
+                heard_at = loop.time()
+                await self._take(subscription, message)
+        raise OSError("Redis answers no ping")
+
+    async def _take(self, subscription: Subscription, message: dict[str, Any]) -> None:
+        if message["type"] == "pong":
+            return
+        if message["type"] != "pmessage":  # a (re)subscription: something may have been missed before it
             self._subscribed.set()
             for channel in self._ready():
                 await self.recover(channel)
             return
-        tenant = message["channel"].rpartition(b":")[2]
-        opened = self._channels.get(int(tenant)) if tenant.isdigit() else None
-        if opened is None or not opened.done() or opened.cancelled() or opened.exception():
+        name = message["channel"].decode("latin-1")
+        tenant = name.rpartition(":")[2]
+        followed = self._opened(int(tenant)) if tenant.isdecimal() and len(tenant) < 12 else None
+        body = subscription.opened(name, message["data"]) if followed else None
+        if followed is None or body is None:
             return
-        channel = opened.result()
         try:
-            whole = channel.hear(decode_message(message["data"]))
+            whole = followed.hear(body)
         except EpochChanged:
             whole = False
-        except ValueError:  # not ours; a decoding error is one
-            log.warning("message_not_understood", tenant_id=channel.tenant)
-            return
         if not whole:
-            await self.recover(channel)
+            await self.recover(followed)
+
+    def _opened(self, tenant: int) -> Channel | None:
+        opened = self._channels.get(tenant)
+        if opened is None or not opened.done() or opened.cancelled() or opened.exception():
+            return None
+        return opened.result()
 
     async def recover(self, channel: Channel) -> None:
-        """Bring a channel to the end of its log, or to a new log where the old one ended."""
+        """Bring a channel to the end of its log, or to a new log where the old one ended.
+
+        Where the database is away, the next look tries it again.
+        """
         try:
-            await channel.catch_up()
-        except EpochChanged:
-            await channel.open()
-            channel.wake()
+            try:
+                await channel.catch_up()
+            except EpochChanged:
+                await channel.open()
+                channel.wake()
         except SQLAlchemyError as error:
             log.warning("hub_without_database", error=type(error).__name__)
 

@@ -155,6 +155,7 @@ class System:
 @contextmanager
 def system(*worker: str, workers: int = 1) -> Iterator[System]:
     from db.engine import engine
+    from db.log import deployment
     from db.migrate import migrate
     from worker.redis import forget as forget_redis
 
@@ -198,6 +199,7 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
                 engine(role).dispose()
             engine.cache_clear()
             forget_redis()
+            deployment.forget()
             settings.cache_clear()
 
 

@@ -1,6 +1,5 @@
 """A follower sees every event exactly once and in order, whatever pub/sub does."""
 
-import asyncio
 import random
 import threading
 import time
@@ -16,7 +15,7 @@ from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
 from cli.dev.embedded import EmbeddedValkey
 from db.engine import begin
-from feed.follow import AsyncFollower, Follower
+from feed.follow import Follower
 from feed.position import EpochChanged
 from worker import append as road
 from worker.append import append_batch
@@ -110,20 +109,6 @@ def test_a_follower_outlives_redis(tenant: int, valkey: EmbeddedValkey) -> None:
         valkey.start()
         append(tenant, 2)
         assert read(follower, 2) == [4, 5]
-
-
-def test_the_asynchronous_follower_sees_the_same(tenant: int) -> None:
-    async def follow() -> list[int]:
-        seen: list[int] = []
-        async with await AsyncFollower.open(tenant, 1) as follower:
-            while len(seen) < 5:
-                seen += [event.seq for event in await follower.read(0.5)]
-                if seen and seen[-1] == 3:
-                    await asyncio.to_thread(append, tenant, 3)
-        return seen
-
-    append(tenant, 3)
-    assert asyncio.run(follow()) == [2, 3, 4, 5, 6]
 
 
 def test_a_restored_log_ends_the_follower(admin: psycopg.Connection[Any], tenant: int) -> None:
