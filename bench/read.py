@@ -22,8 +22,9 @@ from activity.catalogue import CATALOGUE, Category
 from bench.servers import percentile, servers
 from cli.dev.ports import free_port
 from db.engine import begin
-from db.log.events import Filter, Query
-from feed.page import read_page
+from db.log.feed import FeedQuery
+from db.log.filter import Filter, accounts_beneath
+from feed.pages import by_occurred
 
 TENANTS, BIG, SMALL = 50, 1, 50
 SMALL_EVENTS = 50_000
@@ -121,7 +122,7 @@ def _times(tenant: int) -> dict[str, list[float]]:
             for _page in range(2):
                 started = time.perf_counter()
                 with begin("reader", tenant) as session:
-                    page = read_page(session, tenant, which, cursor, PAGE)
+                    page = by_occurred(session, tenant, which, cursor, PAGE)
                 taken[name].append((time.perf_counter() - started) * 1000)
                 cursor = page.cursor
                 if cursor is None:
@@ -143,7 +144,7 @@ def _plans() -> dict[str, str]:
     wrong: dict[str, str] = {}
     for name, which in _filters(random.Random(5)).items():
         with begin("reader", BIG) as session:
-            query = Query(session, BIG, which, None, PAGE)
+            query = FeedQuery(BIG, which, accounts_beneath(session, BIG, which), None, PAGE)
             for statement in (query.page(), *([query.end()] if query.rest else [])):
                 told = (
                     session.connection()

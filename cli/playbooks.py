@@ -276,14 +276,14 @@ def _program(file: Path) -> "Program":
 def _event(tenant: str | None, ref: str) -> "RecordedEvent":
     from uuid import UUID
 
-    from db.log import events
+    from db.log import by_seq
 
     try:
         key = int(ref) if ref.isdigit() else UUID(ref)
     except ValueError:
         raise ActivityError(f"--event {ref}: give an event's id (a UUID) or its number in the log") from None
     with workspace(tenant, "reader") as (session, number):
-        found = events.get(session, number, key)
+        found = by_seq.get(session, number, key)
     if found is None:
         raise ActivityError(f"--event {ref}: the log holds no such event")
     return found
@@ -292,7 +292,7 @@ def _event(tenant: str | None, ref: str) -> "RecordedEvent":
 def _seq(tenant: int, since: str) -> int:
     """Return the number of the log that --since means."""
     from db.engine import begin
-    from db.log import events
+    from db.log import by_seq
     from producers.playbooks.definition.document import span
 
     if since.isdigit():
@@ -305,4 +305,4 @@ def _seq(tenant: int, since: str) -> int:
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     with begin("reader", tenant) as session:
-        return events.seq_at(session, tenant, min(moment, datetime.now(UTC) + timedelta(days=1)))
+        return by_seq.seq_at(session, tenant, min(moment, datetime.now(UTC) + timedelta(days=1)))

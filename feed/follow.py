@@ -17,7 +17,7 @@ from activity.errors import ActivityError
 from activity.event import RecordedEvent
 from activity.settings import settings
 from db.engine import begin
-from db.log import events, heads
+from db.log import by_seq, heads
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
 
@@ -32,7 +32,7 @@ def read_after(tenant_id: int, seq: int, epoch: UUID) -> list[RecordedEvent]:
     with begin("reader", tenant_id) as session:
         if heads.head(session, tenant_id).epoch != epoch:
             raise EpochChanged(f"epoch {epoch} ended")
-        return events.after(session, tenant_id, seq, PAGE)
+        return by_seq.after(session, tenant_id, seq, PAGE).events
 
 
 class _Tail:

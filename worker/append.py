@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from activity.settings import settings
 from db.engine import begin
 from db.log import outbox
-from db.log.append import Poison, Receipts, Stored, append, move, park
+from db.log.append import Poison, Receipts, Stored, append, move
 from db.log.outbox import Waiting
+from db.log.rejected import park
 from worker.celery import app
 from worker.clock import Sweep, look_for
 from worker.drain import drain

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import begin
-from db.log import cursors, events, heads
+from db.log import by_seq, cursors, heads
 from db.log.cursors import Cursor
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ def _follow_tenant(name: str, tenant_id: int, handle: Handle, page: int) -> int:
             )
             at = Cursor(head.epoch, min(at.seq, head.seq))
             cursors.move(session, name, tenant_id, at)
-        unseen = events.after(reader, tenant_id, at.seq, page)
+        unseen = by_seq.after(reader, tenant_id, at.seq, page).events
         if unseen:
             handle(session, tenant_id, unseen)
             cursors.move(session, name, tenant_id, Cursor(at.epoch, unseen[-1].seq))

@@ -16,7 +16,7 @@ from activity.validation import decode, encode
 from db import access
 from db.engine import EVERY_TENANT, begin
 from db.log import outbox
-from db.log.append import park
+from db.log.rejected import park
 
 NAMES = ("events", "key")
 

@@ -21,11 +21,11 @@ from api.log.filters import Filters, Locale, moment
 from api.log.page_cache import CachingRoute, store
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db.engine import begin
-from db.log import by_seq, events, heads
-from db.log.events import Filter
+from db.log import by_seq, counts, heads, lineage
+from db.log.filter import LOOK, Filter
 from db.records import records
-from feed.listing import Listing, list_after, list_around, list_occurred, list_recorded
-from feed.page import CursorInvalid
+from feed import pages
+from feed.cursor import InvalidCursor
 
 router = APIRouter(prefix="/v1", tags=["reading"])
 
@@ -155,16 +155,18 @@ def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str,
     return headers
 
 
-def _list(session: Session, tenant: int, which: Filter, query: PageQuery, head: heads.Head) -> Listing:
+def _list(
+    session: Session, tenant: int, which: Filter, query: PageQuery, head: heads.Head
+) -> pages.EventPage:
     try:
         if query.after is not None:
-            return list_after(session, tenant, which, _place(query.after, head), query.limit)
+            return pages.after(session, tenant, which, _place(query.after, head), query.limit)
         if query.around is not None:
-            return list_around(session, tenant, which, _event(session, tenant, query.around), query.limit)
-        return (list_recorded if query.order == "recorded" else list_occurred)(
+            return pages.around(session, tenant, which, _event(session, tenant, query.around), query.limit)
+        return (pages.by_recorded if query.order == "recorded" else pages.by_occurred)(
             session, tenant, which, query.cursor, query.limit
         )
-    except CursorInvalid as error:
+    except InvalidCursor as error:
         raise Problem("cursor-mismatch", str(error)) from None
 
 
@@ -178,7 +180,7 @@ def _place(after: str, head: heads.Head) -> int:
 
 
 def _event(session: Session, tenant: int, event_id: UUID) -> RecordedEvent:
-    found = events.get(session, tenant, event_id)
+    found = by_seq.get(session, tenant, event_id)
     if found is None:
         raise Problem("not-found", f"this workspace has no event {event_id}")
     return found
@@ -188,8 +190,8 @@ def _names(session: Session, tenant: int, shown: list[RecordedEvent]) -> Names:
     accounts = {event.account_id for event in shown if event.account_id}
     contacts = {event.contact_id for event in shown if event.contact_id}
     return Names(
-        dict(by_seq.names(session, tenant, records.Account, accounts)),
-        dict(by_seq.names(session, tenant, records.Contact, contacts)),
+        dict(records.names(session, tenant, records.Account, accounts)),
+        dict(records.names(session, tenant, records.Contact, contacts)),
     )
 
 
@@ -224,12 +226,12 @@ def count_events(
     """Count events by category, for the tabs of an account or for the whole workspace."""
     with begin("reader", caller.tenant) as session:
         if account is None:
-            found, beneath = events.counts(session, caller.tenant, _MANY), None
+            found, beneath = counts.by_type(session, caller.tenant, _MANY), None
             complete = all(number < _MANY for number in found.values())
         else:
-            found = by_seq.counts_of_account(session, caller.tenant, account)
-            complete = sum(found.values()) < events.LOOK
-            beneath = by_seq.count_beneath(session, caller.tenant, account, _MANY)
+            found = counts.of_account(session, caller.tenant, account)
+            complete = sum(found.values()) < LOOK
+            beneath = counts.beneath(session, caller.tenant, account, _MANY)
     tally: dict[str, int] = {}
     for name, number in found.items():
         category = CATALOGUE[name].category.value if name in CATALOGUE else wire.OTHER
@@ -250,8 +252,8 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         event = _event(session, caller.tenant, event_id)
         if cloud:
             return json_response(cloud_event(event), 200, headers, CLOUDEVENT)
-        causes = events.causes(session, caller.tenant, event_id)
-        effects = events.effects(session, caller.tenant, event_id)
+        causes = lineage.causes(session, caller.tenant, event_id)
+        effects = lineage.effects(session, caller.tenant, event_id)
         digest = by_seq.chain_hash(session, caller.tenant, event.seq)
     corrections = [
         effect

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from activity.catalogue import CATALOGUE, Category
 from activity.validation import EARLIEST, LATEST
 from api.http.problems import Problem
-from db.log.by_seq import types_said
-from db.log.events import Filter
+from db.log.counts import distinct_types
+from db.log.filter import Filter
 
 # What PostgreSQL and the log refuse in a name can filter nothing.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -80,6 +80,13 @@ class Filters(BaseModel):
             **more,  # type: ignore[arg-type]  # since, until and as_of
         )
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the beginnings of types asked for: also of types that no event has yet. A category has none."""
+        if self.category is not None or self.tab not in (None, "all", "hierarchy"):
+            return ()
+        return tuple(name[:-1] for name in self.type or () if name.endswith(".*"))
+
     def _types(self, session: Session, tenant: int, category: Category | None) -> tuple[str, ...]:
         sets: list[set[str]] = []
         if category is not None:
@@ -95,7 +102,7 @@ def _expanded(session: Session, tenant: int, wanted: Iterable[str]) -> Iterable[
         if not name.endswith(".*"):
             yield name
             continue
-        said = types_said(session, tenant) if said is None else said
+        said = distinct_types(session, tenant) if said is None else said
         yield from (found for found in {*said, *CATALOGUE} if found.startswith(name[:-1]))
 
 

@@ -25,7 +25,7 @@ from activity.settings import settings
 from api.http.supervise import supervise
 from api.log.wire import encoded, position
 from db.engine import begin
-from db.log import events, heads
+from db.log import by_seq, heads
 from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
@@ -109,7 +109,7 @@ class Channel:
     def _newest(self) -> tuple[heads.Head, list[RecordedEvent]]:
         with begin("reader", self.tenant) as session:
             head = heads.head(session, self.tenant)
-            return head, events.after(session, self.tenant, max(0, head.seq - KEPT), 2 * KEPT)
+            return head, by_seq.after(session, self.tenant, max(0, head.seq - KEPT), 2 * KEPT).events
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
         """Return the events after `seq`, up to `limit`; none where this stands there; None where they are not kept any more."""

@@ -128,7 +128,7 @@ def _validate(event: Event) -> _Valid | Receipt:
 
 
 def _settle(
-    receipt: Receipt, event: Event, stored: by_seq.Stored, status: Literal["appended", "duplicate"]
+    receipt: Receipt, event: Event, stored: by_seq.StoredEvent, status: Literal["appended", "duplicate"]
 ) -> None:
     """Complete a receipt by whether the log holds this very event, by its own rule, or another under the id."""
     same = stored.type == event.type and (
@@ -142,7 +142,7 @@ def refused(error: InvalidEvent, event_id: UUID | None = None) -> Receipt:
     return Receipt(event_id, "invalid", None, ItemProblem(str(error), invalid(error)["pointer"]))
 
 
-def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, by_seq.Stored]:
+def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, by_seq.StoredEvent]:
     if not events:
         return {}
     with begin("reader", tenant) as session:

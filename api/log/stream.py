@@ -9,12 +9,12 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from activity.catalogue import CATALOGUE
-from activity.event import RecordedEvent
 from activity.settings import settings
 from api.access.callers import Caller, Reader, authenticate
 from api.http.encoding import encode, problem_answer, schema
@@ -23,13 +23,11 @@ from api.log.filters import Filters, Locale
 from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher
 from api.log.wire import EventOut, position, read_position
 from db.engine import begin
-from db.log.events import HIERARCHY, Filter
-from db.records import records
+from db.log.filter import Predicate, accounts_beneath
 from feed.position import EpochChanged
 
 router = APIRouter(prefix="/v1", tags=["stream"])
 
-Passes = Callable[[RecordedEvent], bool]
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -121,7 +119,7 @@ class StreamResponse(Response):
         hub: Hub,
         channel: Channel,
         name: tuple[int, str],
-        passes: Passes | None,
+        passes: Predicate | None,
         locale: str,
         after: str | None,
         still: Callable[[], Any],
@@ -270,35 +268,19 @@ async def _until_gone(receive: Receive, watcher: Watcher) -> None:
     watcher.leave()
 
 
-def _passing(tenant: int, filters: Filters) -> Passes:
-    """Return what tells the events that pass; the accounts beneath one are those of now."""
+def _passing(tenant: int, filters: Filters) -> Predicate:
+    """Return the function that tells whether an event passes; the accounts beneath one are those of now."""
     with begin("reader", tenant) as session:
         which = filters.which(session, tenant)
-        beneath = set(records.beneath(session, tenant, which.beneath)) if which.beneath else set()
-    prefixes = tuple(name[:-1] for name in filters.type or () if name.endswith(".*"))
-    return partial(_passes, which, set(which.types), prefixes, beneath)
-
-
-def _passes(
-    which: Filter, types: set[str], prefixes: tuple[str, ...], beneath: set[str], event: RecordedEvent
-) -> bool:
-    for wanted, value in (
-        (which.account, event.account_id),
-        (which.contact, event.contact_id),
-        (which.actor, event.actor),
-        (which.source, event.source),
-        (which.record_type, event.record_type),
-        (which.record_id, event.record_id),
-    ):
-        if wanted is not None and wanted != value:
-            return False
+        accounts = accounts_beneath(session, tenant, which)
+    passes = which.predicate(accounts)
+    prefixes = filters.prefixes
+    if not prefixes:
+        return passes
+    of_any_type = msgspec.structs.replace(which, types=()).predicate(accounts)
     # A workspace's own type that is new since the stream began is known by its prefix alone.
-    if (
-        types
-        and event.type not in types
-        and (event.type in CATALOGUE or not event.type.startswith(prefixes or ("*",)))
-    ):
-        return False
-    if which.beneath is None:
-        return True
-    return event.account_id in beneath or (event.account_id == which.beneath and event.type in HIERARCHY)
+    return lambda event: (
+        of_any_type(event)
+        if event.type not in CATALOGUE and event.type.startswith(prefixes)
+        else passes(event)
+    )

@@ -24,7 +24,7 @@ from api.log.filters import Name
 from api.log.receipts import Receipt, Receipts, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
-from db.log import events
+from db.log import by_seq
 
 router = APIRouter(prefix="/v1", tags=["writing"])
 
@@ -275,7 +275,7 @@ async def correct_event(
 
 def _find(tenant: int, event_id: UUID) -> RecordedEvent:
     with begin("reader", tenant) as session:
-        found = events.get(session, tenant, event_id)
+        found = by_seq.get(session, tenant, event_id)
     if found is None:
         raise Problem("not-found", f"this workspace has no event {event_id}")
     return found

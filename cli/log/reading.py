@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from activity.event import RecordedEvent
-    from db.log.events import Filter
+    from db.log.filter import Filter
 
 
 @filtered
@@ -43,12 +43,12 @@ def feed(
     """Show a page of the feed: what happened last comes first."""
     import msgspec
 
-    from feed.page import read_page
+    from feed import pages
 
     times = {"since": moment_of("--since", since), "until": moment_of("--until", until)}
     with workspace(tenant, "reader") as (session, number):
         which = msgspec.structs.replace(filters.filter(), **times, as_of=_as_of(session, number, as_of))
-        page = read_page(session, number, which, cursor, limit)
+        page = pages.by_occurred(session, number, which, cursor, limit)
     if json:
         print_json({"events": page.events, "cursor": page.cursor, "looked_to": page.looked_to})
         return
@@ -61,12 +61,12 @@ def feed(
 
 
 def _as_of(session: "Session", tenant: int, text: str | None) -> int | None:
-    from db.log import events
+    from db.log import by_seq
 
     if text is None or text.isdigit():
         return None if text is None else int(text)
     moment = moment_of("--as-of", text)
-    return events.seq_at(session, tenant, moment) if moment else None
+    return by_seq.seq_at(session, tenant, moment) if moment else None
 
 
 def show(
@@ -78,15 +78,15 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one event, whole."""
-    from db.log import events
+    from db.log import by_seq, lineage
 
     with workspace(tenant, "reader") as (session, number):
-        event = events.get(session, number, _ref(ref))
+        event = by_seq.get(session, number, _ref(ref))
         if event is None:
             typer.echo(f"activity: the tenant has no event {ref}", err=True)
             raise typer.Exit(FINDING)
-        up = events.causes(session, number, event.event_id) if causes else []
-        down = events.effects(session, number, event.event_id) if causes else []
+        up = lineage.causes(session, number, event.event_id) if causes else []
+        down = lineage.effects(session, number, event.event_id) if causes else []
     if json:
         print_json({"event": event, "causes": up, "effects": down} if causes else event)
         return
@@ -162,14 +162,14 @@ def _passing(tenant: int, which: "Filter", after: int, to: int) -> "Iterator[Rec
 
     while after < to:
         with begin("reader", tenant) as session:
-            found, reached = by_seq.after(session, tenant, which, after, 500)
+            found, reached = by_seq.after(session, tenant, after, 500, which)
         yield from (event for event in found if event.seq <= to)
         after = to if reached is None else reached
 
 
 def _coming(tenant: int, which: "Filter", after: int) -> "Iterator[RecordedEvent]":
     """Yield the events that come and pass the filter: the follower notices them, the database filters."""
-    from db.log.events import Filter
+    from db.log.filter import Filter
     from feed.follow import Follower
 
     with Follower(tenant, after) as follower:

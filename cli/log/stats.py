@@ -54,12 +54,12 @@ def stats(tenant: TenantOption = None, json: Json = False) -> None:
 
 def _stats(tenant: "Tenant") -> Stats:
     from db.engine import begin
-    from db.log import backlog, events, heads
+    from db.log import backlog, by_seq, counts, heads
 
     with begin("reader", tenant.id) as session:
         head = heads.head(session, tenant.id)
-        last = events.get(session, tenant.id, head.seq)
-        types = events.counts(session, tenant.id, _COUNTED_TO)
+        last = by_seq.get(session, tenant.id, head.seq)
+        types = counts.by_type(session, tenant.id, _COUNTED_TO)
         return Stats(
             tenant=tenant.slug,
             tenant_id=tenant.id,
@@ -76,6 +76,6 @@ def _stats(tenant: "Tenant") -> Stats:
 
 
 def _recorded_within(session: "Session", tenant: int, head: int, span: timedelta) -> int:
-    from db.log import events
+    from db.log import by_seq
 
-    return head - min(head, events.seq_at(session, tenant, datetime.now(UTC) - span))
+    return head - min(head, by_seq.seq_at(session, tenant, datetime.now(UTC) - span))

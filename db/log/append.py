@@ -23,7 +23,6 @@ with taken as ({TAKE}),
      stored as (insert into activity.inbox (doc) select docs from batch where docs is not null returning {_RECEIPT} as receipt)
 select receipt, tenants, text from stored, batch
 """
-_PARK = text("insert into activity.rejected (tenant_id, doc, reason) values (:tenant_id, :doc, :reason)")
 
 # SQLSTATE classes that say the event itself is at fault: data exceptions, broken constraints, a program limit. All others are the moment's.
 _POISON = ("22", "23", "54")
@@ -85,8 +84,3 @@ def _poison(error: DBAPIError) -> Poison:
     if not state.startswith(_POISON):
         raise error
     return Poison(f"{state}: {str(error.orig).splitlines()[0]}")
-
-
-def park(session: Session, tenant_id: int | None, doc: str, reason: str) -> None:
-    """Keep a document that can't be appended, with the reason, for an operator."""
-    session.execute(_PARK, {"tenant_id": tenant_id, "doc": doc, "reason": reason[:2000]})

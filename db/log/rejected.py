@@ -41,3 +41,11 @@ def refused_since(session: Session, moment: datetime) -> int:
             text("select count(*) from activity.rejected where rejected_at >= :moment"), {"moment": moment}
         ).scalar_one()
     )
+
+
+_PARK = text("insert into activity.rejected (tenant_id, doc, reason) values (:tenant_id, :doc, :reason)")
+
+
+def park(session: Session, tenant_id: int | None, doc: str, reason: str) -> None:
+    """Keep a document that can't be appended, with the reason, for an operator."""
+    session.execute(_PARK, {"tenant_id": tenant_id, "doc": doc, "reason": reason[:2000]})

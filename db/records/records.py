@@ -4,7 +4,7 @@ Every function takes the session and the tenant; the session's transaction must 
 are looked up with the role producer, since a reader sees its own alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -233,6 +233,14 @@ def beneath(session: Session, tenant: int, account_id: str, depth: int = 10, lim
     """Return the ids of the accounts beneath this one, the nearest first; a loop of parents does no harm."""
     values = {"tenant": tenant, "account": account_id, "depth": depth, "limit": limit}
     return list(session.scalars(_BENEATH, values))
+
+
+def names(session: Session, tenant: int, kind: type[Record], ids: Collection[str]) -> Mapping[str, str]:
+    """Return the names that records of a kind have now, by id."""
+    if not ids:
+        return {}
+    query = text(f"select id, name from {_TABLES[kind].name} where tenant_id = :tenant and id = any(:ids)")
+    return {row.id: row.name for row in session.execute(query, {"tenant": tenant, "ids": list(ids)})}
 
 
 def _select(session: Session, kind: type[R], where: str, **values: Any) -> list[R]:

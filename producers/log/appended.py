@@ -5,7 +5,7 @@ import time
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import backlog, events
+from db.log import backlog, by_seq
 
 _WAIT_S = 30.0
 _POLL_S = 0.02
@@ -25,7 +25,7 @@ def wait_for(event: Event) -> RecordedEvent:
     while time.monotonic() < deadline:
         with begin("reader", event.tenant_id) as session:
             waiting = backlog.waiting(session, [event.tenant_id], 1)
-            if (recorded := events.get(session, event.tenant_id, event.event_id)) is not None:
+            if (recorded := by_seq.get(session, event.tenant_id, event.event_id)) is not None:
                 return recorded
         if not waiting:
             break

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import begin
-from db.log import events
+from db.log import by_seq
 from db.playbooks import starts
 from db.playbooks.playbooks import Enabled
 from producers.playbooks.definition.conditions import Expression, InvalidExpression
@@ -73,7 +73,7 @@ def backtest(tenant: int, program: Program, after: int = 0, until: int | None = 
 def _pages(tenant: int, after: int, until: int | None) -> Iterator[list[RecordedEvent]]:
     while True:
         with begin("reader", tenant) as reader:
-            page = events.after(reader, tenant, after, _PAGE)
+            page = by_seq.after(reader, tenant, after, _PAGE).events
         page = [event for event in page if until is None or event.seq <= until]
         if not page:
             return

@@ -11,7 +11,8 @@ from activity.errors import ActivityError
 from activity.event import Event
 from activity.validation import encode
 from db.engine import begin
-from db.log import events
+from db.log import feed
+from db.log.filter import Filter
 from db.records import erasure, records
 from producers.log.appended import wait_for
 from worker.emit import emit_encoded
@@ -37,7 +38,7 @@ def check(wanted: Erasure) -> None:
     with begin("reader", wanted.tenant) as session:
         known = (
             records.get(session, wanted.tenant, records.Contact, wanted.contact)
-            or events.look(session, wanted.tenant, events.Filter(contact=wanted.contact), None, 1).events
+            or feed.older(session, wanted.tenant, Filter(contact=wanted.contact), None, 1).events
         )
     if not known:
         raise ContactNotFound(

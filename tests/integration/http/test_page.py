@@ -7,10 +7,11 @@ import pytest
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import events
-from db.log.events import Filter
-from feed import page
-from feed.page import CursorInvalid, Page, read_page
+from db.log import feed
+from db.log.filter import Filter
+from feed import pages
+from feed.cursor import InvalidCursor
+from feed.pages import EventPage, by_occurred
 from worker.append import append_batch
 from worker.emit import emit
 
@@ -38,9 +39,9 @@ def filled(tenant: int) -> int:
     return tenant
 
 
-def _read(tenant: int, which: Filter, cursor: str | None = None, limit: int = 30) -> Page:
+def _read(tenant: int, which: Filter, cursor: str | None = None, limit: int = 30) -> EventPage:
     with begin("reader", tenant) as session:
-        return read_page(session, tenant, which, cursor, limit)
+        return by_occurred(session, tenant, which, cursor, limit)
 
 
 def test_pages_lead_from_the_newest_event_to_the_oldest_and_the_last_one_says_so(filled: int) -> None:
@@ -61,8 +62,8 @@ def test_pages_lead_from_the_newest_event_to_the_oldest_and_the_last_one_says_so
 def test_a_page_that_comes_short_says_how_far_it_looked_and_goes_on_from_there(
     filled: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "LOOK", 5)
-    monkeypatch.setattr(page, "_LOOKS", 2)
+    monkeypatch.setattr(feed, "LOOK", 5)
+    monkeypatch.setattr(pages, "_LOOKS", 2)
     which = Filter(source="nobody")
     first = _read(filled, which, limit=3)
     assert first.events == []
@@ -77,12 +78,12 @@ def test_a_cursor_is_refused_with_other_filters_for_another_tenant_and_when_it_i
 ) -> None:
     cursor = _read(filled, Filter(types=("note.added", "deal.won"))).cursor
     assert _read(filled, Filter(types=("deal.won", "note.added", "deal.won")), cursor).events
-    with pytest.raises(CursorInvalid, match="other filters"):
+    with pytest.raises(InvalidCursor, match="other filters"):
         _read(filled, Filter(types=("note.added",)), cursor)
-    with pytest.raises(CursorInvalid, match="other filters"):
+    with pytest.raises(InvalidCursor, match="other filters"):
         _read(filled + 1, Filter(types=("note.added", "deal.won")), cursor)
     for wrong in ("", "x", "aaaa", "é", "A" * 34, "A" * 10_000):
-        with pytest.raises(CursorInvalid):
+        with pytest.raises(InvalidCursor):
             _read(filled, Filter(), wrong)
 
 

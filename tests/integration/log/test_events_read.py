@@ -12,8 +12,9 @@ import pytest
 
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import events
-from db.log.events import Filter, Key
+from db.log import by_seq, counts, feed, lineage
+from db.log.feed import FeedKey, FeedQuery
+from db.log.filter import LOOK, Filter, accounts_beneath
 from db.records import records
 from db.records.records import Account
 from worker.append import append_batch
@@ -69,15 +70,15 @@ def filled(tenant: int) -> int:
 
 def _all(tenant: int) -> list[RecordedEvent]:
     with begin("reader", tenant) as session:
-        return events.after(session, tenant, 0, 10_000)
+        return by_seq.after(session, tenant, 0, 10_000).events
 
 
 def _walk(tenant: int, which: Filter, limit: int) -> list[RecordedEvent]:
     found: list[RecordedEvent] = []
-    reached: Key | None = None
+    reached: FeedKey | None = None
     while True:
         with begin("reader", tenant) as session:
-            looked = events.look(session, tenant, which, reached, limit)
+            looked = feed.older(session, tenant, which, reached, limit)
         found += looked.events
         if looked.reached is None:
             return found
@@ -133,7 +134,7 @@ def _random_filters(number: int) -> Iterator[Filter]:
 def test_every_filter_finds_what_a_look_at_each_event_finds_in_the_feeds_order(
     filled: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "LOOK", 40)  # so that pages come short
+    monkeypatch.setattr(feed, "LOOK", 40)  # so that pages come short
     everything = sorted(_all(filled), key=lambda event: (event.occurred_at, event.seq), reverse=True)
     assert len(everything) == 600
     found_some = 0
@@ -147,8 +148,8 @@ def test_every_filter_finds_what_a_look_at_each_event_finds_in_the_feeds_order(
 
 def test_the_log_is_read_by_number_in_pages(filled: int) -> None:
     with begin("reader", filled) as session:
-        first = events.after(session, filled, 0, 250)
-        second = events.after(session, filled, first[-1].seq, 1000)
+        first = by_seq.after(session, filled, 0, 250).events
+        second = by_seq.after(session, filled, first[-1].seq, 1000).events
     assert [event.seq for event in first + second] == list(range(1, 601))
     assert first[0].occurred_at.tzinfo is UTC
     assert bytes(first[0].payload).startswith(b"{")
@@ -156,24 +157,24 @@ def test_the_log_is_read_by_number_in_pages(filled: int) -> None:
 
 def test_one_event_is_found_by_its_number_and_by_its_id(filled: int) -> None:
     with begin("reader", filled) as session:
-        by_id = events.get(session, filled, uuid5(_NAMESPACE, "5"))
+        by_id = by_seq.get(session, filled, uuid5(_NAMESPACE, "5"))
         assert by_id is not None
-        assert events.get(session, filled, by_id.seq) == by_id
-        assert events.get(session, filled, 601) is None
-        assert events.get(session, filled, UUID(int=0)) is None
+        assert by_seq.get(session, filled, by_id.seq) == by_id
+        assert by_seq.get(session, filled, 601) is None
+        assert by_seq.get(session, filled, UUID(int=0)) is None
 
 
 def test_causes_go_up_to_the_first_and_effects_down_to_the_last(filled: int) -> None:
     with begin("reader", filled) as session:
         ids = [uuid5(_NAMESPACE, str(n)) for n in range(20, 30)]
-        assert [event.event_id for event in events.causes(session, filled, ids[9])] == ids[8::-1]
-        assert [event.event_id for event in events.causes(session, filled, ids[9], depth=2)] == [
+        assert [event.event_id for event in lineage.causes(session, filled, ids[9])] == ids[8::-1]
+        assert [event.event_id for event in lineage.causes(session, filled, ids[9], depth=2)] == [
             ids[8],
             ids[7],
         ]
-        assert [event.event_id for event in events.effects(session, filled, ids[0])] == ids[1:]
-        assert [event.event_id for event in events.effects(session, filled, ids[0], limit=3)] == ids[1:4]
-        assert events.causes(session, filled, ids[0]) == []
+        assert [event.event_id for event in lineage.effects(session, filled, ids[0])] == ids[1:]
+        assert [event.event_id for event in lineage.effects(session, filled, ids[0], limit=3)] == ids[1:4]
+        assert lineage.causes(session, filled, ids[0]) == []
 
 
 def test_a_loop_of_causes_ends(tenant: int) -> None:
@@ -189,16 +190,16 @@ def test_a_loop_of_causes_ends(tenant: int) -> None:
         emit(session, [Event(**note, event_id=one, cause_id=two), Event(**note, event_id=two, cause_id=one)])
     append_batch(10)
     with begin("reader", tenant) as session:
-        assert {event.event_id for event in events.causes(session, tenant, one)} == {one, two}
-        assert {event.event_id for event in events.effects(session, tenant, one)} == {one, two}
+        assert {event.event_id for event in lineage.causes(session, tenant, one)} == {one, two}
+        assert {event.event_id for event in lineage.effects(session, tenant, one)} == {one, two}
 
 
 def test_types_are_counted_up_to_a_cap(filled: int) -> None:
     with begin("reader", filled) as session:
-        counts = events.counts(session, filled)
-        assert sum(counts.values()) == 600
-        assert set(counts) == set(_PAYLOADS)
-        assert set(events.counts(session, filled, cap=10).values()) == {10}
+        tally = counts.by_type(session, filled)
+        assert sum(tally.values()) == 600
+        assert set(tally) == set(_PAYLOADS)
+        assert set(counts.by_type(session, filled, cap=10).values()) == {10}
 
 
 def test_a_moment_has_the_number_of_the_last_event_recorded_by_then(filled: int) -> None:
@@ -212,15 +213,15 @@ def test_a_moment_has_the_number_of_the_last_event_recorded_by_then(filled: int)
     append_batch(1)
     recorded = _all(filled)
     with begin("reader", filled) as session:
-        assert events.seq_at(session, filled, recorded[0].recorded_at) == 600
-        assert events.seq_at(session, filled, recorded[0].recorded_at - timedelta(microseconds=1)) == 0
-        assert events.seq_at(session, filled, recorded[600].recorded_at) == 601
+        assert by_seq.seq_at(session, filled, recorded[0].recorded_at) == 600
+        assert by_seq.seq_at(session, filled, recorded[0].recorded_at - timedelta(microseconds=1)) == 0
+        assert by_seq.seq_at(session, filled, recorded[600].recorded_at) == 601
 
 
 def test_another_tenant_sees_nothing(filled: int, make_tenant: Any) -> None:
     with begin("reader", make_tenant()) as session:
-        assert events.look(session, filled, Filter(), None, 10) == ([], None)
-        assert events.after(session, filled, 0, 10) == []
+        assert feed.older(session, filled, Filter(), None, 10) == ([], None)
+        assert by_seq.after(session, filled, 0, 10) == ([], None)
 
 
 _PAGES = [
@@ -242,14 +243,20 @@ def test_a_page_reads_by_index_and_no_more_than_it_may_look_at(
     _fill_up(admin, filled)
     for which in _PAGES:
         with begin("reader", filled) as session:
-            query = events.Query(session, filled, which, Key(_START + timedelta(days=12), 10**9), 50)
+            query = FeedQuery(
+                filled,
+                which,
+                accounts_beneath(session, filled, which),
+                FeedKey(_START + timedelta(days=12), 10**9),
+                50,
+            )
             for mode in ("force_custom_plan", "force_generic_plan"):
                 session.connection().exec_driver_sql(f"set local plan_cache_mode = {mode}")
                 explain = "explain (analyze, costs off, timing off, summary off) " + query.page()
                 plan = "\n".join(session.connection().exec_driver_sql(explain, query.values).scalars())
                 assert "Seq Scan on event" not in plan, plan
                 scanned = re.findall(r"Scan .*\bevent \(actual rows=([\d.]+) loops=(\d+)\)", plan)
-                assert 0 < max(float(rows) * int(loops) for rows, loops in scanned) <= events.LOOK, plan
+                assert 0 < max(float(rows) * int(loops) for rows, loops in scanned) <= LOOK, plan
                 if not which.types and not which.beneath:
                     assert "Sort" not in plan, plan
 
