@@ -68,14 +68,14 @@ def _sink() -> Iterator[int]:
 def _sequence(tenant: int, port: int) -> int:
     from db.engine import begin
     from db.sequences import mailboxes, sequences
-    from producers.sequences.definition import Definition, Email, Variant
+    from producers.sequences.definition import EmailStep, SequenceDefinition, Variant
 
     html = f'<p>Hello {{{{ contact.first_name }}}}</p><p>{LINES}</p><a href="https://vendor.example/terms">The terms</a>'
     variants = tuple(
         Variant(name=name, subject="Renewal for {{ contact.name }}", text="Hello,\n" + LINES, html=html)
         for name in "AB"
     )
-    made = Definition(name="Bench", mailbox=SENDER, steps=(Email(variants=variants),))
+    made = SequenceDefinition(name="Bench", mailbox=SENDER, steps=(EmailStep(variants=variants),))
     with begin("producer", tenant) as session:
         box = mailboxes.add(
             session, tenant, mailboxes.NewMailbox(SENDER, "Ana Ruiz", "127.0.0.1", port, "none")
@@ -108,11 +108,11 @@ def _throughput(
 
 def _enrol(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: range) -> None:
     from db.engine import begin
-    from producers.sequences import enrol_many
+    from producers.sequences import enroll_many
 
     _contacts(admin, tenant, numbers)
     with begin("producer", tenant) as session:
-        enrol_many(session, tenant, sequence, [f"c{n}" for n in numbers], by="system")
+        enroll_many(session, tenant, sequence, [f"c{n}" for n in numbers], by="system")
 
 
 def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> None:
@@ -127,10 +127,10 @@ def _ready(admin: psycopg.Connection[Any], count: int) -> list[tuple[str, bytes]
     """Return mails as our engine would write them, addressed and ready."""
     from db.engine import EVERY_TENANT, begin
     from producers.sequences.mail import compose
-    from producers.sequences.sending.claim import take
+    from producers.sequences.sending.claim import claim_chunk
 
     with begin("producer", EVERY_TENANT) as session:
-        chunk = take(session, count)
+        chunk = claim_chunk(session, count)
         ready = [compose(out, chunk.boxes[key]) for key, outs in chunk.mails.items() for out in outs]
         session.rollback()  # claimed by nobody: it was for the samples
     return [(mail.recipient, mail.content) for mail in ready]
@@ -164,7 +164,7 @@ def _wait(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: r
 
 def _claim_ms(admin: psycopg.Connection[Any], turn: int) -> float:
     from db.engine import EVERY_TENANT, begin
-    from db.sequences.sending import claim_due
+    from db.sequences.due import claim_due
 
     admin.execute(
         "update crm.enrolment set due_at = now() where contact_id = any(%s)",

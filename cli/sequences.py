@@ -50,7 +50,7 @@ def list_sequences(tenant: TenantOption = None, json: Json = False) -> None:
     from db.sequences import sequences
 
     with workspace(tenant) as (session, number):
-        found = sequences.all_of(session, number)
+        found = sequences.list_all(session, number)
     print_each((one._asdict() for one in found), _line, json)
 
 
@@ -63,19 +63,19 @@ def enroll(
         typer.Option(help="A file with a contact's id on each line.", exists=True, dir_okay=False),
     ] = None,
     refuse: Annotated[
-        bool, typer.Option("--refuse", help="Enrol none if one of them is or was enrolled.")
+        bool, typer.Option("--refuse", help="Enroll none if one of them is or was enrolled.")
     ] = False,
     tenant: TenantOption = None,
     actor: Actor = "system",
     json: Json = False,
 ) -> None:
-    """Enrol contacts; who is or was enrolled is left as they are."""
+    """Enroll contacts; who is or was enrolled is left as they are."""
     from db.sequences import sequences
-    from producers.sequences import enrol_many
+    from producers.sequences import enroll_many
 
     wanted = list(dict.fromkeys([*(contacts or ()), *(file.read_text().split() if file else ())]))
     with workspace(tenant) as (session, number):
-        made = enrol_many(session, number, sequences.find(session, number, name).id, wanted, by=actor)
+        made = enroll_many(session, number, sequences.find(session, number, name).id, wanted, by=actor)
         if refuse and len(made) < len(wanted):
             missing = sorted(set(wanted) - {one.contact_id for one in made})
             raise ActivityError(
@@ -115,12 +115,12 @@ def status(
     tenant: TenantOption = None,
     json: Json = False,
 ) -> None:
-    """Show how many enrolments and mails are where, and why."""
-    from db.sequences import sequences
+    """Show how many enrollments and mails are where, and why."""
+    from db.sequences import messages, sequences
 
     with workspace(tenant) as (session, number):
         if unknown:
-            print_each((one._asdict() for one in sequences.unknown_messages(session, number)), _line, json)
+            print_each((one._asdict() for one in messages.list_unknown(session, number)), _line, json)
         else:
             which = None if name is None else sequences.find(session, number, name).id
             print_each((one._asdict() for one in sequences.status(session, number, which)), _line, json)
@@ -138,21 +138,10 @@ def settle(
     tenant: TenantOption = None,
 ) -> None:
     """Say whether a mail was sent of which nobody could know. It is not sent again; the timeline says so either way."""
-    from activity.validation import check_actor
-    from db.sequences import sequences
-    from producers.sequences import events
-    from worker.emit import emit
+    from producers.sequences import operate
 
-    check_actor(by)
     with workspace(tenant) as (session, number):
-        message = sequences.settle(
-            session, number, message_id, "sent" if sent else "skipped", f"settled by {by}"
-        )
-        if message is None:
-            raise ActivityError(
-                f"no mail {message_id} is unknown: `activity sequence status --unknown` lists those that are"
-            )
-        emit(session, events.settled(message, by))
+        message = operate.settle(session, number, message_id, sent=sent, by=by)
     typer.echo(f"{message.message_id} to {message.recipient}: {'sent' if sent else 'not sent'}")
 
 
@@ -206,7 +195,7 @@ def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
     from db.sequences import mailboxes
 
     with workspace(tenant) as (session, number):
-        found = mailboxes.all_of(session, number)
+        found = mailboxes.list_all(session, number)
     print_each((one._asdict() for one in found), _line, json)
 
 

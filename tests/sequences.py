@@ -7,16 +7,16 @@ import psycopg
 from db.engine import begin
 from db.records import records
 from db.sequences import sequences
-from producers.sequences import enrol
-from producers.sequences.definition import Definition, Email, Step, Variant
+from producers.sequences import enroll
+from producers.sequences.definition import EmailStep, SequenceDefinition, Step, Variant
 from producers.sequences.sending.send import send_chunk
 from worker.append import append_batch
 
 Row = tuple[Any, ...]
 
 
-def mail(subject: str = "", text: str = "Hello {{ contact.first_name }}") -> Email:
-    return Email(
+def mail(subject: str = "", text: str = "Hello {{ contact.first_name }}") -> EmailStep:
+    return EmailStep(
         variants=(
             Variant(
                 subject=subject, text=text, html='<p>Hi</p><a href="https://v.example/p?a=1&amp;b=2">see</a>'
@@ -42,13 +42,13 @@ class Workspace:
         return row and row[0]
 
     def sequence(self, *steps: Step, **more: Any) -> int:
-        made = Definition(name=f"S{len(steps)}", mailbox="ana@v.example", steps=steps, **more)
+        made = SequenceDefinition(name=f"S{len(steps)}", mailbox="ana@v.example", steps=steps, **more)
         with begin("producer", self.tenant) as session:
             return sequences.save(
                 session, self.tenant, made.name, self.mailbox, made.json, "ana@v.example"
             ).id
 
-    def enrol(self, sequence: int, *contacts: str, **more: Any) -> None:
+    def enroll(self, sequence: int, *contacts: str, **more: Any) -> None:
         with begin("producer", self.tenant) as session:
             people = [
                 records.Contact(id=name, name=f"{name.title()} Park", email=f"{name}@acme.example", **more)
@@ -56,7 +56,7 @@ class Workspace:
             ]
             records.upsert(session, self.tenant, people)
             for name in contacts:
-                enrol(session, self.tenant, sequence, name, by="ana@v.example")
+                enroll(session, self.tenant, sequence, name, by="ana@v.example")
 
     def send(self) -> dict[str, int]:
         """Send all that is due, as the worker's task does."""

@@ -14,8 +14,8 @@ from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
 from db.sequences import sequences
-from db.sequences.sequences import SequenceRow, SequenceUnknown
-from producers.sequences import enrol_many
+from db.sequences.sequences import SequenceNotFound, SequenceRow
+from producers.sequences import enroll_many
 
 router = APIRouter(prefix="/v1", tags=["sequences"])
 
@@ -69,7 +69,7 @@ def enrol(ref: str, caller: Writer, wanted: Annotated[Enrolling, Depends(body(En
         sequence = _find(session, caller.tenant, ref)
         made = [
             one.contact_id
-            for one in enrol_many(session, caller.tenant, sequence.id, contacts, by=caller.actor)
+            for one in enroll_many(session, caller.tenant, sequence.id, contacts, by=caller.actor)
         ]
         left_out = sorted(set(contacts) - set(made))
         if wanted.refuse and left_out:
@@ -91,5 +91,5 @@ def standing(ref: str, caller: Reader) -> Response:
 def _find(session: Session, tenant: int, ref: str) -> SequenceRow:
     try:
         return sequences.find(session, tenant, ref.replace("\0", ""))
-    except SequenceUnknown as error:
+    except SequenceNotFound as error:
         raise Problem("not-found", str(error)) from None

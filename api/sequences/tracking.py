@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from activity.errors import SettingMissing
 from producers.sequences import engagement
 from producers.sequences.engagement import Visit
-from producers.sequences.tracking import Kind, Target, TokenInvalid, verify
+from producers.sequences.tracking import InvalidTrackingToken, Target, TokenKind, verify
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -78,10 +78,10 @@ def _unknown() -> Response:
     )
 
 
-def _target(kind: Kind, token: str) -> Target | None:
+def _target(kind: TokenKind, token: str) -> Target | None:
     try:
         return verify(kind, token)
-    except (TokenInvalid, SettingMissing):
+    except (InvalidTrackingToken, SettingMissing):
         return None
 
 

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from activity.errors import ActivityError
 
 
-class MailboxUnknown(ActivityError):
+class MailboxNotFound(ActivityError):
     """No mailbox of the workspace has this address."""
 
 
 class NewMailbox(NamedTuple):
-    """A mailbox to keep: its server and its limits."""
+    """A mailbox to store: its server and its limits."""
 
     address: str
     name: str
@@ -29,7 +29,7 @@ class NewMailbox(NamedTuple):
     jitter: float = 0.3
 
 
-class Listed(NamedTuple):
+class MailboxStatus(NamedTuple):
     """A mailbox as an operator sees it."""
 
     id: int
@@ -48,10 +48,12 @@ class Listed(NamedTuple):
     waiting: int
 
 
-_FIELDS = NewMailbox._fields
+_COLUMNS = ", ".join(NewMailbox._fields)
+_VALUES = ", ".join(f":{name}" for name in NewMailbox._fields)
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in NewMailbox._fields[1:])
 _ADD = text(f"""
-insert into crm.mailbox (tenant_id, {", ".join(_FIELDS)}) values (:tenant, {", ".join(f":{name}" for name in _FIELDS)})
-on conflict (tenant_id, address) do update set {", ".join(f"{name} = excluded.{name}" for name in _FIELDS[1:])} returning id""")
+insert into crm.mailbox (tenant_id, {_COLUMNS}) values (:tenant, {_VALUES})
+on conflict (tenant_id, address) do update set {_CHANGES} returning id""")
 
 
 def add(session: Session, tenant: int, mailbox: NewMailbox) -> int:
@@ -60,51 +62,55 @@ def add(session: Session, tenant: int, mailbox: NewMailbox) -> int:
 
 
 def find(session: Session, tenant: int, address: str) -> int:
-    """Return the id of the mailbox with this address. Raises MailboxUnknown."""
+    """Return the id of the mailbox with this address. Raises MailboxNotFound."""
     query = text("select id from crm.mailbox where tenant_id = :tenant and lower(address) = lower(:address)")
     found = session.scalar(query, {"tenant": tenant, "address": address})
     if found is None:
-        raise MailboxUnknown(f"no mailbox {address!r}: `activity mailbox add` makes one")
+        raise MailboxNotFound(f"no mailbox {address!r}: `activity mailbox add` makes one")
     return int(found)
 
 
 _LIST = text("""
 select id, address, host, port, security, zone, per_minute, per_day, spacing_seconds,
-  case when day = (clock_timestamp() at time zone zone)::date then day_count else 0 end, paused, paused_until, paused_reason,
-  (select count(*) from crm.enrolment e where e.mailbox_id = m.id and e.state = 'active')
-from crm.mailbox m where tenant_id = :tenant order by address""")
+       case when day = (clock_timestamp() at time zone zone)::date then day_count else 0 end,
+       paused, paused_until, paused_reason,
+       (select count(*) from crm.enrolment e where e.mailbox_id = m.id and e.state = 'active')
+  from crm.mailbox m where tenant_id = :tenant order by address""")
 
 
-def all_of(session: Session, tenant: int) -> list[Listed]:
+def list_all(session: Session, tenant: int) -> list[MailboxStatus]:
     """Return the workspace's mailboxes by address."""
-    return [Listed._make(row) for row in session.execute(_LIST, {"tenant": tenant})]
+    return [MailboxStatus._make(row) for row in session.execute(_LIST, {"tenant": tenant})]
 
 
 def pause(session: Session, tenant: int, mailbox: int, reason: str) -> None:
     """Pause a mailbox until a person resumes it."""
-    statement = text("""update crm.mailbox set paused = true, paused_until = null, paused_reason = :reason
-                         where tenant_id = :tenant and id = :id""")
+    statement = text("""
+        update crm.mailbox set paused = true, paused_until = null, paused_reason = :reason
+         where tenant_id = :tenant and id = :id""")
     session.execute(statement, {"tenant": tenant, "id": mailbox, "reason": reason[:500]})
 
 
+_RESUME = text("""
+update crm.mailbox set paused = false, paused_until = null, paused_reason = null, failures = 0
+ where tenant_id = :tenant and id = :id""")
+_WAKE = text("""
+update crm.enrolment set due_at = clock_timestamp(), reason = null
+ where tenant_id = :tenant and mailbox_id = :id and state = 'active'
+   and (due_at is null or reason like 'mailbox paused:%')""")
+
+
 def resume(session: Session, tenant: int, mailbox: int) -> None:
-    """Let a mailbox go on: what waited for that is due now."""
+    """Let a mailbox send again: the enrollments that waited for it are due now."""
     values = {"tenant": tenant, "id": mailbox}
-    session.execute(
-        text("""update crm.mailbox set paused = false, paused_until = null, paused_reason = null, failures = 0
-                 where tenant_id = :tenant and id = :id"""),
-        values,
-    )
-    session.execute(
-        text("""update crm.enrolment set due_at = clock_timestamp(), reason = null
-                 where tenant_id = :tenant and mailbox_id = :id and state = 'active'
-                   and (due_at is null or reason like 'mailbox paused:%')"""),
-        values,
-    )
+    session.execute(_RESUME, values)
+    session.execute(_WAKE, values)
 
 
 def limit_workspace(session: Session, tenant: int, per_minute: int | None, per_day: int | None) -> None:
     """Set what all mailboxes of a workspace may send together; None is no limit."""
-    statement = text("""insert into crm.sending_limit (tenant_id, per_minute, per_day) values (:tenant, :minute, :day)
-                        on conflict (tenant_id) do update set per_minute = excluded.per_minute, per_day = excluded.per_day""")
+    statement = text("""
+        insert into crm.sending_limit (tenant_id, per_minute, per_day) values (:tenant, :minute, :day)
+        on conflict (tenant_id) do update
+           set per_minute = excluded.per_minute, per_day = excluded.per_day""")
     session.execute(statement, {"tenant": tenant, "minute": per_minute, "day": per_day})

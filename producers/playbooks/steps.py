@@ -41,7 +41,7 @@ from producers.playbooks.definition.document import (
 from producers.playbooks.definition.program import Operation, Program
 from producers.playbooks.deliver import mail, post
 from producers.playbooks.events import event_of
-from producers.sequences.enrol import enrol
+from producers.sequences.enroll import enroll
 from worker.emit import emit
 
 _MAX_NAME = 500  # characters that a name of an event takes
@@ -191,7 +191,7 @@ def _add_note(step: AddNote, context: StepContext) -> None:
 
 def _enroll(step: Enroll, context: StepContext) -> str:
     sequence = sequences.find(context.session, context.tenant, step.sequence)
-    enrolled = enrol(
+    enrolled = enroll(
         context.session,
         context.tenant,
         sequence.id,

@@ -1,6 +1,9 @@
-"""Sequences: steps of mail, waits and tasks that a contact goes through once. `enrol` and `stop` are what others call."""
+"""Sequences: steps of mail, waits and tasks that a contact goes through once.
+
+`enroll` and `stop` are what others call.
+"""
 
 from producers.mail.enrollments import stop
-from producers.sequences.enrol import AlreadyEnrolled, ContactUnknown, enrol, enrol_many
+from producers.sequences.enroll import ContactNotFound, EnrollmentConflict, enroll, enroll_many
 
-__all__ = ["AlreadyEnrolled", "ContactUnknown", "enrol", "enrol_many", "stop"]
+__all__ = ["ContactNotFound", "EnrollmentConflict", "enroll", "enroll_many", "stop"]

@@ -1,4 +1,7 @@
-"""What a sequence is: its steps, its send window, what it tracks. Checked whole, templates included, before it is saved."""
+"""What a sequence is: its steps, its send window, what it tracks.
+
+A definition is checked as a whole, templates included, before it is saved.
+"""
 
 import hashlib
 from datetime import timedelta
@@ -10,22 +13,22 @@ from msgspec import Meta
 
 from activity.errors import ActivityError
 from producers.sequences.sending.window import Window
-from producers.sequences.templates import TemplateInvalid, check
+from producers.sequences.templates import InvalidTemplate, check
 
 Text = Annotated[str, Meta(max_length=65_536)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class DefinitionInvalid(ActivityError, ValueError):
-    """A sequence that may not be saved: says where and why."""
+class InvalidSequence(ActivityError, ValueError):
+    """A sequence that must not be saved; the message tells where and why."""
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     pass
 
 
-class Wait(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="wait"):
-    """Do nothing for so long, at the least: the send window and the limits may add to it."""
+class WaitStep(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="wait"):
+    """Do nothing for at least so long: the send window and the limits may add to it."""
 
     days: Annotated[float, Meta(ge=0, le=400)] = 0
     hours: Annotated[float, Meta(ge=0, le=10_000)] = 0
@@ -37,7 +40,7 @@ class Wait(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="wait"):
         return timedelta(days=self.days, hours=self.hours, minutes=self.minutes)
 
 
-class Task(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="task"):
+class TaskStep(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="task"):
     """Hand a task to the contact's owner, and go on."""
 
     title: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -45,7 +48,10 @@ class Task(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="task"):
 
 
 class Variant(_Strict, frozen=True, kw_only=True):
-    """One wording of a step. Without a subject it answers the thread's first mail. `weight` 0 sends it to nobody."""
+    """One wording of a step. Without a subject it answers the thread's first mail.
+
+    A variant of `weight` 0 is never sent.
+    """
 
     name: Label = "A"
     subject: Annotated[str, Meta(max_length=2000)] = ""
@@ -54,17 +60,15 @@ class Variant(_Strict, frozen=True, kw_only=True):
     weight: Annotated[int, Meta(ge=0, le=1000)] = 1
 
 
-class Email(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="email"):
+class EmailStep(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="email"):
     """Send a mail, in one of its variants."""
 
     variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=26)]
 
     def variant(self, sequence_id: int, step: int, contact_id: str) -> Variant:
         """Return the contact's variant: always the same one, spread over contacts by weight."""
-        point = int.from_bytes(
-            hashlib.sha256(f"{sequence_id}/{step}/{contact_id}".encode()).digest()[:8], "big"
-        )
-        point %= sum(variant.weight for variant in self.variants)
+        digest = hashlib.sha256(f"{sequence_id}/{step}/{contact_id}".encode()).digest()
+        point = int.from_bytes(digest[:8], "big") % sum(variant.weight for variant in self.variants)
         for variant in self.variants:
             point -= variant.weight
             if point < 0:
@@ -76,18 +80,17 @@ class Email(_Strict, frozen=True, kw_only=True, tag_field="kind", tag="email"):
         return next(variant for variant in self.variants if variant.name == name)
 
 
-Step = Wait | Email | Task
+Step = WaitStep | EmailStep | TaskStep
 
 
-class Definition(_Strict, frozen=True, kw_only=True, dict=True):
-    """A whole sequence, as a file says it."""
+class SequenceDefinition(_Strict, frozen=True, kw_only=True, dict=True):
+    """A whole sequence, as a file has it."""
 
     name: Label
     mailbox: Annotated[str, Meta(max_length=320)]  # the sending mailbox's address
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=100)]
-    consent: Literal["opt_in", "opt_out"] = (
-        "opt_out"  # opt_in: write only to who agreed; opt_out: to all who did not object
-    )
+    # opt_in: write only to those who agreed; opt_out: to all who did not object
+    consent: Literal["opt_in", "opt_out"] = "opt_out"
     window: Window | None = None  # when mail may go out; absent: at any time
     track_opens: bool = True
     track_clicks: bool = True
@@ -98,49 +101,47 @@ class Definition(_Strict, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def json(self) -> str:
-        """The definition as it is kept."""
+        """The definition as it is stored."""
         return msgspec.json.encode(self).decode()
 
 
-def read(text: str, form: Literal["json", "toml"] = "json") -> Definition:
-    """Return the definition that a text holds, with every template tried. Raises DefinitionInvalid."""
+_STORED = msgspec.json.Decoder(SequenceDefinition)
+
+
+def read(text: str, form: Literal["json", "toml"] = "json") -> SequenceDefinition:
+    """Return the definition that a text holds, with every template tried. Raises InvalidSequence."""
     try:
-        found: Definition = (
-            msgspec.toml.decode(text, type=Definition) if form == "toml" else _stored.decode(text)
-        )
+        found = msgspec.toml.decode(text, type=SequenceDefinition) if form == "toml" else load(text)
     except msgspec.DecodeError as error:
-        raise DefinitionInvalid(f"the sequence cannot be read: {error}") from None
+        raise InvalidSequence(f"the sequence cannot be read: {error}") from None
     _check(found)
     return found
 
 
-_stored = msgspec.json.Decoder(Definition)
-
-
-def load(text: str) -> Definition:
+def load(text: str) -> SequenceDefinition:
     """Return a definition that was checked when it was saved."""
-    return _stored.decode(text)
+    return _STORED.decode(text)
 
 
-def _check(found: Definition) -> None:
+def _check(found: SequenceDefinition) -> None:
     threads = False
     for number, step in enumerate(found.steps, 1):
-        if isinstance(step, Task):
+        if isinstance(step, TaskStep):
             _try(number, "title", step.title, html=False)
-        elif isinstance(step, Email):
+        elif isinstance(step, EmailStep):
             _check_email(number, step, threads)
             threads = True
 
 
-def _check_email(number: int, step: Email, threads: bool) -> None:
+def _check_email(number: int, step: EmailStep, threads: bool) -> None:
     names = [variant.name for variant in step.variants]
     if len(set(names)) != len(names):
-        raise DefinitionInvalid(f"step {number}: two variants have one name; name them A, B, ...")
+        raise InvalidSequence(f"step {number}: two variants have one name; name them A, B, ...")
     if not any(variant.weight for variant in step.variants):
-        raise DefinitionInvalid(f"step {number}: every variant weighs 0; give one of them a weight")
+        raise InvalidSequence(f"step {number}: every variant weighs 0; give one of them a weight")
     for variant in step.variants:
         if not variant.subject.strip() and not threads:
-            raise DefinitionInvalid(f"step {number}, variant {variant.name}: the first mail needs a subject")
+            raise InvalidSequence(f"step {number}, variant {variant.name}: the first mail needs a subject")
         for field in ("subject", "text", "html"):
             _try(number, f"variant {variant.name}, {field}", getattr(variant, field), html=field == "html")
 
@@ -148,5 +149,5 @@ def _check_email(number: int, step: Email, threads: bool) -> None:
 def _try(number: int, where: str, source: str, *, html: bool) -> None:
     try:
         check(source, html=html)
-    except TemplateInvalid as error:
-        raise DefinitionInvalid(f"step {number}, {where}: {error}") from None
+    except InvalidTemplate as error:
+        raise InvalidSequence(f"step {number}, {where}: {error}") from None

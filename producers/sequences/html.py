@@ -1,10 +1,14 @@
-"""What tracking adds to a mail's HTML: rewritten links and a pixel. The rest of the text stays as it was written, byte for byte."""
+"""What tracking adds to a mail's HTML: rewritten links and a pixel.
+
+The rest of the text stays as it was written, byte for byte.
+"""
 
 import re
 from collections.abc import Callable
 from html import escape, unescape
 
-# A comment, or the start tag of a link. Possessive (*+): a tag that is never closed is given up in one go, not from each of its characters.
+# A comment, or the start tag of a link. Possessive (*+): a tag that is never closed is given up in one go,
+# not from each of its characters.
 _COMMENT_OR_LINK = re.compile(r"""<!--(?s:.*?-->|.*)|<a(?=\s)(?:[^<>"']|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""\s([^\s=<>"'/]++)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']++)""")
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""One mail: its texts from the templates, its headers, its tracking. What comes in as data can never become a header."""
+"""One mail: its texts from the templates, its headers, its tracking. Data can never become a header."""
 
 import re
 from binascii import b2a_qp
@@ -12,22 +12,25 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from activity.errors import ActivityError
-from db.sequences.sending import Due, Earlier, Mailbox
+from db.sequences.due import Due, Earlier
+from db.sequences.limits import Mailbox
 from producers.sequences import tracking
-from producers.sequences.definition import Definition, Variant
+from producers.sequences.definition import SequenceDefinition, Variant
 from producers.sequences.html import add_pixel, rewrite_links
 from producers.sequences.templates import render
 from producers.sequences.tracking import Target
 
-_NAMESPACE = UUID(
-    "1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11"
-)  # any fixed one: Message-IDs made of it are the same for ever
+# Any fixed one will do: the Message-IDs made of it are the same forever.
+_NAMESPACE = UUID("1c6a0d7e-0d0e-5d0c-8c0a-6c1f3f0f7b11")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LONGEST_SUBJECT, _LONGEST_NAME = 400, 200
 _LINES = re.compile(r"[^\x00-\x1f\x7f]+(\r\n [^\x00-\x1f\x7f]+)*")
+_NOT_LOCAL = re.compile(rf"""{_UNPRINTABLE.pattern}|[\s<>()\[\],;:\\"@]""")
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_NOT_IN_BODY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-class AddressInvalid(ActivityError, ValueError):
+class InvalidAddress(ActivityError, ValueError):
     """An address that no mail can be sent to."""
 
 
@@ -35,7 +38,7 @@ class Outgoing(NamedTuple):
     """A claimed message: all that is needed to send it."""
 
     due: Due
-    definition: Definition
+    definition: SequenceDefinition
     variant: Variant
     step: int
     row_id: int
@@ -43,29 +46,29 @@ class Outgoing(NamedTuple):
     thread_id: str
 
 
-class Mail(NamedTuple):
+class ComposedMail(NamedTuple):
     """A mail ready for the mail server."""
 
     subject: str
     sender: str
     recipient: str
     content: bytes  # with CRLF, before dots are doubled
-    smtputf8: bool  # an address is written in letters that only servers with SMTPUTF8 take
+    smtputf8: bool  # an address has letters that only servers with SMTPUTF8 accept
 
 
-def thread_id(tenant: int, enrolment: int) -> str:
-    """Return the id of an enrolment's thread."""
-    return uuid5(_NAMESPACE, f"{tenant}/{enrolment}").hex
+def thread_id(tenant: int, enrollment: int) -> str:
+    """Return the id of an enrollment's thread."""
+    return uuid5(_NAMESPACE, f"{tenant}/{enrollment}").hex
 
 
-def message_id(tenant: int, enrolment: int, step: int, mailbox: str) -> str:
-    """Return the Message-ID, without < and >, that this step of this enrolment has, however often it is tried."""
+def message_id(tenant: int, enrollment: int, step: int, mailbox: str) -> str:
+    """Return the Message-ID, without < and >, of an enrollment's step: the same on every attempt."""
     domain = _ascii_domain(mailbox.rpartition("@")[2]) or "localhost"
-    return f"{uuid5(_NAMESPACE, f'{tenant}/{enrolment}/{step}').hex}@{domain}"
+    return f"{uuid5(_NAMESPACE, f'{tenant}/{enrollment}/{step}').hex}@{domain}"
 
 
 def names(due: Due, box: Mailbox, unsubscribe_url: str = "") -> dict[str, Any]:
-    """Return what the templates of a mail know."""
+    """Return the names that a mail's templates may use, with their values."""
     return {
         "contact": {
             "id": due.contact_id,
@@ -85,41 +88,47 @@ def names(due: Due, box: Mailbox, unsubscribe_url: str = "") -> dict[str, Any]:
     }
 
 
-def compose(out: Outgoing, box: Mailbox) -> Mail:
-    """Write the mail. Raises TemplateInvalid or AddressInvalid, with what is wrong."""
+def compose(out: Outgoing, box: Mailbox) -> ComposedMail:
+    """Write the mail. Raises InvalidTemplate or InvalidAddress, with what is wrong."""
     target = Target(out.due.tenant_id, out.row_id)
     unsubscribe = tracking.link("u", target)
     known = names(out.due, box, unsubscribe)
     thread = [mail for mail in out.due.earlier if mail.step < out.step and mail.state in ("sent", "unknown")]
     subject = _subject(render(out.variant.subject, known, html=False), thread)
-    (sender, sender_utf8), (recipient, recipient_utf8) = (
-        deliverable(box.address),
-        deliverable(out.due.email or ""),
-    )
+    sender, recipient = deliverable(box.address), deliverable(out.due.email or "")
     headers = {
-        "From": _mailbox(box.name, sender),
-        "To": _mailbox(out.due.contact_name, recipient),
+        "From": _mailbox(box.name, sender.text),
+        "To": _mailbox(out.due.contact_name, recipient.text),
         "Subject": _encoded(subject) or " ",
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": f"<{out.message_id}>",
+        **_references(thread),
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
-    if thread:
-        headers["In-Reply-To"] = f"<{thread[-1].message_id}>"
-        headers["References"] = " ".join(f"<{earlier.message_id}>" for earlier in thread[-10:])
-    headers |= {"List-Unsubscribe": f"<{unsubscribe}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     bodies = {"plain": _printable(render(out.variant.text, known, html=False))}
     if out.variant.html:
         html = _printable(render(out.variant.html, known, html=True))
         bodies["html"] = _tracked(html, out.definition, target, unsubscribe)
     content = _written(headers, bodies, boundary=f"=_{out.message_id.partition('@')[0]}")
-    return Mail(subject, sender, recipient, content, sender_utf8 or recipient_utf8)
+    return ComposedMail(subject, sender.text, recipient.text, content, sender.smtputf8 or recipient.smtputf8)
+
+
+def _references(thread: Sequence[Earlier]) -> dict[str, str]:
+    """Return the headers that put a mail into its thread."""
+    if not thread:
+        return {}
+    return {
+        "In-Reply-To": f"<{thread[-1].message_id}>",
+        "References": " ".join(f"<{earlier.message_id}>" for earlier in thread[-10:]),
+    }
 
 
 def _written(headers: Mapping[str, str], bodies: Mapping[str, str], boundary: str) -> bytes:
     """Return the mail. Headers go out as they are given, and only if each is one header.
 
-    The standard library would parse and refold them, which costs more than all else in a mail, decodes what looks encoded in a contact's
-    name, line ends and all, and breaks long links.
+    The standard library would parse and refold them. That costs more than the rest of a mail together, breaks
+    long links, and decodes what looks like an encoded word in a contact's name, with its line ends.
     """
     for name, value in headers.items():
         if not _LINES.fullmatch(value):
@@ -128,23 +137,20 @@ def _written(headers: Mapping[str, str], bodies: Mapping[str, str], boundary: st
     parts = [_part(kind, text) for kind, text in bodies.items()]
     if len(parts) == 1:
         return head.encode() + parts[0]
-    fence = (
-        f"--{boundary}".encode()
-    )  # no line of a part begins so: "=_" is nothing in quoted-printable, and "-" nothing in base64
+    # No line of a part begins like this: "=_" cannot stand in quoted-printable, nor "-" in base64.
+    fence = f"--{boundary}".encode()
     head += f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     return head.encode() + b"".join(fence + b"\r\n" + part + b"\r\n" for part in parts) + fence + b"--\r\n"
 
 
 def _part(kind: str, text: str) -> bytes:
-    """Return a text with its headers, encoded as every server takes it: quoted-printable, or base64 where that is much shorter."""
+    """Return a text with its headers: quoted-printable, or base64 where that is much shorter."""
     data = (text.removesuffix("\n") + "\n").replace("\n", "\r\n").encode()
     encoding, body = "quoted-printable", b2a_qp(data)
     if len(body) > 2 * len(data):
         encoding, body = "base64", body_encode(data, eol="\r\n").encode()
-    return (
-        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode()
-        + body
-    )
+    head = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
+    return head.encode() + body
 
 
 def _mailbox(name: str, address: str) -> str:
@@ -160,32 +166,30 @@ def _encoded(text: str) -> str:
     return text if text.isascii() else Header(text, "utf-8").encode(linesep="\r\n")
 
 
-def deliverable(address: str) -> tuple[str, bool]:
-    """Return the address as mail servers take it, and whether they need SMTPUTF8 for it. Raises AddressInvalid."""
+class DeliverableAddress(NamedTuple):
+    """An address as mail servers accept it."""
+
+    text: str
+    smtputf8: bool  # only servers with SMTPUTF8 accept it
+
+
+def deliverable(address: str) -> DeliverableAddress:
+    """Return the address as mail servers accept it. Raises InvalidAddress."""
     local, _, domain = address.strip().rpartition("@")
     ascii_domain = _ascii_domain(domain)
-    if (
-        not local
-        or ascii_domain is None
-        or len(local) > 64
-        or _UNPRINTABLE.search(local)
-        or re.search(r'[\s<>()\[\],;:\\"@]', local)
-    ):
-        raise AddressInvalid(f"no mail can be sent to {address[:100]!r}")
-    return f"{local}@{ascii_domain}", not local.isascii()
+    if ascii_domain is None or not 0 < len(local) <= 64 or _NOT_LOCAL.search(local):
+        raise InvalidAddress(f"no mail can be sent to {address[:100]!r}")
+    return DeliverableAddress(f"{local}@{ascii_domain}", not local.isascii())
 
 
 @lru_cache(maxsize=1000)
 def _ascii_domain(domain: str) -> str | None:
+    """Return a domain in its ASCII form, or None where it is not a valid one."""
     try:
         found = domain.encode("idna").decode()
     except UnicodeError:
         return None
-    return (
-        found
-        if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", found) and ".." not in found
-        else None
-    )
+    return found if _DOMAIN.fullmatch(found) and ".." not in found else None
 
 
 def _subject(rendered: str, thread: Sequence[Earlier]) -> str:
@@ -198,20 +202,20 @@ def _subject(rendered: str, thread: Sequence[Earlier]) -> str:
 
 
 def _one_line(text: str, longest: int) -> str:
-    # What looks like an encoded word would be decoded by whoever reads the header, line ends and all.
+    # What looks like an encoded word would be decoded by whoever reads the header, with its line ends.
     return " ".join(_UNPRINTABLE.sub(" ", text).replace("=?", "= ?").split())[:longest].strip()
 
 
 def _printable(text: str) -> str:
-    """Return a body's text without what no mail may hold: lone surrogates and control characters other than line ends and tabs."""
-    return re.sub(
-        r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]",
-        "\N{REPLACEMENT CHARACTER}",
-        text.replace("\r\n", "\n").replace("\r", "\n"),
-    )
+    """Return a body's text without what no mail may hold.
+
+    That is lone surrogates, and control characters other than line ends and tabs.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NOT_IN_BODY.sub("\N{REPLACEMENT CHARACTER}", lines)
 
 
-def _tracked(html: str, definition: Definition, target: Target, unsubscribe: str) -> str:
+def _tracked(html: str, definition: SequenceDefinition, target: Target, unsubscribe: str) -> str:
     def link(url: str) -> str | None:
         wanted = definition.track_clicks and url != unsubscribe and tracking.trackable(url)
         return tracking.link("c", target._replace(url=url)) if wanted else None

@@ -3,7 +3,7 @@
 from activity.settings import settings
 from db.claim import is_due
 from db.engine import EVERY_TENANT, begin
-from db.sequences import sending
+from db.sequences import due, messages
 from producers.sequences.sending.send import send_chunk
 from worker.celery import app
 from worker.clock import Sweep, look_for
@@ -21,7 +21,7 @@ def send_due() -> str:
 def _is_mail_due() -> bool:
     lease_s = settings().send_lease_s
     with begin("producer", EVERY_TENANT) as session:
-        return is_due(session, sending.queue(lease_s)) or sending.has_undecided(session, lease_s)
+        return is_due(session, due.queue(lease_s)) or messages.has_undecided(session, lease_s)
 
 
 look_for(Sweep(TASK, send_due, _is_mail_due))

@@ -1,4 +1,4 @@
-"""Mail texts: Jinja2 in a sandbox that can neither call nor compute at length, and that refuses a name it does not know."""
+"""Mail texts: Jinja2 in a sandbox without calls and long computations, which refuses an unknown name."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from activity.errors import ActivityError
 
 LONGEST = 200_000  # characters of a rendered text
-_FILTERS = (
+_FILTERS = [
     "capitalize",
     "default",
     "d",
@@ -25,8 +25,8 @@ _FILTERS = (
     "title",
     "trim",
     "upper",
-)
-_TESTS = (
+]
+_TESTS = [
     "defined",
     "undefined",
     "none",
@@ -43,40 +43,20 @@ _TESTS = (
     "gt",
     "le",
     "ge",
-)
-# Without calls, assignments and products a text grows no faster than its source and its data. Abstract nodes name their whole kind.
+]
+# Without calls, assignments and products a text grows no faster than its source and its data.
+# Abstract nodes name their whole kind.
 _ALLOWED = (
-    *(
-        nodes.Output,
-        nodes.TemplateData,
-        nodes.If,
-        nodes.For,
-        nodes.Name,
-        nodes.Const,
-        nodes.Getattr,
-        nodes.Getitem,
-        nodes.Filter,
-        nodes.Test,
-    ),
-    *(
-        nodes.Compare,
-        nodes.Operand,
-        nodes.And,
-        nodes.Or,
-        nodes.Not,
-        nodes.CondExpr,
-        nodes.Concat,
-        nodes.Add,
-        nodes.Sub,
-        nodes.Neg,
-        nodes.Keyword,
-    ),
+    *(nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Name, nodes.Const),
+    *(nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand),
+    *(nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Concat, nodes.Add, nodes.Sub),
+    *(nodes.Neg, nodes.Keyword),
 )
 NAMES = frozenset({"contact", "account", "sender", "unsubscribe_url"})
 
 
-class TemplateInvalid(ActivityError, ValueError):
-    """A template that cannot be rendered: says why and where."""
+class InvalidTemplate(ActivityError, ValueError):
+    """A template that cannot be rendered; the message tells why and where."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -99,7 +79,7 @@ _TEXT, _HTML = _environment(html=False), _environment(html=True)
 
 
 class _AnyField(Mapping[str, str]):
-    """A contact's own fields as they may be: a template is tried before anybody knows them."""
+    """A contact's own fields as they may be: a template is tried before they are known."""
 
     def __getitem__(self, key: str) -> str:
         return "sample"
@@ -121,27 +101,31 @@ SAMPLE: Mapping[str, Any] = {
 
 
 def check(source: str, *, html: bool) -> None:
-    """Try a template on a sample: raises TemplateInvalid for a fault in it and for every name that no mail will have."""
+    """Try a template on a sample.
+
+    Raises InvalidTemplate for a fault in it, and for every name that no mail will have.
+    """
     environment = _HTML if html else _TEXT
     try:
         tree = environment.parse(source)
     except TemplateError as error:
-        raise TemplateInvalid(str(error)) from None
+        raise InvalidTemplate(str(error)) from None
     for found in tree.find_all(nodes.Node):
-        if not isinstance(found, _ALLOWED):
-            raise TemplateInvalid(
-                f"{type(found).__name__.lower()} is not allowed in a mail: it has values, filters, if and for"
-            )
-        if isinstance(found, nodes.For) and (found.recursive or next(found.find_all(nodes.For), None)):
-            raise TemplateInvalid("a loop within a loop is not allowed in a mail")
-        if isinstance(found, nodes.Getattr):
-            _check_path(found)
-    unknown = (
-        {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"} - NAMES - _own_names(tree)
-    )
-    if unknown:
-        raise TemplateInvalid(f"unknown name {min(unknown)!r}: a mail knows {', '.join(sorted(NAMES))}")
+        _check_node(found)
+    loaded = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    if unknown := loaded - NAMES - _own_names(tree):
+        raise InvalidTemplate(f"unknown name {min(unknown)!r}: a mail knows {', '.join(sorted(NAMES))}")
     render(source, SAMPLE, html=html)
+
+
+def _check_node(found: nodes.Node) -> None:
+    if not isinstance(found, _ALLOWED):
+        kind = type(found).__name__.lower()
+        raise InvalidTemplate(f"{kind} is not allowed in a mail: it has values, filters, if and for")
+    if isinstance(found, nodes.For) and (found.recursive or next(found.find_all(nodes.For), None)):
+        raise InvalidTemplate("a loop within a loop is not allowed in a mail")
+    if isinstance(found, nodes.Getattr):
+        _check_path(found)
 
 
 def _own_names(tree: nodes.Template) -> set[str]:
@@ -150,15 +134,19 @@ def _own_names(tree: nodes.Template) -> set[str]:
 
 
 def _check_path(found: nodes.Getattr) -> None:
-    """Refuse an attribute that no contact, account or sender has, also in a branch that the sample does not take."""
-    if (
-        isinstance(found.node, nodes.Name)
-        and isinstance(known := SAMPLE.get(found.node.name), Mapping)
-        and found.attr not in known
-    ):
-        raise TemplateInvalid(
-            f"unknown name '{found.node.name}.{found.attr}': it has {', '.join(sorted(known))}"
-        )
+    """Refuse an attribute that a mail will never have, also in a branch that the sample does not take."""
+    if not isinstance(found.node, nodes.Name):
+        return
+    name, known = found.node.name, SAMPLE.get(found.node.name)
+    if isinstance(known, Mapping) and found.attr not in known:
+        raise InvalidTemplate(f"unknown name '{name}.{found.attr}': it has {', '.join(sorted(known))}")
+
+
+# What rendering a template may raise, whatever its values are.
+_FAILURES = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError),
+    *(LookupError, AttributeError, RecursionError),
+)
 
 
 @lru_cache(maxsize=1000)
@@ -167,24 +155,16 @@ def _compiled(source: str, html: bool) -> Any:
 
 
 def render(source: str, names: Mapping[str, Any], *, html: bool) -> str:
-    """Return the text that a template makes of these names. Raises TemplateInvalid, with the name that is missing."""
+    """Return the text that a template makes of these names. Raises InvalidTemplate, with the name that is missing."""
     parts, length = [], 0
     try:
         for part in _compiled(source, html).generate(names):
             length += len(part)
             if length > LONGEST:
-                raise TemplateInvalid(f"the text grows beyond {LONGEST} characters")
+                raise InvalidTemplate(f"the text grows beyond {LONGEST} characters")
             parts.append(part)
-    except (
-        TemplateError,
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, TemplateInvalid):
-            raise
-        raise TemplateInvalid(f"{type(error).__name__}: {error}") from None
+    except InvalidTemplate:
+        raise
+    except _FAILURES as error:
+        raise InvalidTemplate(f"{type(error).__name__}: {error}") from None
     return "".join(parts)

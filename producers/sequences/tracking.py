@@ -1,7 +1,8 @@
 """Signed tokens in the links of a mail: what was opened, which link was followed, who unsubscribes.
 
-A token is `<key id>.<what>.<signature>`. It carries its target, so that a link is never an open redirect: only targets that we signed
-are followed. Keys rotate: the first of ACTIVITY_TRACKING_KEYS signs, all of them verify.
+A token is `<key id>.<target>.<signature>`. It carries its target, so that a link is never an open redirect:
+only targets that we signed are followed. Keys rotate: the first of ACTIVITY_TRACKING_KEYS signs, all of them
+verify.
 """
 
 import hashlib
@@ -19,17 +20,18 @@ from activity.settings import settings
 
 LONGEST_URL = 2000  # longer ones are left as they are: a token must fit where links are cut
 _LONGEST_TOKEN = 6000
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _SIGNATURE_BYTES = 16  # 128 bits are beyond guessing, and links stay short
 
-Kind = Literal["o", "c", "u"]  # opened, clicked, unsubscribe
+TokenKind = Literal["o", "c", "u"]  # opened, clicked, unsubscribe
 
 
-class TokenInvalid(ActivityError):
-    """A link that we did not make, or whose key is no longer known."""
+class InvalidTrackingToken(ActivityError):
+    """A link that was not signed here, or whose key is no longer known."""
 
 
 class Target(NamedTuple):
-    """What a token says: the e-mail by tenant and row id, and for a click where it leads."""
+    """What a token is about: the e-mail by tenant and row id, and for a click where it leads."""
 
     tenant: int
     message: int
@@ -40,38 +42,33 @@ class Target(NamedTuple):
 def _keys(setting: str) -> dict[str, bytes]:
     """Return the keys by id, the one that signs first."""
     found = dict(part.strip().split(":", 1) for part in setting.split(",") if ":" in part)
-    if not found or any(
-        not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", name) or len(key) < 16 for name, key in found.items()
-    ):
+    if not found or not all(_KEY_ID.fullmatch(name) and len(key) >= 16 for name, key in found.items()):
         raise SettingMissing(
-            "ACTIVITY_TRACKING_KEYS is not usable: write id:secret,id:secret, with 16 characters or more in a secret"
+            "ACTIVITY_TRACKING_KEYS is not usable: "
+            "write id:secret,id:secret, with 16 characters or more in a secret"
         )
     return {name: key.encode() for name, key in found.items()}
 
 
-def sign(kind: Kind, target: Target) -> str:
+def sign(kind: TokenKind, target: Target) -> str:
     """Return the token of a target. Raises SettingMissing without a key."""
     name, key = next(iter(_keys(settings().required("tracking_keys")).items()))
-    said = _text(
-        msgspec.msgpack.encode(
-            (target.tenant, target.message, target.url) if target.url else (target.tenant, target.message)
-        )
-    )
-    return f"{name}.{said}.{_signature(key, kind, said)}"
+    text = _text(msgspec.msgpack.encode(target if target.url else target[:2]))
+    return f"{name}.{text}.{_signature(key, kind, text)}"
 
 
-def verify(kind: Kind, token: str) -> Target:
-    """Return what a token says. Raises TokenInvalid for every token that `sign` did not make for this kind."""
+def verify(kind: TokenKind, token: str) -> Target:
+    """Return a token's target. Raises InvalidTrackingToken unless `sign` made the token for this kind."""
     parts = token.split(".") if len(token) <= _LONGEST_TOKEN and token.isascii() else []
     key = _keys(settings().required("tracking_keys")).get(parts[0]) if len(parts) == 3 else None
     if key is None or not hmac.compare_digest(_signature(key, kind, parts[1]), parts[2]):
-        raise TokenInvalid("this link is not one of ours, or it is too old")
+        raise InvalidTrackingToken("this link was not signed here, or it is too old")
     tenant, message, *url = msgspec.msgpack.decode(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     return Target(tenant, message, *url)
 
 
 def trackable(url: str) -> bool:
-    """Say whether a link may be rewritten: a web address of a bearable length, without control characters."""
+    """Return whether a link may be rewritten: a short enough web address without control characters."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -85,14 +82,14 @@ def trackable(url: str) -> bool:
     )
 
 
-def link(kind: Kind, target: Target) -> str:
+def link(kind: TokenKind, target: Target) -> str:
     """Return the public address of a token."""
     path = "u" if kind == "u" else f"t/{kind}"
     return f"{settings().public_url.rstrip('/')}/{path}/{sign(kind, target)}"
 
 
-def _signature(key: bytes, kind: Kind, said: str) -> str:
-    return _text(hmac.digest(key, f"{kind}.{said}".encode(), hashlib.sha256)[:_SIGNATURE_BYTES])
+def _signature(key: bytes, kind: TokenKind, text: str) -> str:
+    return _text(hmac.digest(key, f"{kind}.{text}".encode(), hashlib.sha256)[:_SIGNATURE_BYTES])
 
 
 def _text(value: bytes) -> str:

@@ -11,7 +11,7 @@ from cli.deployment.processes import processes
 from db.engine import begin
 from db.records import records
 from db.records.records import Contact
-from producers.sequences import enrol
+from producers.sequences import enroll
 from tests.plays import World
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/playbooks"
@@ -24,7 +24,7 @@ def test_the_example_playbooks_are_played_by_the_workers(
     world.add_sequence("Renewals")
     with begin("producer", tenant) as session:
         records.upsert(session, tenant, [Contact(id="jo", fields={"champion": True})])
-        enrol(session, tenant, world.sql("select id from crm.sequence")[0][0], "jo", by="ana@vendor.example")
+        enroll(session, tenant, world.sql("select id from crm.sequence")[0][0], "jo", by="ana@vendor.example")
     admin.execute("update crm.enrolment set due_at = now() + interval '1 hour'")  # this is not about its mail
     for file in EXAMPLES.glob("*.yaml"):
         world.play(file.read_text(encoding="utf-8"))

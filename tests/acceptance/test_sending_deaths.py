@@ -42,7 +42,7 @@ def space(
 def test_a_killed_worker_costs_a_delay_but_in_the_one_moment(
     space: Workspace, free_port: int, tmp_path: Path, point: str, state: str, said: int
 ) -> None:
-    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
     died = tmp_path / "died"
 
     def worker() -> subprocess.Popen[bytes]:
@@ -108,7 +108,7 @@ def test_every_contact_gets_each_mail_once_or_there_is_a_reason(
     }.items():
         monkeypatch.setenv(name, value)
     taken, deaths = tmp_path / "taken", 0
-    space.enrol(space.sequence(mail("One"), mail(), mail()), *(f"c{n}" for n in range(CONTACTS)))
+    space.enroll(space.sequence(mail("One"), mail(), mail()), *(f"c{n}" for n in range(CONTACTS)))
 
     def count() -> int:
         return len(taken.read_bytes().splitlines()) if taken.exists() else 0

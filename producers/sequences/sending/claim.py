@@ -1,6 +1,9 @@
-"""Claims a chunk of due steps and takes it through the gate, in one transaction. What passed comes out as mails to send."""
+"""Claims a chunk of due steps and takes it through the gate, in one transaction.
 
-from collections import Counter
+What passed comes out as mails to send.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -11,24 +14,29 @@ from sqlalchemy.orm import Session
 from activity.event import Event
 from activity.settings import settings
 from db.mail import suppression
-from db.sequences import sending, sequences
-from db.sequences.sending import Due, Limit, Mailbox, Move, NewMessage
+from db.sequences import due as due_steps
+from db.sequences import limits, messages, sequences
+from db.sequences.due import Due, Move
+from db.sequences.limits import Limit, Mailbox
+from db.sequences.messages import NewMessage
+from producers.mail.enrollments import finished
 from producers.sequences import events
-from producers.sequences.definition import Definition, load
+from producers.sequences.definition import SequenceDefinition, load
 from producers.sequences.mail import Outgoing, message_id, names, thread_id
-from producers.sequences.sending.gate import End, Hold, Passed, Send, World, judge
+from producers.sequences.sending.gate import Decision, End, GateInput, Hold, Send, judge
 from producers.sequences.sending.quota import Quota
 from producers.sequences.sending.window import zone_of
-from producers.sequences.templates import TemplateInvalid, render
+from producers.sequences.templates import InvalidTemplate, render
 from worker.emit import emit
 
 
 class Judged(NamedTuple):
-    """A claimed enrolment with what the gate said."""
+    """A claimed enrollment with what the gate decided."""
 
     due: Due
-    definition: Definition
-    passed: Passed
+    definition: SequenceDefinition
+    box: Mailbox
+    decision: Decision
 
 
 class Chunk(NamedTuple):
@@ -39,60 +47,64 @@ class Chunk(NamedTuple):
     tally: Counter[str]
 
 
-C = TypeVar("C", Mailbox, Limit)
 _definition = lru_cache(maxsize=500)(load)
 
 
-def take(session: Session, limit: int) -> Chunk:
-    """Claim up to `limit` due steps and let each through the gate, or keep why not."""
+def claim_chunk(session: Session, limit: int) -> Chunk:
+    """Claim up to `limit` due steps, and let each through the gate or save why not."""
     now = datetime.now(UTC)
-    dues = sending.claim_due(session, settings().send_lease_s, limit)
+    dues = due_steps.claim_due(session, settings().send_lease_s, limit)
     if not dues:
         return Chunk({}, {}, Counter())
-    boxes = {
-        key: _awake(box, now)
-        for key, box in sending.lock_mailboxes(session, (due.mailbox_id for due in dues)).items()
-    }
-    limits = sending.lock_limits(session, (due.tenant_id for due in dues))
+    locked = limits.lock_mailboxes(session, (due.mailbox_id for due in dues))
+    boxes = {key: _awake(box, now) for key, box in locked.items()}
+    judged = _judged(session, dues, boxes, now)
+    tally = _save(session, judged, now)
+    passed = [(one, verdict) for one in judged if isinstance(verdict := one.decision.verdict, Send)]
+    mails: dict[int, list[Outgoing]] = defaultdict(list)
+    for out in _claim_messages(session, passed):
+        mails[out.due.mailbox_id].append(out)
+    return Chunk(mails, boxes, tally)
+
+
+def _judged(
+    session: Session, dues: Sequence[Due], boxes: Mapping[int, Mailbox], now: datetime
+) -> list[Judged]:
+    """Judge each enrollment, and save what that counted against the limits."""
+    shared = limits.lock_limits(session, (due.tenant_id for due in dues))
     quotas = {key: _quota(box) for key, box in boxes.items()}
-    shared = {key: _shared_quota(limit) for key, limit in limits.items()}
+    shared_quotas = {key: _shared_quota(limit) for key, limit in shared.items()}
     suppressed = suppression.check_many(session, ((due.tenant_id, due.email) for due in dues if due.email))
     versions = {(due.sequence_id, due.version) for due in dues}
     definitions = {version: _definition(sequences.definition(session, *version)) for version in versions}
     judged = []
     for due in dues:
-        both = [quota for quota in (quotas[due.mailbox_id], shared.get(due.tenant_id)) if quota is not None]
-        definition = definitions[due.sequence_id, due.version]
-        judged.append(
-            Judged(
-                due, definition, judge(due, definition, World(now, boxes[due.mailbox_id], both, suppressed))
-            )
-        )
+        box, definition = boxes[due.mailbox_id], definitions[due.sequence_id, due.version]
+        both = [one for one in (quotas[box.id], shared_quotas.get(due.tenant_id)) if one is not None]
+        decision = judge(due, definition, GateInput(now, box, both, suppressed))
+        judged.append(Judged(due, definition, box, decision))
     for key, box in boxes.items():
-        sending.count_mailbox(session, _counted(box, quotas[key])._replace(next_at=quotas[key].next_at))
-    for key, counts in limits.items():
-        sending.count_limit(session, _counted(counts, shared[key]))
-    return _keep(session, judged, boxes, now)
+        limits.count_mailbox(session, _counted(box, quotas[key])._replace(next_at=quotas[key].next_at))
+    for key, limit in shared.items():
+        limits.count_limit(session, _counted(limit, shared_quotas[key]))
+    return judged
 
 
-def _keep(session: Session, judged: Sequence[Judged], boxes: Mapping[int, Mailbox], now: datetime) -> Chunk:
-    """Keep every verdict, say what is to be said, and claim the mails of what passed."""
+def _save(session: Session, judged: Sequence[Judged], now: datetime) -> Counter[str]:
+    """Save what the gate decided with its events, and return how many wait and how many finished."""
     moves: list[Move] = []
-    said: list[Event] = []
-    passed: list[tuple[Judged, Send]] = []
+    emitted: list[Event] = []
     tally: Counter[str] = Counter()
     for one in judged:
-        verdict = one.passed.verdict
-        said += _tasks(one, boxes[one.due.mailbox_id], now)
-        if isinstance(verdict, Send):
-            passed.append((one, verdict))
-        else:
+        emitted += _tasks(one, now)
+        verdict = one.decision.verdict
+        if not isinstance(verdict, Send):
             moves.append(_move(one.due, verdict))
-            said += _words(one.due, verdict)
+            emitted += _events(one.due, verdict)
             tally["waiting" if isinstance(verdict, Hold) else "finished"] += 1
-    sending.move(session, moves)
-    emit(session, said)
-    return Chunk(_by_mailbox(_claim(session, passed, boxes)), boxes, tally)
+    due_steps.move(session, moves)
+    emit(session, emitted)
+    return tally
 
 
 def _awake(box: Mailbox, now: datetime) -> Mailbox:
@@ -128,7 +140,10 @@ def _shared_quota(limit: Limit) -> Quota:
     )
 
 
-def _counted(counts: C, quota: Quota) -> C:
+_Counts = TypeVar("_Counts", Mailbox, Limit)
+
+
+def _counted(counts: _Counts, quota: Quota) -> _Counts:
     """Return the row with what the quota counted."""
     return counts._replace(
         recent=quota.recent, day=quota.day, day_count=quota.day_count, queue_at=quota.queue_at
@@ -142,67 +157,45 @@ def _move(due: Due, verdict: Hold | End) -> Move:
     return Move(due.id, due.fence, verdict.step, None, state="finished", reason=verdict.reason)
 
 
-def _words(due: Due, verdict: Hold | End) -> Iterator[Event]:
+def _events(due: Due, verdict: Hold | End) -> Iterator[Event]:
     if isinstance(verdict, End):
         if verdict.refused:
             yield events.skipped(due, verdict.step, verdict.reason)
-        yield events.ended(due, verdict.step, verdict.reason, due.sent)
+        yield finished(due, verdict.step, verdict.reason, due.sent)
 
 
-def _tasks(one: Judged, box: Mailbox, now: datetime) -> Iterator[Event]:
-    for number, step in one.passed.tasks:
+def _tasks(one: Judged, now: datetime) -> Iterator[Event]:
+    for number, step in one.decision.tasks:
         try:
-            title = render(step.title, names(one.due, box), html=False)
-        except TemplateInvalid:
+            title = render(step.title, names(one.due, one.box), html=False)
+        except InvalidTemplate:
             title = step.title  # a task with a gap in its title is better than none
         yield events.task(one.due, title.strip()[:500] or "Task", number, now + timedelta(days=step.due_days))
 
 
-def _claim(
-    session: Session, passed: Sequence[tuple[Judged, Send]], boxes: Mapping[int, Mailbox]
-) -> Iterator[Outgoing]:
-    """Keep the messages of what passed, and yield them."""
-    wanted = {
-        one.due.id: (one, send, _message(one.due, send, boxes[one.due.mailbox_id])) for one, send in passed
-    }
-    made = sending.claim_messages(session, [new for _, _, new in wanted.values()])
-    for enrolment, row_id in made.items():
-        one, send, new = wanted[enrolment]
-        yield Outgoing(
-            one.due,
-            one.definition,
-            send.email.named(new.variant),
-            send.step,
-            row_id,
-            new.message_id,
-            new.thread_id,
-        )
+def _claim_messages(session: Session, passed: Sequence[tuple[Judged, Send]]) -> Iterator[Outgoing]:
+    """Store the messages of what passed as claimed, and yield them."""
+    wanted = {one.due.id: (one, send, _message(one, send)) for one, send in passed}
+    made = messages.claim_messages(session, [new for _, _, new in wanted.values()])
+    for enrollment, row_id in made.items():
+        one, send, new = wanted[enrollment]
+        variant = send.email.named(new.variant)
+        yield Outgoing(one.due, one.definition, variant, send.step, row_id, new.message_id, new.thread_id)
 
 
-def _message(due: Due, send: Send, box: Mailbox) -> NewMessage:
-    variant = send.email.variant(due.sequence_id, send.step, due.contact_id)
-    header, thread = (
-        message_id(due.tenant_id, due.id, send.step, box.address),
-        thread_id(due.tenant_id, due.id),
-    )
+def _message(one: Judged, send: Send) -> NewMessage:
+    due = one.due
     return NewMessage(
-        due.tenant_id,
-        due.id,
-        due.sequence_id,
-        send.step,
-        variant.name,
-        due.contact_id,
-        due.account_id,
-        box.id,
-        header,
-        thread,
-        due.email or "",
-        due.fence,
+        tenant_id=due.tenant_id,
+        enrolment_id=due.id,
+        sequence_id=due.sequence_id,
+        step=send.step,
+        variant=send.email.variant(due.sequence_id, send.step, due.contact_id).name,
+        contact_id=due.contact_id,
+        account_id=due.account_id,
+        mailbox_id=one.box.id,
+        message_id=message_id(due.tenant_id, due.id, send.step, one.box.address),
+        thread_id=thread_id(due.tenant_id, due.id),
+        recipient=due.email or "",
+        fence=due.fence,
     )
-
-
-def _by_mailbox(mails: Iterator[Outgoing]) -> dict[int, list[Outgoing]]:
-    found: dict[int, list[Outgoing]] = {}
-    for out in mails:
-        found.setdefault(out.due.mailbox_id, []).append(out)
-    return found

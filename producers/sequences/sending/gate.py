@@ -1,11 +1,15 @@
-"""The gate: whether a claimed enrolment's next mail may go out now; if not, why and until when. Decided in the transaction of the claim."""
+"""The gate: whether a claimed enrollment's next mail may go out now; if not, why and until when.
+
+It decides in the transaction of the claim.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from db.sequences.sending import Due, Mailbox
-from producers.sequences.definition import Definition, Email, Task, Wait
+from db.sequences.due import Due
+from db.sequences.limits import Mailbox
+from producers.sequences.definition import EmailStep, SequenceDefinition, TaskStep, WaitStep
 from producers.sequences.sending.quota import Quota
 from producers.sequences.sending.window import zone_of
 
@@ -16,11 +20,11 @@ class Send(NamedTuple):
     """A mail may go: the step that it is of."""
 
     step: int
-    email: Email
+    email: EmailStep
 
 
 class Hold(NamedTuple):
-    """Nothing goes now. Without `until` a person, who resumes what is paused, lets it go on."""
+    """Nothing goes now. Without `until` it waits for a person who resumes what is paused."""
 
     step: int
     until: datetime | None
@@ -28,22 +32,22 @@ class Hold(NamedTuple):
 
 
 class End(NamedTuple):
-    """The enrolment is over. `refused`: a mail that was due is not sent for this reason."""
+    """The enrollment is over. `refused`: a mail that was due is not sent for this reason."""
 
     step: int
     reason: str
     refused: bool = True
 
 
-class Passed(NamedTuple):
-    """What the gate decided, and the tasks to be handed out on the way."""
+class Decision(NamedTuple):
+    """What the gate decided, and the tasks to hand out on the way, by step."""
 
     verdict: Send | Hold | End
-    tasks: tuple[tuple[int, Task], ...] = ()  # by step
+    tasks: tuple[tuple[int, TaskStep], ...] = ()
 
 
-class World(NamedTuple):
-    """What the gate sees beside the enrolment itself."""
+class GateInput(NamedTuple):
+    """What the gate sees beside the enrollment itself."""
 
     now: datetime
     mailbox: Mailbox
@@ -51,85 +55,84 @@ class World(NamedTuple):
     suppressed: Mapping[tuple[int, str], str]
 
 
-def after(definition: Definition, step: int) -> tuple[int, timedelta]:
+def after(definition: SequenceDefinition, step: int) -> tuple[int, timedelta]:
     """Return the step that follows `step`, and how long the waits between them are."""
     wait = timedelta()
-    while isinstance(following := definition.step(step := step + 1), Wait):
+    while isinstance(following := definition.step(step := step + 1), WaitStep):
         wait += following.length
     return step, wait
 
 
-def judge(due: Due, definition: Definition, world: World) -> Passed:
-    """Walk from the enrolment's step to the next mail that is not sent yet, and say what becomes of it."""
+def judge(due: Due, definition: SequenceDefinition, given: GateInput) -> Decision:
+    """Walk from the enrollment's step to the next mail that is not sent yet, and decide about it."""
     step = due.step
-    tasks: list[tuple[int, Task]] = []
+    tasks: list[tuple[int, TaskStep]] = []
     made = {mail.step: mail.state for mail in due.earlier}
     while True:
         at = definition.step(step)
         if at is None:
-            return Passed(End(step, "completed", refused=False), tuple(tasks))
-        if isinstance(at, Email) and made.get(step) not in _ENDED:
-            return Passed(_mail(due, definition, world, step, at, made.get(step)), tuple(tasks))
-        if isinstance(at, Task):
+            return Decision(End(step, "completed", refused=False), tuple(tasks))
+        if isinstance(at, EmailStep) and made.get(step) not in _ENDED:
+            return Decision(_mail(due, definition, given, step, at, made.get(step)), tuple(tasks))
+        if isinstance(at, TaskStep):
             tasks.append((step, at))
-        step, wait = after(definition, step) if not isinstance(at, Wait) else after(definition, step - 1)
+        step, wait = after(definition, step) if not isinstance(at, WaitStep) else after(definition, step - 1)
         if wait:
-            return Passed(Hold(step, world.now + wait, None), tuple(tasks))
+            return Decision(Hold(step, given.now + wait, None), tuple(tasks))
 
 
 def _mail(
-    due: Due, definition: Definition, world: World, step: int, email: Email, state: str | None
+    due: Due, definition: SequenceDefinition, given: GateInput, step: int, email: EmailStep, state: str | None
 ) -> Send | Hold | End:
-    if (
-        state == "sending"
-    ):  # its worker may still be at it: the sweep of what is undecided says what became of it
-        return Hold(step, world.now + timedelta(seconds=5), "waits for what became of the mail before")
+    if state == "sending":  # its worker may still be at it: the sweep of what is undecided ends that
+        return Hold(step, given.now + timedelta(seconds=5), "waits for what became of the mail before")
     for check in _CHECKS:
-        verdict = check(due, definition, world, step)
+        verdict = check(due, definition, given, step)
         if verdict is not None:
             return verdict
-    for quota in world.quotas:
-        refusal = quota.refuses(world.now)
+    for quota in given.quotas:
+        refusal = quota.refusal(given.now)
         if refusal is not None:
             return Hold(step, *refusal)
-    for quota in world.quotas:
-        quota.take(world.now)
+    for quota in given.quotas:
+        quota.count(given.now)
     return Send(step, email)
 
 
-def _reachable(due: Due, _: Definition, __: World, step: int) -> End | None:
+def _reachable(due: Due, _: SequenceDefinition, __: GateInput, step: int) -> End | None:
     if due.gone:
         return End(step, "the contact is gone")
     return None if due.email else End(step, "no e-mail address")
 
 
-def _suppressed(due: Due, _: Definition, world: World, step: int) -> End | None:
-    reason = world.suppressed.get((due.tenant_id, due.email or ""))
+def _suppressed(due: Due, _: SequenceDefinition, given: GateInput, step: int) -> End | None:
+    reason = given.suppressed.get((due.tenant_id, due.email or ""))
     return None if reason is None else End(step, f"suppressed: {reason}")
 
 
-def _consent(due: Due, definition: Definition, _: World, step: int) -> End | None:
+def _consent(due: Due, definition: SequenceDefinition, _: GateInput, step: int) -> End | None:
     if due.consent is False:
         return End(step, "consent withdrawn")
     return End(step, "no consent") if definition.consent == "opt_in" and not due.consent else None
 
 
-def _paused(due: Due, _: Definition, world: World, step: int) -> Hold | None:
+def _paused(due: Due, _: SequenceDefinition, given: GateInput, step: int) -> Hold | None:
     if due.sequence_paused:
         return Hold(step, None, "sequence paused")
-    box = world.mailbox
+    box = given.mailbox
     return Hold(step, box.paused_until, f"mailbox paused: {box.paused_reason}") if box.paused else None
 
 
-def _window(due: Due, definition: Definition, world: World, step: int) -> Hold | None:
+def _window(due: Due, definition: SequenceDefinition, given: GateInput, step: int) -> Hold | None:
     if definition.window is None:
         return None
-    opens = definition.window.opens(world.now, zone_of((due.fields.get("time_zone"), world.mailbox.zone)))
-    return Hold(step, opens, "outside the send window") if opens > world.now else None
+    zone = zone_of((due.fields.get("time_zone"), given.mailbox.zone))
+    opens = definition.window.opens(given.now, zone)
+    return Hold(step, opens, "outside the send window") if opens > given.now else None
 
 
-# What ends the enrolment comes before what only delays it.
-_CHECKS: tuple[Callable[[Due, Definition, World, int], Hold | End | None], ...] = (
+# What ends the enrollment comes before what only delays it.
+_CHECKS: tuple[Callable[[Due, SequenceDefinition, GateInput, int], Hold | End | None], ...] = (
     _reachable,
     _suppressed,
     _consent,

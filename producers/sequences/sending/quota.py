@@ -10,7 +10,10 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Quota:
-    """What may be sent now. `recent` holds the sends of the last minute, so the limit holds in every minute, not by the clock's."""
+    """What may be sent now.
+
+    `recent` holds the sends of the last minute, so that the limit holds in any 60 seconds, not by the clock.
+    """
 
     per_minute: int | None
     per_day: int | None
@@ -24,24 +27,20 @@ class Quota:
     zone: tzinfo = UTC
     whose: str = "mailbox"
 
-    def refuses(self, now: datetime) -> tuple[datetime, str] | None:
+    def refusal(self, now: datetime) -> tuple[datetime, str] | None:
         """Return until when to wait and why, or None where a mail may go now."""
         self.recent = [moment for moment in self.recent if moment > now - _MINUTE]
         today = now.astimezone(self.zone).date()
         if self.per_day is not None and self.day == today and self.day_count >= self.per_day:
-            midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), self.zone).astimezone(
-                UTC
-            )
-            return self._in_line(midnight), f"{self.whose}: limit of {self.per_day} a day"
+            return self._queued(self._midnight_after(today)), f"{self.whose}: limit of {self.per_day} a day"
         if self.per_minute is not None and len(self.recent) >= self.per_minute:
-            return self._in_line(
-                self.recent[-self.per_minute] + _MINUTE
-            ), f"{self.whose}: limit of {self.per_minute} a minute"
+            free_at = self.recent[-self.per_minute] + _MINUTE
+            return self._queued(free_at), f"{self.whose}: limit of {self.per_minute} a minute"
         if self.next_at is not None and now < self.next_at:
-            return self._in_line(self.next_at), f"{self.whose}: spacing"
+            return self._queued(self.next_at), f"{self.whose}: spacing"
         return None
 
-    def take(self, now: datetime) -> None:
+    def count(self, now: datetime) -> None:
         """Count a mail."""
         today = now.astimezone(self.zone).date()
         self.day_count = self.day_count + 1 if self.day == today else 1
@@ -49,10 +48,18 @@ class Quota:
         if self.per_minute is not None:
             self.recent = [*self.recent, now]
         if self.spacing:
-            self.next_at = now + self.spacing * (1 + random.random() * self.jitter)  # noqa: S311  # no secret: it only looks less like a machine
+            chance = random.random()  # noqa: S311  # no secret: it only looks less like a machine
+            self.next_at = now + self.spacing * (1 + chance * self.jitter)
 
-    def _in_line(self, earliest: datetime) -> datetime:
-        """Return a turn behind those that wait already: they come back one by one, not all at once to be refused again."""
+    def _midnight_after(self, day: date) -> datetime:
+        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), self.zone)
+        return midnight.astimezone(UTC)
+
+    def _queued(self, earliest: datetime) -> datetime:
+        """Return a turn behind those that wait already.
+
+        So they come back one by one, and not all at once to be refused again.
+        """
         turn = earliest if self.queue_at is None else max(earliest, self.queue_at)
         a_minute = _MINUTE / self.per_minute if self.per_minute else timedelta()
         self.queue_at = turn + max(self.spacing * (1 + self.jitter), a_minute)

@@ -15,7 +15,10 @@ _Clock = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The days and hours in which mail may go out, by the contact's clock where its zone is known, else by the mailbox's."""
+    """The days and hours in which mail may go out.
+
+    They are by the contact's clock where its zone is known, else by the mailbox's.
+    """
 
     days: Annotated[tuple[Day, ...], Meta(min_length=1)] = _DAYS[:5]
     start: _Clock = "09:00"
@@ -39,7 +42,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:
-    """Return when a wall clock shows this; a time that the clock skips is taken as the moment of the skip or later."""
+    """Return when a wall clock shows this; for a time that the clock skips, the moment of the skip or later."""
     if clock == "24:00":
         day, clock = day + timedelta(days=1), "00:00"
     return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)
@@ -51,10 +54,10 @@ def _zones() -> frozenset[str]:
 
 
 def known_zone(name: object) -> bool:
-    """Say whether a name is a time zone's: IANA, such as Europe/Berlin."""
+    """Return whether a name is an IANA time zone, such as Europe/Berlin."""
     return isinstance(name, str) and name in _zones()
 
 
 def zone_of(names: Iterable[object]) -> ZoneInfo:
-    """Return the zone of the first name that is one, else UTC."""
+    """Return the zone of the first name that is a time zone, else UTC."""
     return ZoneInfo(next((str(name) for name in names if known_zone(name)), "UTC"))

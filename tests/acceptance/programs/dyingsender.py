@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from producers.sequences.sending import outcome, send
+from producers.sequences.sending import outcomes, send
 
 
 def main() -> None:
@@ -22,8 +22,8 @@ def main() -> None:
     if not mark.exists():
         where, name = {
             "after_claim": (send, "_send_all"),
-            "before_mark": (outcome, "mark"),
-            "after_answer": (outcome, "keep_all_sent"),
+            "before_mark": (outcomes, "mark"),
+            "after_answer": (outcomes, "save_all_accepted"),
         }[point]
         setattr(where, name, dying(getattr(where, name), mark))
     while True:

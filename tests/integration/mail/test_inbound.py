@@ -18,7 +18,7 @@ from db.records import records
 from producers.mail.inbound.imap import parts_of
 from producers.mail.inbound.poll import poll_chunk
 from producers.mail.inbound.receive import MAX_MAIL, read_mail, receive_mail
-from producers.sequences.definition import Wait
+from producers.sequences.definition import WaitStep
 from tests import imapserver
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
@@ -34,7 +34,7 @@ def space(
     settings.cache_clear()
     with running(Sink(), free_port) as sink:
         space = Workspace(admin, tenant, sink.port)
-        space.enrol(space.sequence(mail("Renewal"), Wait(days=3), mail("Again")), "jo")
+        space.enroll(space.sequence(mail("Renewal"), WaitStep(days=3), mail("Again")), "jo")
         assert space.send().get("sent") == 1
         yield space
 

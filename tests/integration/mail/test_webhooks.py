@@ -26,7 +26,7 @@ from db.mail import sources, suppression
 from db.records import records
 from producers.mail.reclassify import judge_all
 from producers.mail.webhooks.sns import confirmation, is_certificate_url
-from producers.sequences.definition import Wait
+from producers.sequences.definition import WaitStep
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
@@ -252,7 +252,7 @@ def space(
     settings.cache_clear()
     with running(Sink(), free_port) as sink:
         space = Workspace(admin, tenant, sink.port)
-        space.enrol(space.sequence(mail("Renewal"), Wait(days=3), mail("Again")), "jo")
+        space.enroll(space.sequence(mail("Renewal"), WaitStep(days=3), mail("Again")), "jo")
         assert space.send().get("sent") == 1
         said(admin, tenant)
         yield space

@@ -8,7 +8,7 @@ import pytest
 from db.engine import begin
 from db.records import records
 from db.sequences import sequences
-from producers.sequences import AlreadyEnrolled, ContactUnknown, enrol, stop
+from producers.sequences import ContactNotFound, EnrollmentConflict, enroll, stop
 from worker.append import append_batch
 
 
@@ -44,15 +44,15 @@ def test_a_contact_goes_through_a_sequence_once(
 ) -> None:
     for expected in (int, type(None)):
         with begin("producer", tenant) as session:
-            assert isinstance(enrol(session, tenant, sequence_id, "jo", by="ana@v.example"), expected)
-    with begin("producer", tenant) as session, pytest.raises(AlreadyEnrolled):
-        enrol(session, tenant, sequence_id, "jo", by="ana@v.example", on_duplicate="refuse")
+            assert isinstance(enroll(session, tenant, sequence_id, "jo", by="ana@v.example"), expected)
+    with begin("producer", tenant) as session, pytest.raises(EnrollmentConflict):
+        enroll(session, tenant, sequence_id, "jo", by="ana@v.example", on_duplicate="refuse")
     assert events(admin) == [("sequence.enrolled", "jo", None, "sequence")]
 
 
 def test_a_contact_that_does_not_exist_is_refused(tenant: int, sequence_id: int) -> None:
-    with begin("producer", tenant) as session, pytest.raises(ContactUnknown):
-        enrol(session, tenant, sequence_id, "nobody", by="system")
+    with begin("producer", tenant) as session, pytest.raises(ContactNotFound):
+        enroll(session, tenant, sequence_id, "nobody", by="system")
 
 
 def test_stopping_ends_every_enrolment_of_the_contact_once_with_its_reason(
@@ -60,7 +60,7 @@ def test_stopping_ends_every_enrolment_of_the_contact_once_with_its_reason(
 ) -> None:
     with begin("producer", tenant) as session:
         for contact in ("jo", "kim"):
-            enrol(session, tenant, sequence_id, contact, by="system")
+            enroll(session, tenant, sequence_id, contact, by="system")
         assert [stop(session, tenant, "jo", "replied") for _ in range(2)] == [1, 0]
     assert events(admin)[2:] == [("sequence.finished", "jo", "replied", "sequence")]
     assert admin.execute("select contact_id from crm.enrolment where due_at is not null").fetchall() == [

@@ -9,9 +9,9 @@ import pytest
 from activity.settings import settings
 from db.engine import EVERY_TENANT, begin
 from db.mail import suppression
-from db.sequences import sequences
+from db.sequences import messages, sequences
 from producers.sequences import stop
-from producers.sequences.definition import Wait
+from producers.sequences.definition import WaitStep
 from producers.sequences.sending.send import send_chunk
 from producers.sequences.sending.window import Window
 from tests.command import activity
@@ -44,7 +44,7 @@ PIPELINING = pytest.mark.parametrize("sink", [True, False], ids=["pipelining", "
 
 @PIPELINING
 def test_each_step_is_sent_once_and_said_once(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("One"), mail(), mail()), "jo", "kim")
+    space.enroll(space.sequence(mail("One"), mail(), mail()), "jo", "kim")
     assert space.send()["sent"] == 6
     assert sorted(to for to, _ in sink.taken) == ["jo@acme.example"] * 3 + ["kim@acme.example"] * 3
     assert sorted(space.events("email.sent")) == [
@@ -58,7 +58,7 @@ def test_each_step_is_sent_once_and_said_once(space: Workspace, sink: Sink) -> N
 
 
 def test_the_steps_are_one_thread(space: Workspace, sink: Sink) -> None:
-    space.enrol(
+    space.enroll(
         space.sequence(mail("Renewal of {{ account.name|default('you') }}"), mail(), mail("Another")), "jo"
     )
     space.send()
@@ -67,13 +67,13 @@ def test_the_steps_are_one_thread(space: Workspace, sink: Sink) -> None:
     assert third["References"] == f"{first['Message-ID']} {second['Message-ID']}"
     assert [m["Subject"] for m in (first, second, third)] == ["Renewal of", "Re: Renewal of", "Another"]
     with begin("producer", space.tenant) as session:
-        found = sequences.message_by_id(session, first["Message-ID"])
+        found = messages.by_row(session, space.one("select min(id) from crm.message"))
         assert found is not None
         assert (found.contact_id, found.step, found.state, found.subject) == ("jo", 1, "sent", "Renewal of")
 
 
 def test_a_mail_can_be_left_by_one_click_and_its_links_are_tracked(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     space.send()
     (sent,) = sink.mails()
     assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -86,7 +86,7 @@ def test_a_mail_can_be_left_by_one_click_and_its_links_are_tracked(space: Worksp
 
 
 def test_a_wait_is_waited_for(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("One"), Wait(days=3), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), WaitStep(days=3), mail()), "jo")
     assert space.send() == {"sent": 1}
     days = space.one("select extract(epoch from due_at - now()) / 86400 from crm.enrolment")
     assert 2.99 < days <= 3
@@ -108,7 +108,7 @@ def test_a_wait_is_waited_for(space: Workspace, sink: Sink) -> None:
 def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(
     space: Workspace, sink: Sink, before: str, reason: str
 ) -> None:
-    space.enrol(space.sequence(mail("One"), consent="opt_in" if before == "no consent" else "opt_out"), "jo")
+    space.enroll(space.sequence(mail("One"), consent="opt_in" if before == "no consent" else "opt_out"), "jo")
     with begin("producer", space.tenant) as session:
         if before == "suppressed address":
             suppression.add(session, space.tenant, "Jo@ACME.example", "complained")
@@ -130,7 +130,7 @@ def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(
 
 
 def test_a_stopped_contact_gets_no_more(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
     with begin("producer", space.tenant) as session:
         assert stop(session, space.tenant, "jo", "replied") == 1
     assert space.send() == {}
@@ -139,7 +139,7 @@ def test_a_stopped_contact_gets_no_more(space: Workspace, sink: Sink) -> None:
 
 def test_what_is_paused_waits_with_its_reason_and_goes_on_when_resumed(space: Workspace, sink: Sink) -> None:
     sequence = space.sequence(mail("One"))
-    space.enrol(sequence, "jo")
+    space.enroll(sequence, "jo")
     with begin("producer", space.tenant) as session:
         sequences.set_paused(session, space.tenant, sequence, True)
     assert space.send() == {"waiting": 1}
@@ -152,7 +152,7 @@ def test_what_is_paused_waits_with_its_reason_and_goes_on_when_resumed(space: Wo
 
 def test_outside_its_window_a_mail_waits_for_the_contacts_morning(space: Workspace, sink: Sink) -> None:
     never_now = Window(days=("mon",), start="00:00", end="00:01")
-    space.enrol(space.sequence(mail("One"), window=never_now), "jo", fields={"time_zone": "Asia/Tokyo"})
+    space.enroll(space.sequence(mail("One"), window=never_now), "jo", fields={"time_zone": "Asia/Tokyo"})
     space.send()
     local = space.one(
         "select to_char(due_at at time zone 'Asia/Tokyo', 'Dy HH24:MI') from crm.enrolment where reason = 'outside the send window'"
@@ -173,7 +173,7 @@ def test_a_mailbox_never_sends_more_than_its_limits(
     space: Workspace, sink: Sink, limits: str, sent: int, reason: str
 ) -> None:
     space.admin.execute("update crm.mailbox set " + limits)  # noqa: S608  # the test's own text
-    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(6)))
+    space.enroll(space.sequence(mail("One")), *(f"c{n}" for n in range(6)))
     assert space.send() == {"sent": sent, "waiting": 6 - sent}
     space.due()
     assert space.send() == {"waiting": 6 - sent}
@@ -183,14 +183,14 @@ def test_a_mailbox_never_sends_more_than_its_limits(
 
 def test_a_workspace_never_sends_more_than_its_limit(space: Workspace, sink: Sink) -> None:
     space.admin.execute("insert into crm.sending_limit (tenant_id, per_day) values (%s, 2)", (space.tenant,))
-    space.enrol(space.sequence(mail("One")), "a", "b", "c")
+    space.enroll(space.sequence(mail("One")), "a", "b", "c")
     assert space.send() == {"sent": 2, "waiting": 1}
 
 
 @PIPELINING
 def test_a_4xx_is_tried_again_later_and_later(space: Workspace, sink: Sink) -> None:
     sink.at_rcpt = lambda _: "450 4.2.1 greylisted"
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     assert space.send() == {"deferred": 1}
     waits = [space.one("select extract(epoch from due_at - now()) from crm.enrolment")]
     space.due()
@@ -208,7 +208,7 @@ def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(
     space: Workspace, sink: Sink
 ) -> None:
     sink.at_data = lambda _: "452 4.2.2 full" if not sink.taken and len(space.messages()) < 2 else None
-    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
     for _ in range(11):
         space.send()
         space.due()
@@ -222,7 +222,7 @@ def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
     space: Workspace, sink: Sink, stage: str
 ) -> None:
     setattr(sink, stage, lambda address: "550 5.1.1 no such user" if address.startswith("jo") else None)
-    space.enrol(space.sequence(mail("One"), mail()), "jo", "kim")
+    space.enroll(space.sequence(mail("One"), mail()), "jo", "kim")
     assert space.send()["bounced"] == 1
     assert space.enrolments()[0] == ("jo", "finished", "bounced", 1, 0)
     assert [row[1] for row in space.events("email.sent")] == ["kim", "kim"]
@@ -233,7 +233,7 @@ def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
 
 def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Workspace, sink: Sink) -> None:
     sink.at_data = lambda _: "554 5.7.1 looks like spam"
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     assert space.send() == {"bounced": 1}
     with begin("producer", space.tenant) as session:
         assert suppression.check(session, space.tenant, "jo@acme.example") is None
@@ -250,7 +250,7 @@ def test_a_connection_that_drops_before_the_end_of_a_mail_costs_a_delay_only(
         return "drop" if len(dropped) == 1 else None
 
     sink.at_rcpt = once
-    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    space.enroll(space.sequence(mail("One")), "jo", "kim")
     space.send()
     space.due()
     space.send()
@@ -263,7 +263,7 @@ def test_no_answer_after_a_whole_mail_is_unknown_and_never_sent_again(
     space: Workspace, sink: Sink, fault: str
 ) -> None:
     sink.at_data = lambda _: fault if not space.messages() or space.messages()[0][2] == "sending" else None
-    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
     space.send()
     space.due()
     space.send()
@@ -278,7 +278,7 @@ def test_a_dead_mail_server_pauses_the_mailbox_and_loses_nothing(
     space: Workspace, sink: Sink, free_port: int
 ) -> None:
     space.admin.execute("update crm.mailbox set port = 1")
-    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    space.enroll(space.sequence(mail("One")), "jo", "kim")
     assert space.send() == {"given back": 2}
     assert [row[1] for row in space.enrolments()] == ["active", "active"]
     append_batch(100)
@@ -298,14 +298,14 @@ def test_a_server_that_wants_the_content_of_a_mail_it_refused_does_not_get_it(
         lambda address: "450 4.2.1 later" if address.startswith("jo") else None,
         True,
     )
-    space.enrol(space.sequence(mail("One")), "jo", "kim")
+    space.enroll(space.sequence(mail("One")), "jo", "kim")
     assert space.send() == {"deferred": 1, "sent": 1}
     assert [to for to, _ in sink.taken] == ["kim@acme.example"]
 
 
 def test_a_server_that_takes_few_connections_gets_all_mails_over_these(space: Workspace, sink: Sink) -> None:
     sink.takes = 2
-    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(30)))
+    space.enroll(space.sequence(mail("One")), *(f"c{n}" for n in range(30)))
     assert space.send() == {"sent": 30}
     assert len(sink.taken) == 30
     assert space.events("mailbox.paused") == []
@@ -313,7 +313,7 @@ def test_a_server_that_takes_few_connections_gets_all_mails_over_these(space: Wo
 
 def test_who_is_slow_holds_up_nobody_else(space: Workspace, sink: Sink) -> None:
     sink.at_rcpt = lambda address: "slow" if address.startswith("jo") else None
-    space.enrol(space.sequence(mail("One")), "jo", *(f"c{n}" for n in range(11)))
+    space.enroll(space.sequence(mail("One")), "jo", *(f"c{n}" for n in range(11)))
     assert space.send() == {"sent": 12}
     assert sink.taken[-1][0] == "jo@acme.example"
 
@@ -321,11 +321,11 @@ def test_who_is_slow_holds_up_nobody_else(space: Workspace, sink: Sink) -> None:
 def test_a_worker_that_died_before_the_end_of_a_mail_leaves_it_to_the_next(
     space: Workspace, sink: Sink
 ) -> None:
-    from producers.sequences.sending.claim import take
+    from producers.sequences.sending.claim import claim_chunk
 
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:
-        assert len(take(session, 10).mails) == 1
+        assert len(claim_chunk(session, 10).mails) == 1
     assert space.send() == {}
     space.due()
     assert space.send() == {"sent": 1}
@@ -339,7 +339,7 @@ def test_a_person_settles_what_nobody_could_know(
     space: Workspace, sink: Sink, found: str, state: str, kind: str
 ) -> None:
     sink.at_data = lambda _: "drop-after"
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     assert space.send() == {"unknown": 1}
     message_id = space.one("select message_id from crm.message")
     settle = [
@@ -365,12 +365,12 @@ def test_a_person_settles_what_nobody_could_know(
 
 
 def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace, sink: Sink) -> None:
-    from producers.sequences.sending.claim import take
-    from producers.sequences.sending.outcome import mark
+    from producers.sequences.sending.claim import claim_chunk
+    from producers.sequences.sending.outcomes import mark
 
-    space.enrol(space.sequence(mail("One"), mail()), "jo")
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
     with begin("producer", EVERY_TENANT) as session:
-        ((out,),) = take(session, 10).mails.values()
+        ((out,),) = claim_chunk(session, 10).mails.values()
     assert mark([out]) == [True]
     space.due()
     assert space.send() == {"waiting": 1}
@@ -382,12 +382,12 @@ def test_a_worker_that_died_in_the_one_moment_leaves_it_unknown(space: Workspace
 
 
 def test_a_holder_that_comes_back_late_cannot_send(space: Workspace, sink: Sink) -> None:
-    from producers.sequences.sending.claim import take
-    from producers.sequences.sending.outcome import mark
+    from producers.sequences.sending.claim import claim_chunk
+    from producers.sequences.sending.outcomes import mark
 
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     with begin("producer", EVERY_TENANT) as session:
-        ((late,),) = take(session, 10).mails.values()
+        ((late,),) = claim_chunk(session, 10).mails.values()
     space.due()
     assert space.send() == {"sent": 1}
     assert mark([late]) == [False]
@@ -401,7 +401,7 @@ def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(
             suppression.add(session, space.tenant, address, "unsubscribed")
 
     sink.at_rcpt = suppress
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     space.send()
     assert sink.taken == []
     assert space.enrolments() == [("jo", "finished", "suppressed: unsubscribed", 1, 0)]
@@ -409,15 +409,15 @@ def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(
 
 def test_an_enrolment_keeps_the_version_it_started_with(space: Workspace, sink: Sink) -> None:
     sequence = space.sequence(mail("Old"))
-    space.enrol(sequence, "jo")
+    space.enroll(sequence, "jo")
     assert space.sequence(mail("New")) == sequence
-    space.enrol(sequence, "kim")
+    space.enroll(sequence, "kim")
     space.send()
     assert {m["To"].addresses[0].username: m["Subject"] for m in sink.mails()} == {"jo": "Old", "kim": "New"}
 
 
 def test_a_template_that_lacks_a_value_sends_nothing_and_says_so(space: Workspace, sink: Sink) -> None:
-    space.enrol(space.sequence(mail("One", "Your plan is {{ contact.fields.plan }}")), "jo")
+    space.enroll(space.sequence(mail("One", "Your plan is {{ contact.fields.plan }}")), "jo")
     assert space.send() == {"skipped": 1}
     assert sink.taken == []
     ((_, _, _, reason),) = space.events("sequence.step_skipped")
@@ -427,7 +427,7 @@ def test_a_template_that_lacks_a_value_sends_nothing_and_says_so(space: Workspac
 def test_two_workers_at_once_send_each_mail_once(space: Workspace, sink: Sink) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    space.enrol(space.sequence(mail("One")), *(f"c{n}" for n in range(40)))
+    space.enroll(space.sequence(mail("One")), *(f"c{n}" for n in range(40)))
     work: Callable[[int], Any] = lambda _: send_chunk(10)  # noqa: E731  # a name for the type
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(work, range(8)))

@@ -81,7 +81,7 @@ def space(
     settings.cache_clear()
     smtp.tls.cache_clear()
     made = Workspace(admin, tenant, free_port)
-    made.enrol(made.sequence(mail("One")), "jo")
+    made.enroll(made.sequence(mail("One")), "jo")
     return made
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from activity.settings import settings
-from db.sequences.sending import Mailbox
-from producers.sequences.mail import Mail
+from db.sequences.limits import Mailbox
+from producers.sequences.mail import ComposedMail
 from producers.sequences.sending.smtp import Connection, Dropped, Refused, ServerDown, Undecided
 
-MAIL = Mail(
+MAIL = ComposedMail(
     "One",
     "ana@v.example",
     "jo@acme.example",
@@ -142,7 +142,7 @@ def test_a_mail_arrives_as_it_was_written_and_the_answer_comes_back(server: dict
         ("DATA", b"554 5.5.1 no\r\n", Refused, "554 5.5.1 no"),
         ("RCPT", CLOSE, Dropped, "the server closed the connection"),
         ("DATA", SILENT, Dropped, "timed out after 0.3 s"),
-        ("RCPT", b"hello there\r\n", Dropped, "no answer of a mail server: hello there"),
+        ("RCPT", b"hello there\r\n", Dropped, "not a mail server's answer: hello there"),
         ("RCPT", b"250-" + b"x" * 100_000 + b"\r\n", Dropped, "an answer without end"),
         ("RCPT", b"250-x\r\n" * 200, Dropped, "an answer without end"),
         (".", b"550 5.7.1 spam\r\n", Refused, "550 5.7.1 spam"),
@@ -152,7 +152,7 @@ def test_a_mail_arrives_as_it_was_written_and_the_answer_comes_back(server: dict
             ".",
             b"what\r\n",
             Undecided,
-            "no answer after the whole mail was sent: no answer of a mail server: what",
+            "no answer after the whole mail was sent: not a mail server's answer: what",
         ),
         ("", b"554 5.3.2 closed\r\n", ServerDown, "554 5.3.2 closed"),
         ("", SILENT, ServerDown, "timed out after 0.3 s"),

@@ -15,7 +15,7 @@ from db import access
 from db.engine import begin
 from db.mail import suppression
 from db.records import records
-from producers.sequences import enrol
+from producers.sequences import enroll
 from producers.sequences.tracking import Target, link, sign
 from tests import vectors
 from tests.mailserver import Sink, running
@@ -73,7 +73,7 @@ def visits(space: Workspace) -> list[tuple[Any, ...]]:
 def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(
     space: Workspace, sink: Sink, ask: Ask
 ) -> None:
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     space.send()
     space.admin.execute("update crm.message set sent_at = sent_at - interval '1 hour'")
     pixel, target, _ = links(sink)
@@ -93,9 +93,9 @@ def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(
 def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_once(
     space: Workspace, sink: Sink, ask: Ask
 ) -> None:
-    space.enrol(space.sequence(mail("One")), "jo")
+    space.enroll(space.sequence(mail("One")), "jo")
     space.send()
-    space.enrol(space.sequence(mail("Another"), mail()), "jo")
+    space.enroll(space.sequence(mail("Another"), mail()), "jo")
     *_, leave = links(sink)
     page = ask("GET", leave)
     assert '<form method="post">' in page.text
@@ -162,7 +162,7 @@ def test_hostile_names_change_neither_headers_nor_pages(space: Workspace, sink: 
         ]
         records.upsert(session, space.tenant, people)
         for one in people:
-            enrol(session, space.tenant, sequence, one.id, by="system")
+            enroll(session, space.tenant, sequence, one.id, by="system")
     assert space.send() == {"sent": len(pairs)}
     known = {
         "From",

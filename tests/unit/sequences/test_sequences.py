@@ -13,15 +13,24 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from activity.settings import settings
-from db.sequences.sending import Due, Earlier, Mailbox
+from db.sequences.due import Due, Earlier
+from db.sequences.limits import Mailbox
 from producers.sequences import tracking
-from producers.sequences.definition import Definition, DefinitionInvalid, Email, Task, Variant, Wait, read
+from producers.sequences.definition import (
+    EmailStep,
+    InvalidSequence,
+    SequenceDefinition,
+    TaskStep,
+    Variant,
+    WaitStep,
+    read,
+)
 from producers.sequences.html import add_pixel, rewrite_links
-from producers.sequences.mail import AddressInvalid, Outgoing, compose, deliverable, message_id, thread_id
-from producers.sequences.sending.gate import End, Hold, Send, World, judge
+from producers.sequences.mail import InvalidAddress, Outgoing, compose, deliverable, message_id, thread_id
+from producers.sequences.sending.gate import End, GateInput, Hold, Send, judge
 from producers.sequences.sending.quota import Quota
 from producers.sequences.sending.window import Window, zone_of
-from producers.sequences.templates import TemplateInvalid, check
+from producers.sequences.templates import InvalidTemplate, check
 from producers.sequences.tracking import Target
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
@@ -47,7 +56,7 @@ title = "Call {{ contact.name }}"
 def test_a_definition_survives_being_kept() -> None:
     found = read(TOML, "toml")
     assert read(found.json) == found
-    assert found.step(2) == Wait(days=2)
+    assert found.step(2) == WaitStep(days=2)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +77,7 @@ def test_a_definition_survives_being_kept() -> None:
     ],
 )
 def test_a_definition_that_cannot_work_is_refused_with_the_place(old: str, new: str, says: str) -> None:
-    with pytest.raises(DefinitionInvalid, match=says.replace("(", r"\(")):
+    with pytest.raises(InvalidSequence, match=says.replace("(", r"\(")):
         read(TOML.replace(old, new, 1), "toml")
 
 
@@ -89,7 +98,7 @@ def test_a_definition_that_cannot_work_is_refused_with_the_place(old: str, new: 
     ],
 )
 def test_a_template_can_neither_reach_out_nor_grow(source: str) -> None:
-    with pytest.raises(TemplateInvalid):
+    with pytest.raises(InvalidTemplate):
         check(source, html=False)
 
 
@@ -150,8 +159,8 @@ def test_no_minute_has_more_mails_than_the_limit_wherever_it_begins(gaps: list[f
     quota, now, sent = Quota(limit, None, [], None, 0), NOON, []
     for gap in gaps:
         now += timedelta(seconds=gap)
-        if quota.refuses(now) is None:
-            quota.take(now)
+        if quota.refusal(now) is None:
+            quota.count(now)
             sent.append(now)
     for start in sent:
         assert sum(start <= moment < start + timedelta(minutes=1) for moment in sent) <= limit
@@ -159,22 +168,25 @@ def test_no_minute_has_more_mails_than_the_limit_wherever_it_begins(gaps: list[f
 
 def test_a_day_ends_at_the_mailboxes_midnight() -> None:
     quota = Quota(None, 1, [], None, 0, zone=ZoneInfo("America/New_York"))
-    quota.take(NOON)
-    refused = quota.refuses(NOON)
+    quota.count(NOON)
+    refused = quota.refusal(NOON)
     assert refused == (datetime(2026, 6, 4, 4, tzinfo=UTC), "mailbox: limit of 1 a day")
-    assert quota.refuses(refused[0]) is None
+    assert quota.refusal(refused[0]) is None
 
 
 def test_those_that_wait_for_a_limit_come_back_one_by_one() -> None:
     quota = Quota(None, None, [], None, 0, spacing=timedelta(seconds=60))
-    quota.take(NOON)
-    turns = [refused[0] for refused in (quota.refuses(NOON) for _ in range(3)) if refused]
+    quota.count(NOON)
+    turns = [refused[0] for refused in (quota.refusal(NOON) for _ in range(3)) if refused]
     assert turns == [NOON + timedelta(seconds=60 * n) for n in (1, 2, 3)]
 
 
-FIRST, SECOND = Email(variants=(Variant(subject="Hi", text="t"),)), Email(variants=(Variant(text="t"),))
-DEFINITION = Definition(
-    name="S", mailbox="a@b.example", steps=(FIRST, Wait(days=1), Task(title="Call"), SECOND)
+FIRST, SECOND = (
+    EmailStep(variants=(Variant(subject="Hi", text="t"),)),
+    EmailStep(variants=(Variant(text="t"),)),
+)
+DEFINITION = SequenceDefinition(
+    name="S", mailbox="a@b.example", steps=(FIRST, WaitStep(days=1), TaskStep(title="Call"), SECOND)
 )
 
 
@@ -217,25 +229,27 @@ def box(**fields: Any) -> Mailbox:
 
 
 def test_the_gate_passes_over_steps_that_are_done_and_hands_out_tasks() -> None:
-    world = World(NOON, box(), (), {})
+    world = GateInput(NOON, box(), (), {})
     assert judge(due(), DEFINITION, world).verdict == Send(1, FIRST)
     done = (Earlier(1, "sent", "m", "Hi"),)
     assert judge(due(earlier=done), DEFINITION, world).verdict == Hold(3, NOON + timedelta(days=1), None)
     later = judge(due(step=3, earlier=done), DEFINITION, world)
     assert later.verdict == Send(4, SECOND)
-    assert later.tasks == ((3, Task(title="Call")),)
+    assert later.tasks == ((3, TaskStep(title="Call")),)
     assert judge(due(step=5), DEFINITION, world).verdict == End(5, "completed", refused=False)
 
 
 def test_a_mail_whose_fate_is_open_is_not_tried_again() -> None:
     verdict = judge(
-        due(earlier=(Earlier(1, "sending", "m", "Hi"),)), DEFINITION, World(NOON, box(), (), {})
+        due(earlier=(Earlier(1, "sending", "m", "Hi"),)), DEFINITION, GateInput(NOON, box(), (), {})
     ).verdict
     assert isinstance(verdict, Hold)
 
 
 def test_what_ends_an_enrolment_comes_before_what_delays_it() -> None:
-    world = World(NOON, box(paused=True, paused_reason="by hand"), (), {(1, "jo@acme.example"): "complained"})
+    world = GateInput(
+        NOON, box(paused=True, paused_reason="by hand"), (), {(1, "jo@acme.example"): "complained"}
+    )
     assert judge(due(), DEFINITION, world).verdict == End(1, "suppressed: complained")
     assert judge(due(email="kim@acme.example"), DEFINITION, world).verdict == Hold(
         1, None, "mailbox paused: by hand"
@@ -243,7 +257,7 @@ def test_what_ends_an_enrolment_comes_before_what_delays_it() -> None:
 
 
 def test_variants_are_given_by_weight_and_stay() -> None:
-    step = Email(
+    step = EmailStep(
         variants=(
             Variant(name="A", text="t", weight=1),
             Variant(name="B", text="t", weight=3),
@@ -266,14 +280,14 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_token_says_what_was_signed_and_for_nothing_else() -> None:
     token = tracking.sign("c", Target(3, 2**40, "https://v.example/ü?a=1"))
     assert tracking.verify("c", token) == Target(3, 2**40, "https://v.example/ü?a=1")
-    with pytest.raises(tracking.TokenInvalid):
+    with pytest.raises(tracking.InvalidTrackingToken):
         tracking.verify("u", token)
 
 
 @pytest.mark.usefixtures("keys")
 @given(st.text(max_size=60) | st.text("kK1.-_Aa9=", max_size=60))
 def test_no_text_is_taken_for_a_token(text: str) -> None:
-    with pytest.raises(tracking.TokenInvalid):
+    with pytest.raises(tracking.InvalidTrackingToken):
         tracking.verify("o", text)
 
 
@@ -331,7 +345,7 @@ def test_the_pixel_goes_before_the_end_of_the_body() -> None:
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(AddressInvalid):
+    with pytest.raises(InvalidAddress):
         deliverable(address)
 
 
@@ -346,7 +360,9 @@ def test_whatever_a_contact_is_called_a_mail_has_the_headers_we_wrote(name: str,
     variant = Variant(
         subject="For {{ contact.fields.x }}", text="{{ contact.name }}", html="<p>{{ contact.name }}</p>"
     )
-    definition = Definition(name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),))
+    definition = SequenceDefinition(
+        name="S", mailbox="ana@v.example", steps=(EmailStep(variants=(variant,)),)
+    )
     out = Outgoing(
         due(contact_name=name, fields={"x": field}),
         definition,
@@ -383,8 +399,8 @@ def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_serv
     variant = Variant(
         subject="S", text="{{ contact.fields.x }}\nEnd", html="<p>{{ contact.fields.x }}</p>\n<p>End</p>"
     )
-    definition = Definition(
-        name="S", mailbox="ana@v.example", steps=(Email(variants=(variant,)),), track_opens=False
+    definition = SequenceDefinition(
+        name="S", mailbox="ana@v.example", steps=(EmailStep(variants=(variant,)),), track_opens=False
     )
     who = due(fields={"x": field * times})
     content = compose(
