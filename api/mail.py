@@ -11,11 +11,13 @@ from activity.settings import settings
 from api.access.limits import Writer
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
+from db.mail.sources import MailSourceNotFound
 from producers.http import OutboundFailed
-from producers.mail.event import Forged, Unreadable
-from producers.mail.event import Request as Received
-from producers.mail.inbound.receive import MAX_MAIL, receive_mail
+from producers.mail.inbound.classify import MAX_MAIL
+from producers.mail.inbound.receive import receive_mail
 from producers.mail.webhooks import receive
+from producers.mail.webhooks.request import InvalidProof, InvalidReport
+from producers.mail.webhooks.request import Request as Received
 
 log = structlog.get_logger()
 
@@ -40,7 +42,7 @@ class Reports(msgspec.Struct):
 
 
 class Mail(msgspec.Struct):
-    """What a mail was. `kinds` says how many events of each kind it makes, and `new` how many of them were not known."""
+    """What a mail was; `kinds` counts the events of each kind that it makes, `new` those that were not known."""
 
     class_: str = msgspec.field(name="class")
     new: int
@@ -68,21 +70,21 @@ _MAIL_BODY = {
     openapi_extra=_ANY_BODY,
 )
 async def take_webhook(provider: Provider, source: Source, request: Request) -> Response:
-    """Take a provider's report. The signature is checked over the bytes as they came; a repeat is stored once, for ever."""
+    """Accept a provider's report. Its signature is checked over the raw bytes; a repeat is stored once."""
     body = await _bounded(request, MAX_BODY)
     received = Received(
         {name.lower(): value for name, value in request.headers.items()}, body, _public(request)
     )
     try:
         taken = await run_in_threadpool(receive.receive, provider, source, received)
-    except receive.NoSuchSource as error:
+    except MailSourceNotFound as error:
         raise Problem("not-found", str(error)) from None
-    except Forged as error:
+    except InvalidProof as error:
         log.warning("webhook_refused", provider=provider, source=source)
         raise Problem("unauthenticated", str(error)) from None
     except OutboundFailed as error:  # a certificate cannot be fetched now; the provider tries again
         raise Problem("unavailable", str(error), headers={"Retry-After": "10"}) from None
-    except Unreadable as error:
+    except InvalidReport as error:
         raise Problem("bad-request", str(error)) from None
     return json_response(Reports(*taken))
 
@@ -90,13 +92,13 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
 @router.head("/webhooks/{provider}/{source}", include_in_schema=False)
 @router.get("/webhooks/{provider}/{source}", include_in_schema=False)
 async def answer_probe(provider: Provider, source: Source) -> Response:
-    """Answer the probe that some providers send before they accept an address; it says nothing of whether the source exists."""
-    return Response("Webhooks are taken here by POST.\n", media_type="text/plain")
+    """Answer the probe that some providers send before they accept an address, whether the source exists or not."""
+    return Response("Webhooks are accepted here by POST.\n", media_type="text/plain")
 
 
 @router.post("/inbound/email", responses=answers(list[Mail], 200, "Durable", 413), openapi_extra=_MAIL_BODY)
 async def take_mail(request: Request, caller: Writer) -> Response:
-    """Take one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
+    """Accept one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
     raw = await _bounded(request, MAX_MAIL)
     if not raw.strip():
         raise Problem("bad-request", "the body is empty: send one mail as it came")
@@ -113,5 +115,5 @@ async def _bounded(request: Request, most: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise Problem("too-large", f"{most:,} bytes at the most")
+            raise Problem("too-large", f"at most {most:,} bytes")
     return bytes(body)

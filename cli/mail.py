@@ -2,12 +2,15 @@
 
 import secrets
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.output import Json, print_json, print_one
 from cli.workspace import TenantOption, resolve, workspace
+
+if TYPE_CHECKING:
+    from producers.mail.inbound.imap import ImapMailbox
 
 sources = typer.Typer(
     no_args_is_help=True,
@@ -63,7 +66,7 @@ def add(
     said = _read(secret)
     mailbox = _checked(provider, said, public_id, url)
     with workspace(tenant) as (session, number):
-        mail.add_source(
+        mail.add(
             session,
             number,
             provider,
@@ -79,11 +82,12 @@ def add(
 
 @sources.command("list")
 def list_(tenant: TenantOption = None, json: Json = False) -> None:
-    """List the sources, with when each was last heard, and what it reported that we do not know. Secrets are never shown."""
+    """List the sources: when each last reported, and what it reported that is not known. Secrets are not shown."""
+    from db.mail import reports
     from db.mail import sources as mail
 
     with workspace(tenant) as (session, number):
-        found, unknown = mail.sources(session, number), mail.unknown_kinds(session, number)
+        found, unknown = mail.list_all(session, number), reports.unknown_kinds(session, number)
     rows: list[dict[str, Any]] = [
         {
             "id": one.public_id,
@@ -92,7 +96,7 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
             "path": _path(one.provider, one.public_id),
             "proof": "none" if one.unsigned else f"{len(one.secrets)} secrets",
             "tolerance_s": one.tolerance_s,
-            "heard_at": one.heard_at,
+            "heard_at": one.last_received_at,
             "failure": one.failure,
             "unknown": {kind: count for id_, kind, count in unknown if id_ == one.public_id},
         }
@@ -102,7 +106,7 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        heard = f"heard {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "never heard"
+        heard = f"last report {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "nothing received yet"
         failed = f"  failed: {row['failure']}" if row["failure"] else ""
         counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
         typer.echo(
@@ -140,17 +144,17 @@ def remove(source_id: SourceId, tenant: TenantOption = None) -> None:
     typer.echo(f"source {source_id} is removed")
 
 
-def _checked(provider: str, secret: str | None, public_id: str, url: str | None) -> dict[str, object] | None:
+def _checked(provider: str, secret: str | None, public_id: str, url: str | None) -> "ImapMailbox | None":
     """Refuse what could never work; return a mailbox's parts."""
     import re
 
-    from producers.mail.inbound.imap import parts_of
+    from producers.mail.inbound.imap import mailbox_of
     from producers.mail.webhooks.registry import CREDENTIALS, PROVIDERS
 
     if not re.fullmatch("[A-Za-z0-9_-]{3,64}", public_id):
         raise typer.BadParameter("an id has 3 to 64 of A-Z, a-z, 0-9, _ and -")
     if provider == "imap":
-        return parts_of(url or "")
+        return mailbox_of(url or "")
     known = PROVIDERS.get(provider)
     if known is None:
         raise typer.BadParameter(f"no provider {provider!r}: imap, {', '.join(PROVIDERS)}")

@@ -26,7 +26,7 @@ app = Celery(
         "worker.announce",
         "producers.enrichment.run",
         "producers.enrichment.tasks",
-        "producers.mail.inbound.poll",
+        "producers.mail.tasks",
         "producers.playbooks.tasks",
         "producers.sequences.tasks",
     ],

@@ -18,7 +18,8 @@ from activity.settings import settings
 from bench.samples.webhooks import Sample, check_webhooks, pin_certificates, plain
 from bench.servers import servers
 from producers.mail.inbound.bounces import Failure
-from producers.mail.inbound.receive import Inbound, read_mail, split_mbox
+from producers.mail.inbound.classify import Inbound, read_mail
+from producers.mail.inbound.receive import split_mbox
 from producers.mail.machine import classify
 
 

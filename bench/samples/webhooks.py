@@ -115,7 +115,7 @@ async def _check_webhook(
     )
     now = proof.get("now")
     with begin("producer", tenant) as session:
-        sources.add_source(
+        sources.add(
             session,
             tenant,
             provider,

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from producers.mail.event import Kind, Request, Unreadable
+from producers.mail.event import ReportKind
+from producers.mail.webhooks.request import InvalidReport, Request
 
 MILLISECONDS = 10**11  # seconds reach this in the year 5138, milliseconds did in 1973
 _FRACTION = re.compile(r"(\.\d{6})\d+")
@@ -21,11 +22,11 @@ _CODE = re.compile(r"(?<![\d.])([245]\d\d)(?![\d.])")
 
 
 def json_of(body: bytes | str) -> Any:
-    """Return what a JSON text holds. Raises Unreadable."""
+    """Return what a JSON text holds. Raises InvalidReport."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"the body is not JSON: {error}") from None
+        raise InvalidReport(f"the body is not JSON: {error}") from None
 
 
 def object_of(value: Any) -> Mapping[str, Any]:
@@ -39,7 +40,7 @@ def objects_of(value: Any) -> list[Mapping[str, Any]]:
 
 
 def form_of(request: Request) -> list[tuple[str, str]]:
-    """Return the fields of a form in their order, urlencoded or multipart. Raises Unreadable."""
+    """Return the fields of a form in their order, urlencoded or multipart. Raises InvalidReport."""
     kind = request.headers.get("content-type", "")
     if "multipart/form-data" in kind:
         head = b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n"
@@ -50,7 +51,7 @@ def form_of(request: Request) -> list[tuple[str, str]]:
     try:
         return parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=1000)
     except ValueError as error:
-        raise Unreadable(f"the body is not a form: {error}") from None
+        raise InvalidReport(f"the body is not a form: {error}") from None
 
 
 def _content(part: Message) -> str:
@@ -133,7 +134,7 @@ def clean_id(value: Any) -> str | None:
     return found if found.startswith("<") else f"<{found}>"
 
 
-def kind_of(kinds: Mapping[str, Kind], name: Any) -> Kind:
+def kind_of(kinds: Mapping[str, ReportKind], name: Any) -> ReportKind:
     """Return what a provider's word means; unknown words are unknown kinds."""
     return kinds.get(str(name), "unknown")
 

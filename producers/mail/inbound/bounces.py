@@ -9,7 +9,7 @@ from typing import Literal
 from flufl.bounce import all_failures
 
 from producers.mail import reading
-from producers.mail.judge import reason_of
+from producers.mail.judge import is_vague, judge_report, reason_of
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -59,9 +59,6 @@ _DELAYED = re.compile(
     re.IGNORECASE,
 )
 _FIELD = re.compile(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t]+.*)*)", re.MULTILINE)
-
-_HARD_STATUS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
-_VAGUE_STATUS = re.compile(r"[45]\.0\.0")
 
 
 def failures(message: Message, text: str) -> list[Failure]:
@@ -195,25 +192,11 @@ def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
     """Add the reason and whether the address is of no use; what the server answered in `told` is more exact than a vague status."""
     about = _about(failure.recipient, told, 2) or _about(failure.final or failure.recipient, told, 2)
     said, status = failure.diagnostic or about or "", failure.status
-    if status is None or _VAGUE_STATUS.fullmatch(status):
+    if is_vague(status):
         status = reading.status_of(failure.diagnostic, about) or status
     around = f"{said}\n{told if alone else about}"
     reason = reason_of(said) or reason_of(around)
-    hard = failure.action == "failed" and _is_hard(
+    hard = failure.action == "failed" and judge_report(
         status, reason, after_data=">>> DATA" in around or "end of DATA" in around
     )
     return replace(failure, status=status, diagnostic=said or None, reason=reason, hard=hard)
-
-
-def _is_hard(status: str | None, reason: str | None, *, after_data: bool) -> bool:
-    """Say whether the address is of no use.
-
-    A status that says so is believed. Words are believed where an exact permanent status goes with them and the server said them before it
-    took the mail: filters say "unknown user" of people who exist.
-    """
-    if reason in ("mailboxfull", "mesgtoobig", "suspend", "authfailure", "norelaying", "spamdetected"):
-        return False
-    if status in _HARD_STATUS or reason == "hostunknown":
-        return status is None or status.startswith("5")
-    exact = status is not None and status.startswith("5") and not _VAGUE_STATUS.fullmatch(status)
-    return exact and reason in ("userunknown", "hasmoved") and not after_data

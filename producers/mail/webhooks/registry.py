@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from producers.mail.event import Check, Forged, Provider, Request, Unreadable
 from producers.mail.webhooks.providers import (
     brevo,
     mailersend,
@@ -20,9 +19,10 @@ from producers.mail.webhooks.providers import (
     sweego,
     unisender_go,
 )
+from producers.mail.webhooks.request import Check, InvalidProof, InvalidReport, Request, WebhookProvider
 from producers.mail.webhooks.signatures import credentials
 
-PROVIDERS: Mapping[str, Provider] = {
+PROVIDERS: Mapping[str, WebhookProvider] = {
     "brevo": brevo.PROVIDER,
     "mailersend": mailersend.PROVIDER,
     "mailgun": mailgun.PROVIDER,
@@ -44,21 +44,21 @@ PROVIDERS: Mapping[str, Provider] = {
 CREDENTIALS = ("basic:", "header:")
 
 
-def authenticate(provider: Provider, request: Request, checks: list[Check], unsigned: bool) -> None:
-    """Raise Forged unless one of the source's secrets proves the request. A source with no secret takes any, if it was added so."""
+def authenticate(provider: WebhookProvider, request: Request, checks: list[Check], unsigned: bool) -> None:
+    """Raise InvalidProof unless one of the source's secrets proves the request. A source with no secret takes any, if it was added so."""
     if not checks and unsigned:
         return
     proofs = [_proves(provider, request, check) for check in checks]
     if not any(proofs):
-        raise Forged(
+        raise InvalidProof(
             "no secret of this source proves the request: its signature, credentials or age are wrong"
         )
 
 
-def _proves(provider: Provider, request: Request, check: Check) -> bool:
+def _proves(provider: WebhookProvider, request: Request, check: Check) -> bool:
     if check.secret.startswith(CREDENTIALS):
         return credentials(request, check.secret)
     try:
         return provider.verify is not None and provider.verify(request, check)
-    except Unreadable:
+    except InvalidReport:
         return False  # where the proof should be, there is nothing to read

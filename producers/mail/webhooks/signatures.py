@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from producers.mail.event import Check, Request
+from producers.mail.webhooks.request import Check, Request
 
 
 def same(given: str | None, right: str) -> bool:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from activity.settings import settings
 from producers import http
 from producers.mail import reading
-from producers.mail.event import Check, Forged, Request
+from producers.mail.webhooks.request import Check, InvalidProof, Request
 from producers.mail.webhooks.signatures import fresh
 
 ANY_TOPIC = "any-topic"
@@ -90,7 +90,7 @@ def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
         answer = http.send("GET", url, max_bytes=100_000, redirects=0, timeout_s=5)
         return x509.load_pem_x509_certificate(answer.body), False
     except ValueError:
-        raise Forged("what SNS serves as its certificate is none") from None
+        raise InvalidProof("what SNS serves as its certificate is none") from None
 
 
 def confirmation(request: Request) -> str | None:

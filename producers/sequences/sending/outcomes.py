@@ -17,6 +17,7 @@ from db.sequences.due import Move
 from db.sequences.limits import Mailbox
 from db.sequences.messages import AcceptedMessage, MarkedMessage
 from producers.mail.enrollments import finished, stop
+from producers.mail.judge import judge_answer
 from producers.sequences import events
 from producers.sequences.mail import ComposedMail, Outgoing
 from producers.sequences.sending.gate import after
@@ -63,7 +64,7 @@ class RefusedMail(NamedTuple):
     def save(self, session: Session) -> str:
         """Defer the mail after a 4xx; after a 5xx it bounced."""
         if self.refused.permanent:
-            return _bounce(session, self, _kind(self.refused))
+            return _bounce(session, self, judge_answer(self.refused.code, self.refused.status))
         return _defer(session, self.out, self.mail, str(self.refused), self.refused.status)
 
 
@@ -217,18 +218,6 @@ def _conclude(
 ) -> bool:
     subject = None if mail is None else mail.subject
     return messages.conclude(session, out.row_id, out.due.fence, state, reason, subject)
-
-
-def _kind(refused: Refused) -> str:
-    """Return what a 5xx tells about the address.
-
-    It is hard only where the address is wrong, not our standing or the mail's content.
-    """
-    if refused.status is None:
-        return "hard" if refused.code in (550, 551, 553) else "unknown"
-    if refused.status.startswith("5.1.") or refused.status in ("5.2.1", "5.0.0"):
-        return "hard"
-    return "soft" if refused.status.startswith("5.2.") else "unknown"
 
 
 def _bounce(session: Session, one: RefusedMail, kind: str) -> str:

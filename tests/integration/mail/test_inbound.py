@@ -15,9 +15,10 @@ from db import access
 from db.engine import begin
 from db.mail import sources, suppression
 from db.records import records
-from producers.mail.inbound.imap import parts_of
+from producers.mail.inbound.classify import MAX_MAIL, read_mail
+from producers.mail.inbound.imap import mailbox_of
 from producers.mail.inbound.poll import poll_chunk
-from producers.mail.inbound.receive import MAX_MAIL, read_mail, receive_mail
+from producers.mail.inbound.receive import receive_mail
 from producers.sequences.definition import WaitStep
 from tests import imapserver
 from tests.mailserver import Sink, running
@@ -295,8 +296,8 @@ def test_a_mailbox_is_read_once_from_where_it_was_left(space: Workspace) -> None
         imapserver.Folder(letter(space), b"From: x@y.example\r\nSubject: Hello\r\n\r\nHi\r\n")
     ) as folder:
         with begin("producer", space.tenant) as session:
-            mailbox = parts_of(f"imap+plain://ana@127.0.0.1:{folder.port}/INBOX")
-            sources.add_source(session, space.tenant, "imap", "box", secret="secret", mailbox=mailbox)
+            mailbox = mailbox_of(f"imap+plain://ana@127.0.0.1:{folder.port}/INBOX")
+            sources.add(session, space.tenant, "imap", "box", secret="secret", mailbox=mailbox)
         assert poll_chunk() == {"done": 1}
         assert poll_chunk() == {}
         folder.mails.append(report(space, "failed", "5.1.1", "550 5.1.1 User unknown"))
@@ -315,8 +316,8 @@ def test_a_mailbox_is_read_once_from_where_it_was_left(space: Workspace) -> None
 def test_a_mailbox_that_cannot_be_read_says_why_and_is_tried_again_later(space: Workspace) -> None:
     with imapserver.running(imapserver.Folder()) as folder:
         with begin("producer", space.tenant) as session:
-            mailbox = parts_of(f"imap+plain://ana@127.0.0.1:{folder.port}")
-            sources.add_source(session, space.tenant, "imap", "box", secret="wrong", mailbox=mailbox)
+            mailbox = mailbox_of(f"imap+plain://ana@127.0.0.1:{folder.port}")
+            sources.add(session, space.tenant, "imap", "box", secret="wrong", mailbox=mailbox)
         assert poll_chunk() == {"failed": 1}
     failure, waits = space.admin.execute(
         "select failure, due_at > now() + interval '30 s' from crm.mail_source"

@@ -22,7 +22,7 @@ from api.http.app import create_app
 from bench.samples import mail as mail_samples
 from bench.samples import webhooks
 from db.engine import begin
-from db.mail import sources, suppression
+from db.mail import reports, sources, suppression
 from db.records import records
 from producers.mail.reclassify import judge_all
 from producers.mail.webhooks.sns import confirmation, is_certificate_url
@@ -53,7 +53,7 @@ def post(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Post:
 
 def add(tenant: int, provider: str, secret: str | None = None, **more: Any) -> str:
     with begin("producer", tenant) as session:
-        sources.add_source(session, tenant, provider, public_id := uuid4().hex, secret=secret, **more)
+        sources.add(session, tenant, provider, public_id := uuid4().hex, secret=secret, **more)
     return f"/v1/webhooks/{provider}/{public_id}"
 
 
@@ -137,10 +137,10 @@ def test_while_a_secret_is_rotated_both_are_taken_and_later_only_the_new_one(ten
     path = add(tenant, "mailgun", KEY)
     public_id = path.rpartition("/")[2]
     with begin("producer", tenant) as session:
-        sources.rotate(session, tenant, public_id, "new", keep_old_s=3600)
+        sources.rotate(session, tenant, public_id, "new", overlap_s=3600)
     assert [post(path, mailgun("delivered", key=key)).status_code for key in (KEY, "new")] == [200, 200]
     with begin("producer", tenant) as session:
-        sources.rotate(session, tenant, public_id, "newer", keep_old_s=0)
+        sources.rotate(session, tenant, public_id, "newer", overlap_s=0)
     assert [post(path, mailgun("delivered", key=key)).status_code for key in (KEY, "new", "newer")] == [
         401,
         401,
@@ -209,7 +209,7 @@ def test_a_kind_that_nobody_knows_is_taken_and_counted(tenant: int, post: Post) 
         post(path, mailgun(name)).json()["unknown"] for name in ("teleported", "teleported", "delivered")
     ] == [1, 1, 0]
     with begin("producer", tenant) as session:
-        assert sources.unknown_kinds(session, tenant) == [(path.rpartition("/")[2], "teleported", 2)]
+        assert reports.unknown_kinds(session, tenant) == [(path.rpartition("/")[2], "teleported", 2)]
 
 
 def test_what_is_about_nobody_is_kept_and_shown_as_such(
@@ -387,7 +387,7 @@ def test_a_certificate_is_taken_from_sns_alone() -> None:
 
 
 def test_a_subscription_is_confirmed_at_an_address_made_of_its_topic_never_at_the_one_in_it() -> None:
-    from producers.mail.event import Request
+    from producers.mail.webhooks.request import Request
 
     offer = {
         "Type": "SubscriptionConfirmation",

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activity.validation import encode
-from producers.mail import reading, report
-from producers.mail.event import Check, Forged, Kind, MailEvent, Request, Unreadable
+from producers.mail import reading
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.matching import KnownMails, ReportMatch
+from producers.mail.payload import event_of
 from producers.mail.webhooks.registry import PROVIDERS, authenticate
+from producers.mail.webhooks.request import Check, InvalidProof, InvalidReport, Request
 
 _WORDS = (
     "event events email timestamp data type msys msg mail Message bounce payload message headers to signature event-data "
@@ -37,10 +40,10 @@ def test_any_json_is_read_or_called_unreadable(name: str, body: Any) -> None:
     try:
         for event in PROVIDERS[name].parse(request):
             assert isinstance(event.identity, str)
-    except Unreadable:
+    except InvalidReport:
         pass
     for secret in ("key", "basic:a:b", "header:x:y"):
-        with pytest.raises(Forged):
+        with pytest.raises(InvalidProof):
             authenticate(PROVIDERS[name], request, [Check(secret=secret, now=0.0)], unsigned=False)
 
 
@@ -50,7 +53,7 @@ def test_any_json_is_read_or_called_unreadable(name: str, body: Any) -> None:
     "kind", ["application/json", "multipart/form-data; boundary=x", "multipart/form-data", "\xff"]
 )
 def test_any_bytes_are_read_or_called_unreadable(name: str, body: bytes, kind: str) -> None:
-    with suppress(Unreadable):
+    with suppress(InvalidReport):
         PROVIDERS[name].parse(Request({"content-type": kind}, body))
 
 
@@ -84,20 +87,24 @@ _any_text = (
 
 @settings(max_examples=150, deadline=None)
 @given(
-    kind=st.sampled_from([kind for kind in get_args(Kind) if kind != "unknown"]),
+    kind=st.sampled_from([kind for kind in get_args(ReportKind) if kind != "unknown"]),
     texts=st.lists(_any_text, min_size=8, max_size=8),
     tags=st.lists(st.text(max_size=400), max_size=100),
     metadata=st.dictionaries(st.text(max_size=200), _json, max_size=30),
     moment=st.none() | st.datetimes(timezones=st.just(UTC)),
 )
 def test_whatever_a_provider_says_fits_an_event(
-    kind: Kind, texts: list[str | None], tags: list[str], metadata: dict[str, Any], moment: datetime | None
+    kind: ReportKind,
+    texts: list[str | None],
+    tags: list[str],
+    metadata: dict[str, Any],
+    moment: datetime | None,
 ) -> None:
     names = ("recipient", "message_id", "header_id", "event_id", "url", "user_agent", "reason", "subject")
     said: dict[str, Any] = dict(zip(names, texts, strict=True))
     event = MailEvent(
         kind=kind, name="x", identity="x", tags=tuple(tags), metadata=metadata, occurred_at=moment, **said
     )
-    facts = report.Facts({}, {}, {}, {})
-    made = report.event_of(1, "webhook:test", "test", uuid4(), event, report.Match(None, None, None), facts)
+    facts = KnownMails({}, {}, {}, {})
+    made = event_of(1, "webhook:test", "test", uuid4(), event, ReportMatch(None, None, None), facts)
     assert len(encode(made).encode()) < 65_536

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "request": "queued",
     "delivered": "delivered",
     "hard_bounce": "bounced",
@@ -88,4 +89,4 @@ def _metadata(custom: Any) -> dict[str, Any]:
     return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
 
 
-PROVIDER = Provider(parse, None, "Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = WebhookProvider(parse, None, "Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

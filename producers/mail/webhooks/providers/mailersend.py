@@ -1,10 +1,11 @@
 """MailerSend: one event a request, signed with an HMAC of the body."""
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import hmac_body
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "sent": "sent",
     "delivered": "delivered",
     "deferred": "deferred",
@@ -53,4 +54,4 @@ def parse(request: Request) -> list[MailEvent]:
     ]
 
 
-PROVIDER = Provider(parse, hmac_body("signature"), "the webhook's signing secret")
+PROVIDER = WebhookProvider(parse, hmac_body("signature"), "the webhook's signing secret")

@@ -5,10 +5,11 @@ from email.utils import parseaddr
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, hmac_hex, same
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "accepted": "queued",
     "rejected": "rejected",
     "delivered": "delivered",
@@ -112,7 +113,9 @@ def _recipient(item: Mapping[str, Any], headers: Mapping[str, Any]) -> str | Non
     return reading.text(item.get("recipient")) or parseaddr(reading.text(headers.get("to")) or "")[1] or None
 
 
-def _judge(kind: Kind, severity: str | None, reason: str | None, code: str | None) -> tuple[Kind, str | None]:
+def _judge(
+    kind: ReportKind, severity: str | None, reason: str | None, code: str | None
+) -> tuple[ReportKind, str | None]:
     """Return what a failure is: put off, bounced, or not even tried because of an earlier one."""
     if kind == "bounced" and severity == "temporary":
         return "deferred", "other"
@@ -168,4 +171,4 @@ def _legacy_metadata(fields: list[tuple[str, str]]) -> dict[str, Any]:
     return {name: value for name, value in fields if name.lower() not in _LEGACY_OWN} | repeated
 
 
-PROVIDER = Provider(parse, verify, "the HTTP webhook signing key of Settings > API Security")
+PROVIDER = WebhookProvider(parse, verify, "the HTTP webhook signing key of Settings > API Security")

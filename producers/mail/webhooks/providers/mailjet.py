@@ -3,9 +3,10 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "sent": "delivered",  # accepted by the recipient's server, with its answer
     "open": "opened",
     "click": "clicked",
@@ -36,7 +37,7 @@ def parse(request: Request) -> list[MailEvent]:
 
 def _event(item: Any) -> MailEvent:
     name, error = str(item.get("event")), reading.text(item.get("error"))
-    kind: Kind = "deferred" if error == "greylisted" else reading.kind_of(_KINDS, name)
+    kind: ReportKind = "deferred" if error == "greylisted" else reading.kind_of(_KINDS, name)
     answer = reading.text(item.get("comment")) or reading.text(item.get("smtp_reply"))
     said = " / ".join(filter(None, (reading.text(item.get("error_related_to")), error)))
     failed = kind in ("bounced", "rejected", "deferred")
@@ -65,4 +66,6 @@ def _payload(value: Any) -> dict[str, Any]:
     return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
 
 
-PROVIDER = Provider(parse, None, "Mailjet signs nothing; use basic:USER:PASSWORD in the URL it is given")
+PROVIDER = WebhookProvider(
+    parse, None, "Mailjet signs nothing; use basic:USER:PASSWORD in the URL it is given"
+)

@@ -1,10 +1,11 @@
 """Mailomat: one event a request. The signature covers its id, kind and time, and not the body."""
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, hmac_hex, same
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "accepted": "sent",
     "not_accepted": "rejected",
     "delivered": "delivered",
@@ -59,4 +60,4 @@ def parse(request: Request) -> list[MailEvent]:
     ]
 
 
-PROVIDER = Provider(parse, verify, "the webhook's secret")
+PROVIDER = WebhookProvider(parse, verify, "the webhook's secret")

@@ -3,10 +3,11 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import hmac_body
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "delivery": "delivered",
     "open": "opened",
     "click": "clicked",
@@ -56,4 +57,4 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, hmac_body("mailtrap-signature"), "the webhook's signature secret")
+PROVIDER = WebhookProvider(parse, hmac_body("mailtrap-signature"), "the webhook's signature secret")

@@ -3,10 +3,11 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import hmac_base64, same
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "send": "sent",
     "delivered": "delivered",
     "deferral": "deferred",
@@ -81,4 +82,4 @@ def _last_click(message: Any) -> str | None:
     return reading.text(clicks[-1].get("url")) if clicks else None
 
 
-PROVIDER = Provider(parse, verify, "the webhook's key; give the URL entered at Mandrill with --url")
+PROVIDER = WebhookProvider(parse, verify, "the webhook's key; give the URL entered at Mandrill with --url")

@@ -5,10 +5,11 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import public_key_verifies
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "MessageSent": "delivered",
     "MessageDelayed": "deferred",
     "MessageDeliveryFailed": "failed",
@@ -68,4 +69,6 @@ def _event(body: Any, payload: Any, message: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, verify, "the server's public key (base64, as the DKIM record has it, or PEM)")
+PROVIDER = WebhookProvider(
+    parse, verify, "the server's public key (base64, as the DKIM record has it, or PEM)"
+)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 
-_RECORDS: dict[str, Kind] = {
+_RECORDS: dict[str, ReportKind] = {
     "Bounce": "bounced",
     "Delivery": "delivered",
     "Open": "opened",
@@ -13,7 +14,7 @@ _RECORDS: dict[str, Kind] = {
     "SpamComplaint": "complained",
     "SubscriptionChange": "unsubscribed",
 }
-_BOUNCES: dict[str, Kind] = {
+_BOUNCES: dict[str, ReportKind] = {
     "Transient": "deferred",
     "Subscribe": "subscribed",
     "Unsubscribe": "unsubscribed",
@@ -31,7 +32,7 @@ _BOUNCES: dict[str, Kind] = {
     "SMTPApiError": "failed",
 }
 _HARD = {"HardBounce", "BadEmailAddress", "ManuallyDeactivated"}
-_SUPPRESSIONS: dict[str, Kind] = {"HardBounce": "bounced", "SpamComplaint": "complained"}
+_SUPPRESSIONS: dict[str, ReportKind] = {"HardBounce": "bounced", "SpamComplaint": "complained"}
 
 
 def parse(request: Request) -> list[MailEvent]:
@@ -67,7 +68,7 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-def _kind(name: str, item: Any) -> Kind:
+def _kind(name: str, item: Any) -> ReportKind:
     if name == "Bounce":
         return _BOUNCES.get(str(item.get("Type")), "bounced")
     if name == "SubscriptionChange":
@@ -79,4 +80,6 @@ def _kind(name: str, item: Any) -> Kind:
     return reading.kind_of(_RECORDS, name)
 
 
-PROVIDER = Provider(parse, None, "Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = WebhookProvider(
+    parse, None, "Postmark signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE"
+)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import standard_webhooks
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "email.sent": "sent",
     "email.scheduled": "queued",
     "email.delivered": "delivered",
@@ -96,4 +97,4 @@ def _tags(value: Any) -> tuple[str, ...]:
     return named or reading.texts(value)
 
 
-PROVIDER = Provider(parse, standard_webhooks, "the signing secret, whsec_...")
+PROVIDER = WebhookProvider(parse, standard_webhooks, "the signing secret, whsec_...")

@@ -5,10 +5,11 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, public_key_verifies
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "processed": "queued",
     "dropped": "rejected",
     "deferred": "deferred",
@@ -77,7 +78,7 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(
+PROVIDER = WebhookProvider(
     parse,
     verify,
     "the public key (base64) of Settings > Mail Settings > Event Webhook > Signature Verification",

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.sns import verify
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "Send": "sent",
     "Reject": "rejected",
     "Bounce": "bounced",
@@ -135,6 +136,6 @@ def _message_tags(mail: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-PROVIDER = Provider(
+PROVIDER = WebhookProvider(
     parse, verify, "the ARN of the SNS topic, arn:aws:sns:...; any-topic takes every signed message"
 )

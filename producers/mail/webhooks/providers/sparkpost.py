@@ -3,9 +3,10 @@
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "injection": "queued",
     "delivery": "delivered",
     "bounce": "bounced",
@@ -77,4 +78,6 @@ def _event(item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, None, "SparkPost signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")
+PROVIDER = WebhookProvider(
+    parse, None, "SparkPost signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE"
+)

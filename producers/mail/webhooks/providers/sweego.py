@@ -1,10 +1,11 @@
 """Sweego: one event a request, signed as Standard Webhooks are, with a secret that has no prefix."""
 
 from producers.mail import reading
-from producers.mail.event import Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import standard_webhooks
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "email_sent": "sent",
     "delivered": "delivered",
     "soft-bounce": "bounced",
@@ -48,4 +49,4 @@ def parse(request: Request) -> list[MailEvent]:
     ]
 
 
-PROVIDER = Provider(parse, standard_webhooks, "the webhook's secret")
+PROVIDER = WebhookProvider(parse, standard_webhooks, "the webhook's secret")

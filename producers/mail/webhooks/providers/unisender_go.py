@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import Check, Kind, MailEvent, Provider, Request
+from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import md5_hex, same
 
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, ReportKind] = {
     "sent": "sent",
     "delivered": "delivered",
     "opened": "opened",
@@ -48,7 +49,9 @@ def parse(request: Request) -> list[MailEvent]:
 
 def _event(event_name: Any, item: Any) -> MailEvent:
     name = str(item.get("status") or event_name)
-    kind: Kind = reading.kind_of(_KINDS, name) if event_name == "transactional_email_status" else "unknown"
+    kind: ReportKind = (
+        reading.kind_of(_KINDS, name) if event_name == "transactional_email_status" else "unknown"
+    )
     delivery = reading.object_of(item.get("delivery_info"))
     answer = reading.text(delivery.get("destination_response"))
     return MailEvent(
@@ -68,4 +71,4 @@ def _event(event_name: Any, item: Any) -> MailEvent:
     )
 
 
-PROVIDER = Provider(parse, verify, "the API key")
+PROVIDER = WebhookProvider(parse, verify, "the API key")
