@@ -103,8 +103,8 @@ def fields(parts: Sequence[Message], kind: str) -> dict[str, str]:
     if part is None:
         return {}
     inner = part.get_payload()
-    is_parsed = isinstance(inner, list) and inner
-    held = inner[0] if is_parsed else message_from_bytes(decoded(part).strip().encode())
+    text = decoded(part).strip().encode()
+    held = inner[0] if isinstance(inner, list) and inner else message_from_bytes(text)
     if not isinstance(held, Message):
         return {}
     return {name.lower(): str(value).strip() for name, value in held.items()}
