@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from activity.settings import settings
 from db.mail import suppression
-from producers.mail.event import MailEvent
+from producers.mail.event import BounceType, MailEvent
 from producers.mail.matching import ReportMatch, recipient
 
 # Why a contact's enrollments end, by the reason of its suppression.
@@ -51,9 +51,14 @@ def _suppression_reason(session: Session, tenant: int, event: MailEvent, to: str
         return "unsubscribed"
     if event.kind == "rejected" and event.reject_reason == "invalid":
         return "invalid address"
-    if event.event_type != "email.bounced":
-        return None
-    if event.bounce_type == "hard":
+    return bounced(session, tenant, to, event.bounce_type) if event.event_type == "email.bounced" else None
+
+
+def bounced(session: Session, tenant: int, to: str, bounce_type: BounceType) -> str | None:
+    """Count a soft bounce; return why an address may not be written to any more after a bounce, or None."""
+    if bounce_type == "hard":
         return "hard bounce"
+    if bounce_type != "soft":
+        return None
     limit = settings().soft_bounce_limit
     return f"{limit} soft bounces" if suppression.count_soft_bounce(session, tenant, to) >= limit else None

@@ -1,16 +1,21 @@
-"""What a mail server's words and codes say of an address: the reason, and whether the address is unusable.
-
-A report and a server's own answer are judged by different rules, which stand side by side here: `judge_report`
-has the words of a report and believes few of them, `judge_answer` has the code of an answer and no words.
-"""
+"""The one judge of what a mail server says: about whom it is, and whether an address is gone for good."""
 
 import re
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from producers.mail.event import BounceType
 
 # The most telling first: "mailbox full" also says "mailbox unavailable".
 _PATTERNS: Mapping[str, tuple[str, ...]] = {
+    "sendinglimit": (
+        r"(daily|hourly|user|your|outbound|sending|message)[\w ]* (sending )?(limit|quota)[\w ]* exceed",
+        r"exceed\w* [\w ]*(sending|messag\w+|daily|hourly|rate) (limit|quota|rate)|too many (messages|mails) sent",
+    ),
+    "badsender": (
+        r"bad (outbound )?sender|sender (address |domain )?(rejected|denied|not allowed|blocked)",
+        r"not (allowed|authori[sz]ed|permitted) to (send|relay)|account (is )?(not allowed|blocked) (to|from) send",
+    ),
     "mailboxfull": (
         r"(mail)?box (is )?(full|over)",
         r"over ?quota|quota (is )?exceed|exceed\w* (its |the )?(storage|quota)",
@@ -56,10 +61,50 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
 _REASONS = [(name, re.compile("|".join(patterns), re.IGNORECASE)) for name, patterns in _PATTERNS.items()]
 
 
-_NEVER_HARD = {"mailboxfull", "mesgtoobig", "suspend", "authfailure", "norelaying", "spamdetected"}
-_HARD_STATUS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
-_HARD_CODES = (550, 551, 553)
-_VAGUE_STATUS = re.compile(r"[45]\.0\.0")
+Subject = Literal["recipient", "quota", "sender", "message", "way", "unknown"]
+
+# Whom the words are about: the recipient's address, its full mailbox, us who send, this one mail, or the way there.
+_SUBJECTS: Mapping[str, Subject] = {
+    "userunknown": "recipient",
+    "hasmoved": "recipient",
+    "hostunknown": "recipient",
+    "mailboxfull": "quota",
+    "suspend": "quota",
+    "blocked": "sender",
+    "norelaying": "sender",
+    "authfailure": "sender",
+    "sendinglimit": "sender",
+    "badsender": "sender",
+    "mesgtoobig": "message",
+    "spamdetected": "message",
+    "policyviolation": "message",
+    "networkerror": "way",
+    "expired": "way",
+}
+_HARD_STATUS = {
+    "5.1.1",
+    "5.1.2",
+    "5.1.3",
+    "5.1.6",
+    "5.1.10",
+}  # RFC 3463, RFC 7505: the address, and nothing else
+_SENDER_STATUS = {
+    "5.1.7",
+    "5.1.8",
+    "5.7.25",
+    "5.7.26",
+    "5.7.27",
+}  # RFC 3463, RFC 7372: our address, host or keys
+_REFUSED_CODES = (550, 551, 553)
+_VAGUE_STATUS = re.compile(r"[45]\.\d\.0")
+
+
+class MailVerdict(NamedTuple):
+    """What an answer or a report says: about whom, whether an address is gone for good, and why."""
+
+    subject: Subject
+    bounce_type: BounceType
+    reason: str | None
 
 
 def reason_of(words: str) -> str | None:
@@ -72,29 +117,48 @@ def is_vague(status: str | None) -> bool:
     return status is None or bool(_VAGUE_STATUS.fullmatch(status))
 
 
-def judge_report(status: str | None, reason: str | None, *, after_data: bool) -> bool:
-    """Return whether a report of a failure says that the address is unusable.
+def judge(
+    *,
+    status: str | None,
+    words: str,
+    reason: str | None = None,
+    code: int | None = None,
+    after_data: bool = False,
+    claimed: BounceType = "unknown",
+) -> MailVerdict:
+    """Judge a permanent refusal, whether a server answered it, a mail reported it or a provider did.
 
-    A status that says so is believed. Words are believed where an exact permanent status goes with them and the
-    server said them before it accepted the mail: filters say "unknown user" of people who exist.
-    Unlike `judge_answer` it never takes 5.0.0 or a bare code for proof.
+    `status` is RFC 3463's, `code` the SMTP code where a server answered us, `reason` what the words give where
+    the caller knows more of them, `claimed` a provider's own verdict. `after_data`: it came after the content,
+    when filters say "unknown user" of people who exist.
+
+    An address is gone ("hard") only where that is sure: by a status that says so and nothing else, by words with
+    an exact permanent status, by words to a bare RCPT, or by a provider's word that nothing contradicts. What a
+    server says of us, of this mail or of the way there never condemns the recipient.
     """
-    if reason in _NEVER_HARD:
-        return False
+    reason = reason or reason_of(words)
+    subject = _subject(status, reason)
+    if subject == "quota" or (status or "").startswith("5.2."):
+        return MailVerdict("quota", "soft", reason)
+    if subject in ("sender", "message", "way"):
+        return MailVerdict(subject, "unknown", reason)
+    if _is_gone(status, reason, code, after_data) or claimed == "hard":
+        return MailVerdict("recipient", "hard", reason)
+    return MailVerdict("unknown", "soft" if claimed == "soft" else "unknown", reason)
+
+
+def _subject(status: str | None, reason: str | None) -> Subject:
+    if status in _SENDER_STATUS:
+        return "sender"
+    if status in _HARD_STATUS and reason not in ("blocked", "sendinglimit", "badsender"):
+        return "recipient"
+    return _SUBJECTS.get(reason or "", "unknown")
+
+
+def _is_gone(status: str | None, reason: str | None, code: int | None, after_data: bool) -> bool:
     if status in _HARD_STATUS or reason == "hostunknown":
         return status is None or status.startswith("5")
-    exact = status is not None and status.startswith("5") and not is_vague(status)
-    return exact and reason in ("userunknown", "hasmoved") and not after_data
-
-
-def judge_answer(code: int, status: str | None) -> BounceType:
-    """Return what a server's own 5xx says: "hard" where the address is wrong, not the sender or the mail.
-
-    Unlike `judge_report` it does not look at the words, and takes every 5.1.x, 5.0.0 and a bare 550, 551 or 553
-    for proof.
-    """
-    if status is None:
-        return "hard" if code in _HARD_CODES else "unknown"
-    if status.startswith("5.1.") or status in ("5.2.1", "5.0.0"):
-        return "hard"
-    return "soft" if status.startswith("5.2.") else "unknown"
+    named = reason in ("userunknown", "hasmoved") and not after_data
+    if is_vague(status):
+        return named and code in _REFUSED_CODES
+    return named and status is not None and status.startswith("5")

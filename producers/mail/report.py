@@ -1,6 +1,7 @@
 """The entrance of a report: find its mail and contact, emit its event, draw the consequences, in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from db.mail import deliveries, sent, suppression
 from producers.mail import consequences, matching
 from producers.mail.enrollments import stop
 from producers.mail.event import MailEvent
+from producers.mail.judge import judge
 from producers.mail.matching import ReportMatch
 from producers.mail.payload import event_of
 from worker.emit import emit
@@ -37,6 +39,7 @@ def record(
     A report that no contact is found for is an event about its message. A report that the engine's own mail was
     sent makes no event: the engine emitted it.
     """
+    reports = [(id_, _judged(event)) for id_, event in reports]
     known = matching.look_up(session, tenant, [event for _, event in reports])
     matched = [(id_, event, matching.match(event, known)) for id_, event in reports]
     deliveries.record(session, tenant, matching.arrivals_of([event for _, event in reports]))
@@ -48,6 +51,14 @@ def record(
     emit(session, events)
     _draw_consequences(session, tenant, provider, matched)
     return len(events)
+
+
+def _judged(event: MailEvent) -> MailEvent:
+    """Return a bounce with the judge's verdict: a provider calls hard what its words say of us or of the mail."""
+    if event.event_type != "email.bounced":
+        return event
+    verdict = judge(status=event.status, words=event.reason or "", claimed=event.bounce_type)
+    return replace(event, bounce_type=verdict.bounce_type)
 
 
 def _draw_consequences(session: Session, tenant: int, provider: str, matched: Sequence[_Matched]) -> None:

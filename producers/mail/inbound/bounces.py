@@ -9,7 +9,7 @@ from typing import Literal
 from flufl.bounce import all_failures
 
 from producers.mail import reading
-from producers.mail.judge import is_vague, judge_report, reason_of
+from producers.mail.judge import is_vague, judge, reason_of
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -196,7 +196,7 @@ def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
         status = reading.status_of(failure.diagnostic, about) or status
     around = f"{said}\n{told if alone else about}"
     reason = reason_of(said) or reason_of(around)
-    hard = failure.action == "failed" and judge_report(
-        status, reason, after_data=">>> DATA" in around or "end of DATA" in around
-    )
+    after_data = ">>> DATA" in around or "end of DATA" in around
+    verdict = judge(status=status, words=said, reason=reason, after_data=after_data)
+    hard = failure.action == "failed" and verdict.bounce_type == "hard"
     return replace(failure, status=status, diagnostic=said or None, reason=reason, hard=hard)

@@ -16,8 +16,9 @@ from db.sequences import due, limits, messages
 from db.sequences.due import Move
 from db.sequences.limits import Mailbox
 from db.sequences.messages import AcceptedMessage, MarkedMessage
+from producers.mail import consequences
 from producers.mail.enrollments import finished, stop
-from producers.mail.judge import judge_answer
+from producers.mail.event import BounceType
 from producers.sequences import events
 from producers.sequences.mail import ComposedMail, Outgoing
 from producers.sequences.sending.gate import after
@@ -64,7 +65,7 @@ class RefusedMail(NamedTuple):
     def save(self, session: Session) -> str:
         """Defer the mail after a 4xx; after a 5xx it bounced."""
         if self.refused.permanent:
-            return _bounce(session, self, judge_answer(self.refused.code, self.refused.status))
+            return _bounce(session, self, self.refused.verdict.bounce_type)
         return _defer(session, self.out, self.mail, str(self.refused), self.refused.status)
 
 
@@ -78,6 +79,18 @@ class DroppedMail(NamedTuple):
     def save(self, session: Session) -> str:
         """Defer the mail."""
         return _defer(session, self.out, self.mail, self.reason, None)
+
+
+class HeldMail(NamedTuple):
+    """The mail server refused the mailbox itself at the end of the mail: no step and no try is used up."""
+
+    out: Outgoing
+    mail: ComposedMail
+    reason: str
+
+    def save(self, session: Session) -> str:
+        """Note why the mail was not sent; its mailbox is paused with the same reason."""
+        return "held" if _conclude(session, self.out, "deferred", self.reason, self.mail) else _SAVED_BEFORE
 
 
 class UndecidedMail(NamedTuple):
@@ -220,19 +233,17 @@ def _conclude(
     return messages.conclude(session, out.row_id, out.due.fence, state, reason, subject)
 
 
-def _bounce(session: Session, one: RefusedMail, kind: str) -> str:
+def _bounce(session: Session, one: RefusedMail, kind: BounceType) -> str:
     out, tenant, address = one.out, one.out.due.tenant_id, one.out.due.email or ""
     if not _conclude(session, out, "bounced", str(one.refused), one.mail):
         return _SAVED_BEFORE
     event = events.bounced(out, one.mail, one.refused, kind)
     emit(session, event)
-    if kind == "hard":
-        suppression.add(session, tenant, address, "bounced", cause_id=event.event_id)
+    if reason := consequences.bounced(session, tenant, address, kind):
+        suppression.add(session, tenant, address, reason, cause_id=event.event_id)
         stop(session, tenant, out.due.contact_id, "bounced", cause_id=event.event_id)
-        return "bounced"
-    if kind == "soft":
-        suppression.count_soft_bounce(session, tenant, address)
-    _advance(session, out)
+    else:
+        _advance(session, out)
     return "bounced"
 
 

@@ -24,6 +24,7 @@ from producers.sequences.mail import ComposedMail, InvalidAddress, Outgoing, com
 from producers.sequences.sending.outcomes import (
     AcceptedMail,
     DroppedMail,
+    HeldMail,
     Outcome,
     RefusedMail,
     RequeuedMail,
@@ -153,9 +154,10 @@ class Sender:
     async def _give_up(self, connection: Connection, out: Outgoing, down: ServerDown) -> None:
         """Go on without a connection: a server may accept fewer than we would like."""
         self._waiting.appendleft(out)
-        self._connections.remove(connection)
+        if connection in self._connections:
+            self._connections.remove(connection)
         await connection.close()
-        if down.permanent or not self._connections:
+        if down.of_mailbox or not self._connections:
             self._down = down
 
     async def _end(self, opened: _OpenMail) -> None:
@@ -163,6 +165,9 @@ class Sender:
         self._ending += 1
         try:
             answer = await connection.end()
+        except ServerDown as down:
+            await self._save(HeldMail(out, mail, str(down)))
+            await self._give_up(connection, out, down)
         except Refused as refused:
             await self._save(RefusedMail(out, mail, refused))
         except Undecided as undecided:

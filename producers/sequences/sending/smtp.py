@@ -13,32 +13,41 @@ import aiosmtplib
 from activity.errors import ActivityError
 from activity.settings import settings
 from db.sequences.limits import Mailbox
+from producers.mail.judge import MailVerdict, judge
 from producers.sequences.mail import ComposedMail
 
 
 class ServerDown(ActivityError):
     """The mail server accepts nothing from this mailbox now.
 
-    `permanent`: it will not until a person changes something.
+    `permanent`: it will not until a person changes something. `of_mailbox`: no other connection helps, since the
+    server refuses the mailbox itself, for its standing or its quota.
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+    def __init__(self, reason: str, *, permanent: bool = False, of_mailbox: bool = False) -> None:
         super().__init__(reason)
         self.permanent = permanent
+        self.of_mailbox = of_mailbox or permanent
 
 
 class Refused(ActivityError):
     """The mail server answered 4xx or 5xx to this mail: it did not accept it."""
 
-    def __init__(self, code: int, answer: str) -> None:
+    def __init__(self, code: int, answer: str, *, after_data: bool = False) -> None:
         super().__init__(f"{code} {answer}")
         self.code = code
+        self.after_data = after_data
         self.status = match[0] if (match := re.search(r"\b[245]\.\d{1,3}\.\d{1,3}\b", answer)) else None
 
     @property
     def permanent(self) -> bool:
         """Whether a retry cannot succeed."""
         return self.code >= 500
+
+    @property
+    def verdict(self) -> MailVerdict:
+        """What the answer is about."""
+        return judge(status=self.status, words=str(self), code=self.code, after_data=self.after_data)
 
 
 class Dropped(ActivityError):
@@ -93,7 +102,7 @@ class Connection:
                 if refused is replies[0] and refused.code >= 500:
                     reason = f"{mail.sender} may not send: {refused.code} {refused.text}"
                     raise ServerDown(reason, permanent=True)
-                raise Refused(*refused)
+                raise _refused(Refused(*refused))
             session.writer.write(mail.content.replace(b"\r\n.", b"\r\n.."))
             async with asyncio.timeout(settings().smtp_timeout_s):
                 await session.writer.drain()
@@ -104,7 +113,7 @@ class Connection:
     async def end(self) -> str:
         """Send the end of the content and return the server's answer.
 
-        Raises Refused, or Undecided: the mail may have been accepted.
+        Raises ServerDown or Refused; or Undecided: the mail may have been accepted.
         """
         assert self._session is not None
         try:
@@ -114,7 +123,7 @@ class Connection:
             raise Undecided(f"no answer after the whole mail was sent: {_reason(error)}") from None
         if reply.code >= 400:
             await self._reset(reply, [])
-            raise Refused(*reply)
+            raise _refused(Refused(*reply, after_data=True))
         return f"{reply.code} {reply.text}"
 
     def drop(self) -> None:
@@ -153,6 +162,13 @@ class Connection:
                 # Once more, at once: a server that restarts or sheds load drops a few.
                 self._session = await _open(self._box)
         return self._session
+
+
+def _refused(refused: Refused) -> Refused | ServerDown:
+    """Return what a refusal means: one of us who send holds the mailbox, and says nothing of the recipient."""
+    if refused.verdict.subject == "sender":
+        return ServerDown(f"the mail server refuses this mailbox: {refused}", of_mailbox=True)
+    return refused
 
 
 async def _ask(session: SmtpSession, *commands: str) -> list[SmtpReply]:

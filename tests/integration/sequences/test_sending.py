@@ -218,6 +218,50 @@ def test_after_ten_tries_a_4xx_is_a_soft_bounce_and_the_sequence_goes_on(
 
 @PIPELINING
 @pytest.mark.parametrize("stage", ["at_rcpt", "at_data"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "550 5.1.8 Access denied, bad outbound sender",
+        "550 5.4.5 Daily user sending limit exceeded",
+        "550 5.7.1 Relaying denied",
+        "554 5.7.1 Client host blocked by our blocklist",
+        "550 SPF check failed",
+    ],
+)
+def test_what_a_server_says_of_us_holds_the_mailbox_and_costs_nobody_a_step(
+    space: Workspace, sink: Sink, stage: str, answer: str
+) -> None:
+    setattr(sink, stage, lambda _: answer)
+    space.enroll(space.sequence(mail("One"), mail()), "jo", "kim")
+    assert "bounced" not in space.send()
+    assert {row[1] for row in space.enrolments()} == {"active"}
+    assert space.one("select count(*) from crm.suppression") == 0
+    assert answer in space.one("select paused_reason from crm.mailbox")
+    setattr(sink, stage, lambda _: None)
+    space.admin.execute("update crm.mailbox set paused_until = now()")
+    for _ in range(2):
+        space.due()
+        space.send()
+    assert sorted(address for address, _ in sink.taken) == ["jo@acme.example"] * 2 + ["kim@acme.example"] * 2
+    assert [row[1] for row in space.enrolments()] == ["finished"] * 2
+
+
+def test_an_address_that_bounces_softly_too_often_is_suppressed_by_our_own_server_as_by_a_report(
+    space: Workspace, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTIVITY_SOFT_BOUNCE_LIMIT", "1")
+    settings.cache_clear()
+    sink.at_data = lambda _: "552 5.2.2 mailbox full"
+    space.enroll(space.sequence(mail("One"), mail()), "jo")
+    assert space.send()["bounced"] == 1
+    with begin("producer", space.tenant) as session:
+        assert suppression.check(session, space.tenant, "jo@acme.example") == "1 soft bounces"
+    space.due()
+    assert space.send() == {}
+    assert sink.taken == []
+
+
+@pytest.mark.parametrize("stage", ["at_rcpt", "at_data"])
 def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
     space: Workspace, sink: Sink, stage: str
 ) -> None:
@@ -228,7 +272,7 @@ def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
     assert [row[1] for row in space.events("email.sent")] == ["kim", "kim"]
     assert space.events("email.bounced") == [("email.bounced", "jo", "1", "550 5.1.1 no such user")]
     with begin("producer", space.tenant) as session:
-        assert suppression.check(session, space.tenant, "jo@acme.example") == "bounced"
+        assert suppression.check(session, space.tenant, "jo@acme.example") == "hard bounce"
 
 
 def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Workspace, sink: Sink) -> None:
