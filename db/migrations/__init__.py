@@ -3,8 +3,7 @@
 Alembic keeps the order and the version: a revision is `sql/NNNN_name.sql`, and follows the one before it.
 """
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +32,7 @@ def _revisions() -> Iterator[Script]:
             __doc__=f"Run sql/{file.name}.",
             revision=_number(file),
             down_revision=before and _number(before),
-            upgrade=partial(_run, file),
+            upgrade=_upgrade_by(file),
         )
         yield Script(module, _number(file), str(file))
 
@@ -42,9 +41,13 @@ def _number(file: Path) -> str:
     return file.name[:4]
 
 
-def _run(file: Path) -> None:
-    """Run a file as the role that migrates; one that makes objects says SET ROLE activity_owner itself."""
-    # The driver's own cursor: in SQLAlchemy's text() a ':' in the file would be a parameter.
-    cursor = op.get_bind().connection.cursor()
-    cursor.execute(file.read_text())
-    cursor.execute("reset role")
+def _upgrade_by(file: Path) -> Callable[[], None]:
+    """Return what runs a file as the role that migrates; one that makes objects names activity_owner itself."""
+
+    def upgrade() -> None:
+        # The driver's own cursor: in SQLAlchemy's text() a ':' in the file would be a parameter.
+        cursor = op.get_bind().connection.cursor()
+        cursor.execute(file.read_text())
+        cursor.execute("reset role")
+
+    return upgrade

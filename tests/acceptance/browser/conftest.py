@@ -34,6 +34,7 @@ def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> I
     site = Site({**passwords, **urls, "ACTIVITY_SESSION_SECRET": "s" * 40}, postgres.url(name), valkey.url())
     site.variables["ACTIVITY_EMBED_ORIGINS"] = f"http://localhost:{site.crm_port}"
     site.variables["ACTIVITY_LOG_LEVEL"] = "error"
+    site.variables["ACTIVITY_TRUST_BROKER"] = "true"
     worker = subprocess.Popen(
         [*ACTIVITY, "worker", "append"],
         env=site.variables,
