@@ -3,10 +3,11 @@
 from base64 import b64decode
 from collections.abc import Callable
 from html import escape
+from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.exc import OperationalError
 
 from activity.errors import SettingMissing
@@ -17,6 +18,8 @@ from producers.sequences.tracking import InvalidTrackingToken, Target, TokenKind
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
+# What is ASCII in a target stays as the author wrote it: the browser reads it as it would have in the mail.
+_AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 _PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _NEVER_STORED = {"cache-control": "no-store, private", "x-robots-tag": "noindex"}
 _PAGE_HEADERS = {
@@ -45,7 +48,9 @@ def link(token: str, request: Request) -> Response:
     if target is None or not target.url:
         return _page(404, "This link is not valid", "<p>It was cut, changed, or is too old.</p>")
     _kept("email.clicked", lambda: engagement.clicked(target, _visit(request)))
-    return RedirectResponse(target.url, 302, headers={**_NEVER_STORED, "referrer-policy": "no-referrer"})
+    location = quote(target.url, safe=_AS_WRITTEN)
+    headers = {**_NEVER_STORED, "referrer-policy": "no-referrer", "location": location}
+    return Response(status_code=302, headers=headers)
 
 
 @router.get("/u/{token}")

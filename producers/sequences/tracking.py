@@ -76,7 +76,7 @@ def trackable(url: str) -> bool:
     return (
         parts.scheme.lower() in ("http", "https")
         and bool(parts.netloc)
-        and len(url) <= LONGEST_URL
+        and len(url.encode(errors="replace")) <= LONGEST_URL
         and url.isprintable()
         and " " not in url
     )

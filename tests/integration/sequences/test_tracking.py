@@ -201,3 +201,12 @@ def test_contacts_are_enrolled_over_http_once(space: Workspace, ask: Ask) -> Non
     )
     (count,) = ask("GET", f"/v1/sequences/{sequence}", headers=caller).json()["counts"]
     assert (count["kind"], count["state"], count["number"]) == ("enrolment", "active", 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["b?x={y}|z^w`", "a\\b", "?q=a&region=eu&copy=2", "p%20q?%7B%7D", "x?a=1#b|c"]
+)
+def test_a_link_leads_on_to_the_target_as_it_was_written(space: Workspace, ask: Ask, path: str) -> None:
+    url = f"https://v.example/{path}"
+    answer = ask("GET", link("c", Target(space.tenant, 1, url)))
+    assert (answer.status_code, answer.headers["location"]) == (302, url)
