@@ -102,7 +102,10 @@ async def take_mail(request: Request, caller: Writer) -> Response:
     raw = await _bounded(request, MAX_MAIL)
     if not raw.strip():
         raise Problem("bad-request", "the body is empty: send one mail as it came")
-    return json_response(await run_in_threadpool(receive_mail, caller.tenant, raw))
+    results = await run_in_threadpool(receive_mail, caller.tenant, raw)
+    if any(result["class"] == "unreadable" for result in results):
+        raise Problem("invalid", "a mail cannot be read; it was kept: `activity source unreadable` shows it")
+    return json_response(results)
 
 
 def _public(request: Request) -> str:

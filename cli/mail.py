@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import Json, print_json, print_one
+from cli.output import Json, print_each, print_json, print_one
 from cli.workspace import TenantOption, resolve, workspace
 
 if TYPE_CHECKING:
+    from db.mail.unreadable import UnreadableMail
     from producers.mail.inbound.imap import ImapMailbox
 
 sources = typer.Typer(
@@ -142,6 +143,31 @@ def remove(source_id: SourceId, tenant: TenantOption = None) -> None:
     with workspace(tenant) as (session, number):
         mail.remove(session, number, source_id)
     typer.echo(f"source {source_id} is removed")
+
+
+@sources.command("unreadable")
+def unreadable_(
+    mail_id: Annotated[
+        int | None, typer.Argument(help="The number of a mail: print it as it came. Default: list them.")
+    ] = None,
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """List the mails that could not be read, with the reason; or print one of them."""
+    from db.mail import unreadable
+
+    with workspace(tenant) as (session, number):
+        if mail_id is None:
+            print_each(unreadable.list_all(session, number), _unreadable_line, json)
+            return
+        raw = unreadable.raw(session, number, mail_id)
+    if raw is None:
+        raise typer.BadParameter(f"no unreadable mail has the number {mail_id}")
+    sys.stdout.buffer.write(raw)
+
+
+def _unreadable_line(mail: "UnreadableMail") -> str:
+    return f"{mail.id}  {mail.received_at:%Y-%m-%d %H:%M}Z  {mail.source}  {mail.size} bytes  {mail.reason}"
 
 
 def _checked(provider: str, secret: str | None, public_id: str, url: str | None) -> "ImapMailbox | None":

@@ -10,6 +10,7 @@ from typing import Literal
 
 from mailparser_reply import EmailReplyParser
 
+from activity.errors import ActivityError
 from producers.mail import reading
 from producers.mail.inbound import message as mime
 from producers.mail.inbound.bounces import Failure, failures
@@ -74,8 +75,19 @@ class Inbound:
     feedback_type: str | None = None
 
 
+class UnreadableMail(ActivityError):
+    """Reading a mail raised, which a stranger's mail can make happen: it is set aside, and the next one is read."""
+
+
 def read_mail(raw: bytes) -> Inbound:
-    """Return what a mail is. Never raises: what cannot be read is `other`."""
+    """Return what a mail is. Raises UnreadableMail, and nothing else, whatever the mail holds."""
+    try:
+        return _read(raw)
+    except Exception as error:  # email and charset code raise whatever a stranger makes them raise
+        raise UnreadableMail(f"the mail cannot be read: {type(error).__name__}") from error
+
+
+def _read(raw: bytes) -> Inbound:
     message = mime.parse(raw)
     parts = mime.parts_of(message)
     text = mime.text_of(parts)

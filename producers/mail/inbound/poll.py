@@ -13,8 +13,7 @@ from db.mail import sources
 from db.mail.sources import SOURCES, ClaimedSource
 from producers.http import OutboundFailed
 from producers.mail.inbound import imap
-from producers.mail.inbound.classify import read_mail
-from producers.mail.inbound.receive import record
+from producers.mail.inbound.receive import record_or_set_aside
 from producers.mail.webhooks.confirm import confirm
 
 log = structlog.get_logger()
@@ -86,7 +85,7 @@ def _poll(row: ClaimedSource) -> bool:
 def _record(row: ClaimedSource, validity: int, uid: int, raw: bytes | None) -> None:
     """Record a mail and how far the mailbox is read, and renew the lease, in one transaction."""
     with begin("producer", row.tenant_id) as session:
-        result = record(session, row.tenant_id, read_mail(raw)) if raw is not None else None
+        result = record_or_set_aside(session, row.tenant_id, row.public_id, raw) if raw is not None else None
         sources.mark_read(session, row.id, validity, uid)
         finish(session, SOURCES, row, datetime.now(UTC) + SOURCES.lease)
     if result is not None:

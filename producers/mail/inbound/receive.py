@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
+from activity.errors import ActivityError
 from db.engine import begin
-from db.mail import reports, sent
+from db.mail import reports, sent, unreadable
 from producers.mail import reading, report
 from producers.mail.event import MailEvent, ReportKind
 from producers.mail.inbound.bounces import Action, Failure
@@ -39,7 +41,7 @@ def receive_mail(tenant: int, raw: bytes) -> list[dict[str, Any]]:
     Returns for each its class, and how many events are new and repeated.
     """
     with begin("producer", tenant) as session:
-        results = [record(session, tenant, read_mail(one)) for one in split_mbox(raw)]
+        results = [record_or_set_aside(session, tenant, "inbound", one) for one in split_mbox(raw)]
     for result in results:
         log.info("mail_received", tenant_id=tenant, **result)
     return results
@@ -50,6 +52,17 @@ def split_mbox(raw: bytes) -> list[bytes]:
     if not raw.startswith(b"From "):
         return [raw]
     return [part for part in _FROM_LINE.split(raw.replace(b"\r\n", b"\n")) if part.strip()][:_MAX_MAILS]
+
+
+def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) -> dict[str, Any]:
+    """Record what a mail reports, or set it aside with the reason; return its class and what was new."""
+    try:
+        with session.begin_nested():
+            return record(session, tenant, read_mail(raw))
+    except (ActivityError, DataError) as error:
+        log.warning("mail_unreadable", tenant_id=tenant, source=source, reason=str(error)[:200])
+        unreadable.add(session, tenant, source, raw, str(error))
+        return {"class": "unreadable", "new": 0, "repeated": 0, "kinds": {}}
 
 
 def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
