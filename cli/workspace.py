@@ -30,7 +30,7 @@ def resolve(ref: str | None) -> "Tenant":
 
     with begin("producer") as session:
         if ref is not None:
-            return records.get_tenant(session, ref)
+            return records.find_tenant(session, ref)
         found = records.list_tenants(session, limit=2)
     if not found:
         raise ActivityError("there is no tenant yet: `activity tenant add SLUG` makes one")

@@ -195,8 +195,11 @@ def _jwks(url: str) -> jwt.PyJWKClient:
     return jwt.PyJWKClient(url, cache_keys=True, lifespan=300, timeout=5)
 
 
-@cached(TTLCache(_CACHED, 60), lock=Lock())
+# Keyed by type as well: to a dictionary True and 1.0 are 1.
+@cached(TTLCache(_CACHED, 60), key=lambda ref: (type(ref), ref), lock=Lock())
 def _tenant_id(ref: str | int) -> int:
+    if type(ref) not in (str, int):
+        raise TypeError("a workspace is named by a text or a whole number")
     with begin("producer") as session:
         return get_tenant(session, ref).id
 

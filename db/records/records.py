@@ -4,6 +4,7 @@ Every function takes the session and the tenant; the session's transaction must 
 are looked up with the role producer, since a reader sees its own alone.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,8 +107,22 @@ _SQL_TYPES = {"amount": "numeric", "fields": "jsonb"}
 _TENANT = "select id, slug, name, created_at from crm.tenant"
 
 
+_SLUG = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,62}")
+
+
+class InvalidSlug(ActivityError):
+    """A text that cannot name a workspace."""
+
+
 def make_tenant(session: Session, slug: str, name: str) -> Tenant:
-    """Make the workspace, with an empty log; return the one that is there where the slug is taken. `slug` is 1 to 63 of a-z, 0-9 and -."""
+    """Make the workspace, with an empty log; return the existing one where the slug is taken. Raises InvalidSlug.
+
+    A slug of digits alone could be taken for another workspace's id.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise InvalidSlug(
+            f"{slug!r} is not a slug: write at most 63 of a-z, 0-9 and -, with a letter in it, the first not -"
+        )
     session.execute(
         text("insert into crm.tenant (slug, name) values (:slug, :name) on conflict (slug) do nothing"),
         {"slug": slug, "name": name},
@@ -116,17 +131,29 @@ def make_tenant(session: Session, slug: str, name: str) -> Tenant:
 
 
 def get_tenant(session: Session, ref: str | int) -> Tenant:
-    """Return the workspace with this slug or id. Raises TenantNotFound."""
-    number = int(ref) if isinstance(ref, int) or (ref.isascii() and ref.isdigit() and len(ref) < 10) else None
-    found = session.execute(
-        text(f"{_TENANT} where slug = :slug or id = :id order by slug = :slug desc limit 1"),
-        {"slug": str(ref), "id": number},
-    ).one_or_none()
+    """Return the workspace with this slug, a text, or this id, a number; never one for the other.
+
+    Raises TenantNotFound.
+    """
+    which = "id = :ref" if isinstance(ref, int) else "slug = :ref"
+    found = None
+    if not isinstance(ref, bool) and (isinstance(ref, str) or 0 < ref < 2**31):
+        found = session.execute(text(f"{_TENANT} where {which}"), {"ref": ref}).one_or_none()
     if found is None:
         raise TenantNotFound(
             f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes one"
         )
     return Tenant(*found)
+
+
+def find_tenant(session: Session, typed: str) -> Tenant:
+    """Return the workspace that a person names by slug or, in digits, by id. Raises TenantNotFound."""
+    try:
+        return get_tenant(session, typed)
+    except TenantNotFound:
+        if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+            raise
+        return get_tenant(session, int(typed))
 
 
 def list_tenants(session: Session, limit: int = 1000) -> list[Tenant]:

@@ -149,7 +149,7 @@ class Importer:
             with begin("producer") as session:
                 make = self._mapping.make_tenants
                 self._by_slug[slug] = (
-                    records.make_tenant(session, slug, slug) if make else records.get_tenant(session, slug)
+                    records.make_tenant(session, slug, slug) if make else records.find_tenant(session, slug)
                 ).id
         self._begin_with(self._by_slug[slug])
         return self._by_slug[slug]

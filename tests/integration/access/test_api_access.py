@@ -161,12 +161,16 @@ def test_a_token_is_taken_only_whole_valid_and_of_a_known_workspace(
 ) -> None:
     row = admin.execute("select slug from crm.tenant where id = %s", (tenant,)).fetchone()
     assert row is not None
-    good = [token(tenant), token(str(tenant)), token(row[0]), token(tenant, roles=None, scope="read")]
+    good = [token(tenant), token(row[0]), token(tenant, roles=None, scope="read")]
     bad = [
         token(tenant, secret="another secret of thirty-two bytes"),
         token(tenant, exp=time.time() - 60),
         token(tenant, exp=None),
         token(999_999),
+        token(str(tenant)),
+        token(True),
+        token(float(tenant)),
+        token([tenant]),
         token(None),
         token(tenant, email="system"),
         token(tenant, email=None),

@@ -100,7 +100,7 @@ def test_a_tenant_is_made_once_with_a_log_and_found_by_slug_and_by_id(admin: psy
         assert (
             records.get_tenant(session, "acme")
             == records.get_tenant(session, made.id)
-            == records.get_tenant(session, str(made.id))
+            == records.find_tenant(session, str(made.id))
             == made
         )
         assert records.list_tenants(session) == [made]
