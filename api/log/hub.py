@@ -20,6 +20,7 @@ from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from activity.catalogue.types.corrections import ERASURES
 from activity.event import RecordedEvent
 from activity.settings import settings
 from api.http.supervise import supervise
@@ -147,6 +148,8 @@ class Channel:
         return read_after(self.tenant, seq, epoch)
 
     def _push(self, fresh: list[RecordedEvent]) -> None:
+        if any(event.type in ERASURES for event in fresh):
+            self._kept.clear()  # what was erased is forgotten here too: who falls behind reads the log
         self._kept += [Item(event) for event in fresh]
         if len(self._kept) > 2 * KEPT:
             del self._kept[:-KEPT]

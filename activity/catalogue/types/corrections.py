@@ -7,6 +7,9 @@ from msgspec import Meta
 
 from activity.catalogue.event_type import Category, Count, EventType, Id, Line, Name, Payload, Tone, Version
 
+# After one of these the content of earlier events is gone from the log: whoever keeps a copy forgets it.
+ERASURES = frozenset({"contact.erased", "privacy.bodies_erased"})
+
 
 class EventCorrected(Payload, frozen=True, kw_only=True):
     """An earlier event was wrong: this says what is right, or that it never happened."""
