@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from activity.canonical import canonical
-from activity.catalogue import CATALOGUE, NAMESPACES, nearest
+from activity.catalogue import CATALOGUE, NAMESPACES, SYSTEM_SOURCES, SYSTEM_TYPES, nearest
 from activity.errors import InvalidEvent
 from activity.event import Event
 
@@ -82,6 +82,20 @@ def check_actor(actor: str) -> None:
     if not _ACTOR.fullmatch(actor):
         raise InvalidEvent(
             "actor", f"{actor!r} is not a valid actor", "give a user's e-mail address, or 'system'"
+        )
+
+
+def check_outsider(type_: str, source: str) -> None:
+    """Raise InvalidEvent where an event from outside would pass for one of the system's own."""
+    if type_ in SYSTEM_TYPES:
+        raise InvalidEvent(
+            "type",
+            f"{type_!r} is emitted by the system alone",
+            "give a type of your own, such as 'crm.erased'",
+        )
+    if source in SYSTEM_SOURCES or source.startswith("webhook:"):
+        raise InvalidEvent(
+            "source", f"{source!r} is a producer of the system", "name the program that emits, such as 'crm'"
         )
 
 

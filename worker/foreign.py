@@ -12,7 +12,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from activity.errors import ActivityError, InvalidEvent
 from activity.settings import settings
-from activity.validation import decode, encode
+from activity.validation import check_outsider, decode, encode
 from db import access
 from db.engine import EVERY_TENANT, begin
 from db.log import outbox
@@ -98,6 +98,7 @@ def _document(item: Any, workspace: int | None, name: str) -> tuple[int, str]:
         filled = {"event_id": str(uuid5(NAMESPACE_OID, name))}
         item = filled | ({} if workspace is None else {"tenant_id": workspace}) | item
     event = decode(item)
+    check_outsider(event.type, event.source)
     if workspace is not None and event.tenant_id != workspace:
         raise InvalidEvent("tenant_id", "the message's key is of another workspace", f"give {workspace}")
     return event.tenant_id, encode(event)

@@ -28,6 +28,17 @@ CATALOGUE: Mapping[str, EventType] = MappingProxyType(
 )
 """Every type at its newest version."""
 
+_SYSTEM = ("mailbox.", "playbook.", "sequence.")
+SYSTEM_TYPES = frozenset(
+    {name for name in CATALOGUE if name.startswith(_SYSTEM)}
+    | corrections.ERASURES
+    | {"event.classified", "import.completed"}
+)
+"""Types by which the system tells what it did itself: from anybody else they would be false evidence."""
+
+SYSTEM_SOURCES = frozenset({"enrichment", "erasure", "inbound", "playbook", "sequence", "signals"})
+"""Sources of the system's own producers; so is every one that begins with `webhook:`."""
+
 # `enrichment_completed` has no dot. Both it and `enrichment` are reserved, so that neither `enrichment.x`
 # nor `enrichment_completed.x` is accepted.
 NAMESPACES = frozenset(

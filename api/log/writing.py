@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from activity.catalogue.types.conversations import CallCompleted, CommentAdded, NoteAdded
 from activity.errors import InvalidEvent
 from activity.event import Event, RecordedEvent
+from activity.validation import check_outsider
 from api.access.callers import Caller
 from api.access.limits import Writer
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
@@ -120,6 +121,7 @@ def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place
     fields["source"] = fields["source"] or "api"
     if caller.is_user and fields["source"] not in ("api", "manual"):
         raise InvalidEvent("source", "a user is not this producer", "leave it out, or give 'manual'")
+    check_outsider(str(fields["type"]), fields["source"])
     return Event(
         tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None}
     )

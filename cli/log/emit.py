@@ -100,13 +100,14 @@ def _field(text: str) -> tuple[str, Any]:
 def _decode(fields: dict[str, Any], tenant: int) -> "Event":
     """Return the valid event that the fields describe. Raises InvalidEvent."""
     from activity.catalogue import CATALOGUE
-    from activity.validation import decode, encode
+    from activity.validation import check_outsider, decode, encode
 
     kind = fields.get("type")
     known = CATALOGUE.get(kind) if isinstance(kind, str) else None
     event = decode(
         {"tenant_id": tenant, "source": "manual", "version": known.version if known else 1, **fields}
     )
+    check_outsider(event.type, event.source)
     encode(event)
     return event
 

@@ -9,9 +9,11 @@ import httpx
 import psycopg
 import pytest
 
+from activity.catalogue import CATALOGUE, SYSTEM_TYPES
 from activity.settings import settings
 from tests import vectors
 from worker.append import append_batch
+from worker.foreign import accept
 
 Send = Callable[..., httpx.Response]
 
@@ -267,3 +269,21 @@ def test_every_naughty_string_comes_back_from_the_feed_as_it_was_written(send: S
         seen += [event["payload"]["text"] for event in page["data"]]
         cursor = page["next_cursor"]
     assert seen[::-1] == strings
+
+
+@pytest.mark.parametrize("type_", sorted(SYSTEM_TYPES))
+def test_nobody_else_can_say_what_the_system_says_of_itself(
+    send: Send, tenant: int, type_: str, admin: psycopg.Connection[Any]
+) -> None:
+    event = {"type": type_, "contact_id": "pat", "payload": CATALOGUE[type_].example}
+    assert send("POST", "/v1/events", event).status_code == 422
+    assert send("POST", "/v1/events", [event]).json()["receipts"][0]["status"] == "invalid"
+    assert accept([[event | {"tenant_id": tenant, "source": "crm"}]], {}, "m") == "0 emitted, 1 refused; "
+    assert admin.execute("select count(*) from activity.outbox").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("source", ["erasure", "sequence", "playbook", "enrichment", "webhook:ses"])
+def test_nobody_else_can_use_the_name_of_a_producer_of_the_system(send: Send, source: str) -> None:
+    answer = send("POST", "/v1/events", NOTE | {"source": source})
+    assert answer.status_code == 422
+    assert "producer of the system" in answer.text
