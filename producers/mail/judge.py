@@ -96,7 +96,7 @@ _SENDER_STATUS = {
     "5.7.27",
 }  # RFC 3463, RFC 7372: our address, host or keys
 _REFUSED_CODES = (550, 551, 553)
-_VAGUE_STATUS = re.compile(r"[45]\.\d\.0")
+_VAGUE_STATUS = re.compile(r"[45]\.0\.0")
 
 
 class MailVerdict(NamedTuple):
@@ -138,11 +138,17 @@ def judge(
     """
     reason = reason or reason_of(words)
     subject = _subject(status, reason)
-    if subject == "quota" or (status or "").startswith("5.2."):
+    if subject == "quota":
         return MailVerdict("quota", "soft", reason)
     if subject in ("sender", "message", "way"):
         return MailVerdict(subject, "unknown", reason)
-    if _is_gone(status, reason, code, after_data) or claimed == "hard":
+    if _is_gone(status, reason, code, after_data):
+        return MailVerdict("recipient", "hard", reason)
+    if (status or "")[1:].startswith(
+        ".2."
+    ):  # RFC 3463: the mailbox's own status, with no word that it is unknown
+        return MailVerdict("quota", "soft", reason)
+    if claimed == "hard":
         return MailVerdict("recipient", "hard", reason)
     return MailVerdict("unknown", "soft" if claimed == "soft" else "unknown", reason)
 

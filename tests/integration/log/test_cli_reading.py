@@ -286,7 +286,7 @@ def test_tenants_are_added_once_and_listed(environment: dict[str, str]) -> None:
         "globex",
     ]
     assert "choose one with --tenant" in activity("stats", code=2)
-    assert "is no slug" in activity("tenant", "add", "No Slug", code=2)
+    assert "is not a slug" in activity("tenant", "add", "No Slug", code=2)
 
 
 @pytest.fixture
