@@ -133,23 +133,30 @@ class System:
 
     def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        while not condition():
+        while not self._holds(condition):
             assert time.monotonic() < deadline, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.02)
 
-    def until_database_answers(self) -> None:
-        def answers() -> bool:
-            try:
-                return bool(self.query("select 1"))
-            except psycopg.OperationalError:
-                return False
+    @staticmethod
+    def _holds(condition: Callable[[], bool]) -> bool:
+        # A killed server may answer once more before its postmaster notices, and is then in recovery.
+        try:
+            return condition()
+        except psycopg.OperationalError:
+            return False
 
-        self.until(answers)
+    def until_database_answers(self) -> None:
+        self.until(lambda: bool(self.query("select 1")))
 
     def until_more(self, events: int) -> None:
         """Return when so many more events are in the log than now: the road is open."""
-        goal = self.stored() + events
-        self.until(lambda: self.stored() >= goal)
+        seen: list[int] = []
+
+        def more() -> bool:
+            seen.append(self.stored())
+            return seen[-1] >= seen[0] + events
+
+        self.until(more)
 
 
 @contextmanager
