@@ -1,4 +1,4 @@
-"""Enrich now, and where each value is from."""
+"""Routes for enrichment: enrich now, where values come from, and what it costs."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,23 +13,24 @@ from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
-from db.enrichment import ledger, passes, provenance
-from db.records.values import RecordNotFound
+from db.enrichment import ledger, passes, provenance, providers
+from db.enrichment.provenance import FieldSource
+from db.records import values
+from db.records.values import EnrichedKind, RecordNotFound
 from producers.enrichment import FieldNotFound, Priority, ask
-from producers.enrichment.configuration import Kind
-from producers.enrichment.merge import same
+from producers.enrichment.outcome.merge import same
 
 router = APIRouter(prefix="/v1", tags=["enrichment"])
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class EnrichmentRequest(msgspec.Struct, forbid_unknown_fields=True):
     """What to enrich; all configured fields where none are named."""
 
     fields: Annotated[list[str], Meta(max_length=200)] | None = None
 
 
-class Asked(msgspec.Struct):
-    """The pass that was asked for, or that was in flight already. Its end is the event `event_id`."""
+class RequestedPass(msgspec.Struct):
+    """The pass that was requested, or that was in flight already. It ends in the event `event_id`."""
 
     pass_id: int
     state: str
@@ -37,8 +38,11 @@ class Asked(msgspec.Struct):
     fields: list[str]
 
 
-class Source(msgspec.Struct):
-    """Where one field's value is from. `entered` says that a person or an import has changed it since: no provider will overwrite it."""
+class FieldProvenance(msgspec.Struct):
+    """Where one field's value comes from.
+
+    `entered`: a person or an import has changed it since, and no provider will overwrite it.
+    """
 
     value: Any
     provider: str | None = None
@@ -49,10 +53,13 @@ class Source(msgspec.Struct):
     entered: bool = False
 
 
-class Provenance(msgspec.Struct):
-    """Every field of a record that has a value, with its source; `enriched_by` is the provider that last changed something."""
+class RecordProvenance(msgspec.Struct):
+    """Every field of a record that has a value, with its source.
 
-    fields: dict[str, Source]
+    `enriched_by` is the provider that last changed something.
+    """
+
+    fields: dict[str, FieldProvenance]
     enriched_by: str | None
     enriched_at: datetime | None
 
@@ -67,7 +74,7 @@ class ProviderHealth(msgspec.Struct):
     failed_at: datetime | None
 
 
-class Standing(msgspec.Struct):
+class EnrichmentStatus(msgspec.Struct):
     """What this workspace has spent on enrichment this month, and how the providers are doing."""
 
     month: str
@@ -78,14 +85,14 @@ class Standing(msgspec.Struct):
     providers: list[ProviderHealth]
 
 
-def _checked(kind: Kind, record_id: str) -> str:
+def _checked(kind: EnrichedKind, record_id: str) -> str:
     """Return an id that a record can have."""
     if "\0" in record_id:
         raise Problem("not-found", f"this workspace has no {kind} with such an id")
     return record_id
 
 
-def _ask(kind: Kind, record_id: str, caller: Caller, wanted: Wanted) -> Response:
+def _ask(kind: EnrichedKind, record_id: str, caller: Caller, wanted: EnrichmentRequest) -> Response:
     with begin("producer", caller.tenant) as session:
         try:
             pass_id = ask(
@@ -103,83 +110,78 @@ def _ask(kind: Kind, record_id: str, caller: Caller, wanted: Wanted) -> Response
             raise Problem("invalid", str(error), [{"pointer": "/fields", "detail": str(error)}]) from None
         row = passes.get_pass(session, caller.tenant, pass_id)
         assert row is not None
-    return json_response(Asked(row.id, row.state, str(row.event_id), list(row.fields)), 202)
+    return json_response(RequestedPass(row.id, row.state, str(row.event_id), list(row.fields)), 202)
 
 
 @router.post(
     "/accounts/{record_id}/enrich",
     status_code=202,
-    responses=answers(Asked, 202, "Asked for", 404),
-    openapi_extra=takes(Wanted),
+    responses=answers(RequestedPass, 202, "Asked for", 404),
+    openapi_extra=takes(EnrichmentRequest),
 )
 def enrich_account(
-    record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]
+    record_id: str, caller: Writer, wanted: Annotated[EnrichmentRequest, Depends(body(EnrichmentRequest))]
 ) -> Response:
-    """Enrich an account now: the pass goes before all that nobody waits for."""
+    """Enrich an account now: the pass goes before those that no user waits for."""
     return _ask("account", record_id, caller, wanted)
 
 
 @router.post(
     "/contacts/{record_id}/enrich",
     status_code=202,
-    responses=answers(Asked, 202, "Asked for", 404),
-    openapi_extra=takes(Wanted),
+    responses=answers(RequestedPass, 202, "Asked for", 404),
+    openapi_extra=takes(EnrichmentRequest),
 )
 def enrich_contact(
-    record_id: str, caller: Writer, wanted: Annotated[Wanted, Depends(body(Wanted))]
+    record_id: str, caller: Writer, wanted: Annotated[EnrichmentRequest, Depends(body(EnrichmentRequest))]
 ) -> Response:
-    """Enrich a contact now: the pass goes before all that nobody waits for."""
+    """Enrich a contact now: the pass goes before those that no user waits for."""
     return _ask("contact", record_id, caller, wanted)
 
 
-def _provenance(kind: Kind, record_id: str, caller: Caller) -> Response:
+def _provenance(kind: EnrichedKind, record_id: str, caller: Caller) -> Response:
     key = (caller.tenant, _checked(kind, record_id))
     with begin("reader", caller.tenant) as session:
-        record = provenance.read(session, kind, caller.tenant, record_id)
+        record = values.current(session, kind, [key]).get(key)
         if record is None:
             raise Problem("not-found", f"this workspace has no {kind} {record_id!r:.80}")
-        known = provenance.of(session, kind, [key]).get(key, {})
-        last = provenance.latest(session, caller.tenant, kind, record_id)
-    fields = {name: _source(value, known.get(name)) for name, value in sorted(record.items())}
-    return json_response(Provenance(fields, last and last.provider, last and last.ended_at))
+        sources = provenance.of(session, kind, [key]).get(key, {})
+        provider, ended_at = provenance.last_change(session, caller.tenant, kind, record_id)
+    fields = {name: _source(value, sources.get(name)) for name, value in sorted(record.current.items())}
+    return json_response(RecordProvenance(fields, provider, ended_at))
 
 
-def _source(value: Any, row: Any) -> Source:
-    if row is None:
-        return Source(value, entered=True)
-    return Source(
+def _source(value: Any, source: FieldSource | None) -> FieldProvenance:
+    if source is None:
+        return FieldProvenance(value, entered=True)
+    return FieldProvenance(
         value,
-        row.provider,
-        row.confidence,
-        row.cost,
-        row.obtained_at,
-        row.pass_id,
-        not same(value, row.value),
+        source.provider,
+        source.confidence,
+        source.cost,
+        source.obtained_at,
+        source.pass_id,
+        not same(value, source.value),
     )
 
 
-@router.get("/accounts/{record_id}/provenance", responses=answers(Provenance, 200, "Done", 404))
+@router.get("/accounts/{record_id}/provenance", responses=answers(RecordProvenance, 200, "Done", 404))
 def account_provenance(record_id: str, caller: Reader) -> Response:
-    """Say where each value of an account is from."""
+    """Return where each value of an account comes from."""
     return _provenance("account", record_id, caller)
 
 
-@router.get("/contacts/{record_id}/provenance", responses=answers(Provenance, 200, "Done", 404))
+@router.get("/contacts/{record_id}/provenance", responses=answers(RecordProvenance, 200, "Done", 404))
 def contact_provenance(record_id: str, caller: Reader) -> Response:
-    """Say where each value of a contact is from."""
+    """Return where each value of a contact comes from."""
     return _provenance("contact", record_id, caller)
 
 
-@router.get("/enrichment", responses=answers(Standing))
-def standing(caller: Reader) -> Response:
-    """Say what enrichment has cost this month, and how each provider is doing."""
+@router.get("/enrichment", responses=answers(EnrichmentStatus))
+def enrichment_status(caller: Reader) -> Response:
+    """Return what enrichment has cost this month, and how each provider is doing."""
     month = datetime.now(UTC).date().replace(day=1)
     with begin("reader", caller.tenant) as session:
         spent = ledger.spend(session, caller.tenant, month)
-        health = [
-            ProviderHealth(one.name, one.failures, one.open_until, one.reason, one.failed_at)
-            for one in ledger.providers(session)
-        ]
-    return json_response(
-        Standing(f"{month:%Y-%m}", spent.spent, spent.reserved, spent.calls, spent.repeats, health)
-    )
+        health = [ProviderHealth(*state) for state in providers.states(session)]
+    return json_response(EnrichmentStatus(f"{month:%Y-%m}", **spent._asdict(), providers=health))

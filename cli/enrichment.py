@@ -1,7 +1,7 @@
 """`activity enrich`: ask for passes, and see what they cost and how the providers are doing."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,7 +9,8 @@ from activity.errors import ActivityError
 from cli.output import Json, print_json, print_one
 from cli.workspace import TenantOption, resolve, workspace
 
-Kind = Literal["account", "contact"]
+if TYPE_CHECKING:
+    from db.enrichment.providers import ProviderState
 
 enrichment = typer.Typer(no_args_is_help=True, help="What enrichment costs, and how its providers are doing.")
 
@@ -19,7 +20,7 @@ def enrich(
         list[str] | None, typer.Argument(help="Ids of accounts, or of contacts with --kind contact.")
     ] = None,
     tenant: TenantOption = None,
-    kind: Annotated[Kind, typer.Option(help="What the ids are of.")] = "account",
+    kind: Annotated[Literal["account", "contact"], typer.Option(help="What the ids are of.")] = "account",
     field: Annotated[
         list[str] | None,
         typer.Option(help="A wanted field; may be repeated. Default: all that are configured."),
@@ -55,18 +56,21 @@ def _lines(path: Path) -> list[str]:
 def providers(json: Json = False) -> None:
     """Show how each provider is doing, and whether its circuit breaker is open."""
     from db.engine import begin
-    from db.enrichment import ledger
+    from db.enrichment import providers as stored
 
     with begin("reader") as session:
-        rows = [dict(row._mapping) for row in ledger.providers(session)]
+        states = stored.states(session)
     if json:
-        print_json(rows)
+        print_json([state._asdict() for state in states])
         return
-    for row in rows:
-        state = f"open until {row['open_until']:%H:%M:%S}" if row["open_until"] else "closed"
-        typer.echo(
-            f"{row['name']:<20} {state:<20} {row['failures']} failures in a row  {row['reason'] or ''}"
-        )
+    for state in states:
+        typer.echo(_line(state))
+
+
+def _line(provider: "ProviderState") -> str:
+    breaker = f"open until {provider.open_until:%H:%M:%S}" if provider.open_until else "closed"
+    failures = f"{provider.failures} failures in a row"
+    return f"{provider.name:<20} {breaker:<20} {failures}  {provider.reason or ''}"
 
 
 @enrichment.command()

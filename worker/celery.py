@@ -24,11 +24,11 @@ app = Celery(
     include=[
         "worker.append",
         "worker.announce",
-        "producers.enrichment.run",
         "producers.enrichment.tasks",
         "producers.mail.tasks",
         "producers.playbooks.tasks",
         "producers.sequences.tasks",
+        "producers.signals.tasks",
     ],
 )
 app.config_from_object("worker.config")

@@ -1,16 +1,17 @@
-"""The queue of enrichment passes: asking for them, claiming them, and what became of them."""
+"""The queue of enrichment passes: requests for them, claims, and how they ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db import claim as queue
 from db.claim import Claimed, Queue
+from db.records.values import EnrichedKind
 from db.rows import as_rows
 
 
@@ -18,7 +19,7 @@ from db.rows import as_rows
 class ClaimedPass(Claimed):
     """A pass as its worker claims it."""
 
-    kind: Literal["account", "contact"]
+    kind: EnrichedKind
     record_id: str
     fields: list[str]
     priority: int
@@ -32,8 +33,10 @@ _URGENT = Queue(PASSES.table, ClaimedPass, lease=PASSES.lease, priorities=(0,))
 
 _ASK = text("""
 insert into crm.enrichment_pass as p (tenant_id, kind, record_id, fields, priority, requested_by, cause_id)
-select :tenant, :kind, record_id, :fields, :priority, :by, :cause from unnest(cast(:records as text[])) as r(record_id) order by record_id
-    on conflict (tenant_id, kind, record_id, fields) where due_at is not null do update set priority = least(p.priority, excluded.priority)
+select :tenant, :kind, record_id, :fields, :priority, :by, :cause
+  from unnest(cast(:records as text[])) as r(record_id) order by record_id
+    on conflict (tenant_id, kind, record_id, fields) where due_at is not null
+    do update set priority = least(p.priority, excluded.priority)
 returning record_id, id""")
 
 
@@ -48,30 +51,50 @@ def ask(
     by: str,
     cause: UUID | None,
 ) -> dict[str, int]:
-    """Queue one pass a record, or join the one in flight over the same fields, at the more urgent priority; return their ids."""
+    """Queue one pass a record, or join the one in flight over the same fields; return their ids by record.
+
+    A pass that is joined gets the more urgent priority of the two.
+    """
     values = {"tenant": tenant, "kind": kind, "records": sorted(set(records)), "fields": sorted(set(fields))}
     rows = session.execute(_ASK, {**values, "priority": priority, "by": by, "cause": cause})
     return {row.record_id: row.id for row in rows}
 
 
-def get_pass(session: Session, tenant: int, pass_id: int) -> Row[Any] | None:
+class PassState(NamedTuple):
+    """A pass as whoever requested it sees it; `state` is waiting, completed or failed."""
+
+    id: int
+    state: str
+    event_id: UUID
+    fields: list[str]
+
+
+def get_pass(session: Session, tenant: int, pass_id: int) -> PassState | None:
     """Return a pass, or None."""
-    query = text("select * from crm.enrichment_pass where tenant_id = :tenant and id = :id")
-    return session.execute(query, {"tenant": tenant, "id": pass_id}).one_or_none()
+    query = text("""
+        select id, state, event_id, fields from crm.enrichment_pass
+         where tenant_id = :tenant and id = :id""")
+    row = session.execute(query, {"tenant": tenant, "id": pass_id}).one_or_none()
+    return None if row is None else PassState._make(row)
 
 
 def claim(session: Session, limit: int, *, urgent: bool = False) -> list[ClaimedPass]:
-    """Claim due passes, the most urgent first; with `urgent` none but those that a user waits for."""
+    """Claim due passes, the most urgent first; with `urgent` only those that a user waits for."""
     return queue.claim(session, _URGENT if urgent else PASSES, limit)
 
 
 _HOLD = text("""
-select p.id from crm.enrichment_pass p join json_to_recordset(cast(:rows as json)) as h(id bigint, fence integer) on h.id = p.id
+select p.id
+  from crm.enrichment_pass p
+  join json_to_recordset(cast(:rows as json)) as h(id bigint, fence integer) on h.id = p.id
  where p.fence = h.fence and p.due_at is not null order by p.id for no key update of p""")
 
 
 def hold(session: Session, held: Iterable[ClaimedPass]) -> set[int]:
-    """Return the passes whose lease is still their holder's, and keep it so until the transaction ends: the fence, for many at once."""
+    """Return the ids of passes that are still their holders', and lock them until the transaction ends.
+
+    It checks the fences of many passes at once.
+    """
     rows = as_rows({"id": row.id, "fence": row.fence} for row in held)
     return set(session.scalars(_HOLD, {"rows": rows}))
 
@@ -88,77 +111,59 @@ def end(session: Session, states: Mapping[int, str]) -> None:
 
 def put_off(session: Session, ids: Sequence[int], seconds: float) -> None:
     """Make passes that this transaction holds due again in so many seconds."""
-    session.execute(
-        text(
-            "update crm.enrichment_pass set due_at = clock_timestamp() + make_interval(secs => :s) where id = any(:ids)"
-        ),
-        {"s": seconds, "ids": list(ids)},
-    )
-
-
-_VALUES: dict[str, TextClause] = {
-    kind: text(f"""
-select w.id as pass_id, t.slug, r.fields || jsonb_strip_nulls(jsonb_build_object({columns})) as said
-  from json_to_recordset(cast(:rows as json)) as w(id bigint, tenant_id integer, record_id text)
-  join crm.tenant t on t.id = w.tenant_id join crm.{kind} r on r.tenant_id = w.tenant_id and r.id = w.record_id""")
-    for kind, columns in {
-        "account": "'name', r.name, 'domain', r.domain",
-        "contact": "'name', nullif(r.name, ''), 'email', r.email, 'account_id', r.account_id",
-    }.items()
-}
-
-
-def records(session: Session, passes: Iterable[ClaimedPass]) -> dict[int, tuple[str, dict[str, Any]]]:
-    """Return, by pass, the tenant's slug and the values of the pass's record; nothing for a record that is gone."""
-    found: dict[int, tuple[str, dict[str, Any]]] = {}
-    by_kind: dict[str, list[dict[str, Any]]] = {}
-    for row in passes:
-        by_kind.setdefault(row.kind, []).append(
-            {"id": row.id, "tenant_id": row.tenant_id, "record_id": row.record_id}
-        )
-    for kind, wanted in by_kind.items():
-        found |= {
-            row.pass_id: (row.slug, row.said)
-            for row in session.execute(_VALUES[kind], {"rows": as_rows(wanted)})
-        }
-    return found
+    statement = text("""
+        update crm.enrichment_pass set due_at = clock_timestamp() + make_interval(secs => :seconds)
+         where id = any(:ids)""")
+    session.execute(statement, {"seconds": seconds, "ids": list(ids)})
 
 
 _STALE = text("""
 select l.tenant_id, l.record_id from crm.enrichment_latest l
  where l.kind = :kind and l.ended_at < clock_timestamp() - make_interval(secs => :seconds)
    and not exists (select from crm.enrichment_pass p
-                    where p.tenant_id = l.tenant_id and p.kind = l.kind and p.record_id = l.record_id and p.due_at is not null)
+                    where p.tenant_id = l.tenant_id and p.kind = l.kind and p.record_id = l.record_id
+                      and p.due_at is not null)
  order by l.ended_at limit :limit""")
 
 
-def stale(session: Session, kind: str, older_than: timedelta, limit: int) -> Sequence[Row[Any]]:
-    """Return (tenant_id, record_id) of records whose last pass is older than that and that none is in flight for, the oldest first."""
-    return session.execute(
-        _STALE, {"kind": kind, "seconds": older_than.total_seconds(), "limit": limit}
-    ).all()
+def stale(session: Session, kind: str, older_than: timedelta, limit: int) -> dict[int, list[str]]:
+    """Return records, by tenant, whose last pass is older than that and that no pass is in flight for.
+
+    They are at most `limit`, those with the oldest pass first.
+    """
+    found: dict[int, list[str]] = {}
+    values = {"kind": kind, "seconds": older_than.total_seconds(), "limit": limit}
+    for tenant, record in session.execute(_STALE, values):
+        found.setdefault(tenant, []).append(record)
+    return found
 
 
 def forget(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> None:
-    """Forget when records that are gone were last enriched."""
-    query = text(
-        "delete from crm.enrichment_latest where tenant_id = :tenant and kind = :kind and record_id = any(:ids)"
-    )
-    session.execute(query, {"tenant": tenant, "kind": kind, "ids": list(ids)})
+    """Forget when records that no longer exist were last enriched."""
+    statement = text("""
+        delete from crm.enrichment_latest
+         where tenant_id = :tenant and kind = :kind and record_id = any(:ids)""")
+    session.execute(statement, {"tenant": tenant, "kind": kind, "ids": list(ids)})
+
+
+_PURGE_CACHE = text("""
+delete from crm.enrichment_cache
+ where (tenant_id, provider, key) in (select tenant_id, provider, key from crm.enrichment_cache
+                                       where expires_at < clock_timestamp() limit :limit)""")
+_PURGE = text("""
+delete from crm.enrichment_pass
+ where id in (select id from crm.enrichment_pass
+               where ended_at < clock_timestamp() - make_interval(secs => :seconds)
+               order by ended_at limit :limit)
+returning id""")
 
 
 def purge(session: Session, older_than: timedelta, limit: int = 5000) -> int:
-    """Delete passes that ended longer ago than that, their calls, and cached answers that have expired; return how many passes."""
-    values = {"seconds": older_than.total_seconds(), "limit": limit}
-    session.execute(
-        text("""delete from crm.enrichment_cache where (tenant_id, provider, key) in
-                (select tenant_id, provider, key from crm.enrichment_cache where expires_at < clock_timestamp() limit :limit)"""),
-        values,
-    )
-    gone = session.scalars(
-        text("""delete from crm.enrichment_pass where id in (select id from crm.enrichment_pass
-                 where ended_at < clock_timestamp() - make_interval(secs => :seconds) order by ended_at limit :limit) returning id"""),
-        values,
-    ).all()
+    """Delete passes that ended longer ago than that, with their calls, and cached answers that have expired.
+
+    Return how many passes are deleted, at most `limit`.
+    """
+    session.execute(_PURGE_CACHE, {"limit": limit})
+    gone = session.scalars(_PURGE, {"seconds": older_than.total_seconds(), "limit": limit}).all()
     session.execute(text("delete from crm.enrichment_call where pass_id = any(:ids)"), {"ids": list(gone)})
     return len(gone)

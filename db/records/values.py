@@ -4,7 +4,7 @@ Statements are put together from the names of tables and columns below, never fr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -22,6 +22,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     for kind, record in {"account": Account, "contact": Contact, "opportunity": Opportunity}.items()
 }
 """The columns that each kind of record has of its own; every other value is in its column `fields`."""
+
+EnrichedKind = Literal["account", "contact"]
 
 ENRICHED: Mapping[str, tuple[str, ...]] = {
     "account": ("name", "domain"),

@@ -1,4 +1,4 @@
-"""Ask for enrichment: a pass is a row that waits, so asking is safe in the transaction of whatever made it necessary."""
+"""Requests for enrichment: a pass is a row that waits, so a request fits into the transaction that needs it."""
 
 from collections.abc import Collection, Iterable
 from enum import IntEnum
@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 from activity.errors import ActivityError
 from db.enrichment import passes
 from db.records import values
-from db.records.values import RecordNotFound
-from producers.enrichment.configuration import Kind, configuration
+from db.records.values import EnrichedKind, RecordNotFound
+from producers.enrichment.configuration import configuration
 from worker.nudge import nudge_after_commit
 
 TASK = "enrichment.run"
 
 
 class Priority(IntEnum):
-    """How urgent a pass is, which also says what asked for it. The smallest goes first."""
+    """How urgent a pass is, by what asked for it. The smallest goes first."""
 
     NOW = 0  # a user pressed "Enrich now"
     PLAYBOOK = 3
@@ -32,7 +32,7 @@ class FieldNotFound(ActivityError):
 def ask(
     session: Session,
     tenant: int,
-    kind: Kind,
+    kind: EnrichedKind,
     record_id: str,
     fields: Collection[str] | None = None,
     *,
@@ -40,21 +40,20 @@ def ask(
     by: str = "system",
     cause_id: UUID | None = None,
 ) -> int:
-    """Queue a pass over an account or contact and return its id; asked again while it is in flight, that pass is joined.
+    """Queue a pass over an account or contact, or join the one in flight over the same fields; return its id.
 
-    `fields` are the wanted fields, all configured ones by default; `by` is a user's e-mail address or 'system'; `cause_id` is the event
-    that made this happen, which automation always names. The session is a producer's that names the tenant. Raises RecordNotFound
-    or FieldNotFound.
+    `fields` are the wanted fields, all configured ones by default; `by` is a user's e-mail address or 'system';
+    `cause_id` is the event that made this happen, which automation always names. The session is a producer's that
+    names the tenant. Raises RecordNotFound or FieldNotFound.
     """
-    return ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)[
-        record_id
-    ]
+    asked = ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)
+    return asked[record_id]
 
 
 def ask_all(
     session: Session,
     tenant: int,
-    kind: Kind,
+    kind: EnrichedKind,
     record_ids: Iterable[str],
     fields: Collection[str] | None = None,
     *,
@@ -75,15 +74,13 @@ def ask_all(
     return asked
 
 
-def wanted_fields(kind: Kind, fields: Collection[str] | None) -> list[str]:
+def wanted_fields(kind: EnrichedKind, fields: Collection[str] | None) -> list[str]:
     """Return the fields of a pass in order: all that are configured, or those named. Raises FieldNotFound."""
-    known = configuration().fields[kind]
+    known = configuration().fields_of(kind)
     unknown = sorted(set(fields or ()) - set(known))
-    if unknown or not known or (fields is not None and not fields):
-        names = ", ".join(sorted(known)) or "none: configure some in ACTIVITY_ENRICHMENT_CONFIG"
-        raise FieldNotFound(
-            f"no {kind} field {unknown[0]!r} to enrich; there are: {names}"
-            if unknown
-            else f"name a {kind} field to enrich; there are: {names}"
-        )
+    names = ", ".join(sorted(known)) or "none: configure some in ACTIVITY_ENRICHMENT_CONFIG"
+    if unknown:
+        raise FieldNotFound(f"no {kind} field {unknown[0]!r} to enrich; there are: {names}")
+    if not known or (fields is not None and not fields):
+        raise FieldNotFound(f"name a {kind} field to enrich; there are: {names}")
     return sorted(fields or known)

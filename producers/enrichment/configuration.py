@@ -1,45 +1,36 @@
-"""What a deployment says about enrichment, in one TOML file: fields and their waterfalls, providers, budget, schedule, signal rules."""
+"""A deployment's enrichment, in one TOML file: fields, their waterfalls, providers, budget, schedule, signals."""
 
-import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from activity.errors import ActivityError
 from activity.settings import settings
+from db.records.values import EnrichedKind
+from producers.signals.configuration import FieldName, SignalConfiguration, read
 
-Kind = Literal["account", "contact"]
-FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
 _DEFAULT = Path(__file__).with_name("default.toml")
 
 
-class ConfigurationInvalid(ActivityError):
-    """The enrichment configuration cannot be used: the message names the file and each place with its fault."""
-
-
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FieldConfig(_Part):
-    """One enrichable field: its type, the providers asked for it in order, and how sure one must be for the search to stop."""
+class FieldConfig(_Section):
+    """One enrichable field: its type, its providers in order, and the confidence that settles it."""
 
     type: Literal["text", "url", "integer", "number", "boolean", "list"] = "text"
     providers: Annotated[tuple[str, ...], Field(min_length=1)]
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
-    max_age_days: Annotated[float, Field(gt=0)] = (
-        180  # after that a value is replaced by a newer one, however sure it was
-    )
+    max_age_days: Annotated[float, Field(gt=0)] = 180  # an older value gives way to any newer one
 
 
-class ProviderConfig(_Part):
-    """One provider: which class serves it, with which options, at which cost and within which limits."""
+class ProviderConfig(_Section):
+    """One provider: the class that serves it, its options, its cost and its limits."""
 
     uses: str
     options: dict[str, Any] = {}
@@ -55,8 +46,12 @@ class ProviderConfig(_Part):
     cache_days: Annotated[float, Field(ge=0)] = 0
     negative_cache_days: Annotated[float, Field(ge=0)] = 0  # for "nothing known"
 
+    def price(self, fields: int) -> Decimal:
+        """Return what a call costs that finds so many fields, which is the most that one for so many can cost."""
+        return self.cost + self.cost_per_field * fields
 
-class Budget(_Part):
+
+class Budget(_Section):
     """What enrichment may cost a tenant in a calendar month (UTC); no limit where none is given."""
 
     monthly: Money | None = None
@@ -67,96 +62,49 @@ class Budget(_Part):
         return self.tenants.get(slug, self.monthly)
 
 
-class Schedule(_Part):
-    """Which records are enriched again by themselves."""
+class Schedule(_Section):
+    """When records are enriched again."""
 
     after_days: Annotated[float, Field(gt=0)]
     fields: tuple[FieldName, ...] | None = None
 
 
-class Rule(_Part):
-    """A rule that detects a signal: in a field that a pass changed, or in events of the timeline. It has `field` or `events`."""
-
-    rule: Annotated[str, Field(min_length=1, max_length=200)]
-    version: Annotated[int, Field(ge=1)] = 1
-    signal: Annotated[str, Field(min_length=1, max_length=200)]
-    name: str | None = None
-    score: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
-    window_hours: Annotated[float, Field(gt=0, le=24 * 3660)] = 24.0  # it fires once a record in this time
-
-    field: FieldName | None = None
-    kind: Kind = "account"  # whose field, or which record the events are counted for
-    change: Literal["any", "increases", "gains"] = "any"  # gains: a list got a new item
-    at_least: float | None = None  # how much it must increase
-    value: str | None = None  # the new value or item, in any case of letters
-
-    events: tuple[str, ...] = ()
-    count: Annotated[int, Field(ge=1, le=1000)] = 1
-    within_hours: Annotated[float, Field(gt=0, le=24 * 366)] = 24.0
-    human: bool = True  # pass over opens and clicks that a machine made
-    payload: Mapping[str, str] = {}  # payload fields that must hold these texts, in any case of letters
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if bool(self.events) == bool(self.field):
-            raise ValueError("give either field or events")
-        return self
-
-    @property
-    def window(self) -> timedelta:
-        """How long the rule is silent for a record once it fired."""
-        return timedelta(hours=self.window_hours)
-
-
-class Configuration(_Part):
+class Configuration(SignalConfiguration):
     """The whole file."""
 
+    model_config = ConfigDict(extra="forbid")
+
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
-    concurrency: Annotated[int, Field(ge=1, le=1000)] = 50  # passes under way in one worker process
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 50  # passes in progress in one worker process
     budget: Budget = Budget()
-    fields: Mapping[Kind, Mapping[FieldName, FieldConfig]]
-    providers: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")], ProviderConfig]
-    schedule: Mapping[Kind, Schedule] = {}
-    signals: tuple[Rule, ...] = ()
+    fields: Mapping[EnrichedKind, Mapping[FieldName, FieldConfig]] = {}
+    providers: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")], ProviderConfig] = {}
+    schedule: Mapping[EnrichedKind, Schedule] = {}
+
+    def fields_of(self, kind: EnrichedKind) -> Mapping[str, FieldConfig]:
+        """Return the configured fields of a kind of record."""
+        return self.fields.get(kind, {})
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for kind, fields in self.fields.items():
             for name, field in fields.items():
-                for provider in field.providers:
-                    if provider not in self.providers:
-                        raise ValueError(
-                            f"fields.{kind}.{name} names the provider {provider!r}; there are: {', '.join(sorted(self.providers))}"
-                        )
+                if unknown := [provider for provider in field.providers if provider not in self.providers]:
+                    known = ", ".join(sorted(self.providers))
+                    place = f"fields.{kind}.{name}"
+                    raise ValueError(f"{place} names the provider {unknown[0]!r}; there are: {known}")
         for kind, schedule in self.schedule.items():
-            if unknown := set(schedule.fields or ()) - set(self.fields.get(kind, {})):
-                raise ValueError(f"schedule.{kind} names the unknown field {min(unknown)!r}")
-        if len({rule.rule for rule in self.signals}) < len(self.signals):
-            raise ValueError("two signal rules have the same name")
+            if missing := set(schedule.fields or ()) - set(self.fields_of(kind)):
+                raise ValueError(f"schedule.{kind} names the unknown field {min(missing)!r}")
         return self
 
 
 def configuration() -> Configuration:
-    """Return this process's enrichment configuration, read once; raises ConfigurationInvalid."""
-    return _load(settings().enrichment_config or _DEFAULT)
+    """Return this process's enrichment configuration, read once. Raises InvalidConfiguration."""
+    return load(settings().enrichment_config or _DEFAULT)
 
 
 @cache
-def _load(path: Path) -> Configuration:
-    try:
-        said = tomllib.loads(path.read_text())
-        return Configuration.model_validate(
-            {"fields": {}, "providers": {}}
-            | said
-            | {"fields": {"account": {}, "contact": {}} | said.get("fields", {})}
-        )
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid(
-            f"{path}: {error}: correct it, or unset ACTIVITY_ENRICHMENT_CONFIG"
-        ) from None
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
-        )
-        raise ConfigurationInvalid(f"{path}: {faults}") from None
+def load(path: Path) -> Configuration:
+    """Return the configuration in a file. Raises InvalidConfiguration."""
+    return read(Configuration, path)

@@ -1,138 +1,129 @@
-"""The task enrichment.run: claims passes, walks each down its waterfall, many at once, and books what becomes of them."""
+"""One run of the task enrichment.run: it claims passes and walks each down its waterfall, many at once."""
 
 import asyncio
 import heapq
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from db.claim import is_due
 from db.engine import EVERY_TENANT, begin
-from db.enrichment import ledger, passes
-from producers.enrichment.asking import TASK, Priority
+from db.enrichment import ledger, passes, providers
+from db.enrichment.passes import ClaimedPass
+from db.records import values
+from db.records.values import RecordValues
+from producers.enrichment.asking import Priority
 from producers.enrichment.calls.breaker import Breakers
-from producers.enrichment.calls.provider_queue import Desk, NoTurn
-from producers.enrichment.commit import Booking, Books, Go, Lost, Reply, Skip
-from producers.enrichment.configuration import Configuration, FieldConfig, Kind, configuration
-from producers.enrichment.passes import Ended, Work, price, resume, usable
-from producers.enrichment.provider import Provider, ProviderFailed, Question, make
-from producers.enrichment.waterfall import Step
+from producers.enrichment.calls.provider_queue import ProviderQueue, QueueTimeout
+from producers.enrichment.calls.results import CallResult
+from producers.enrichment.commit import PassWriter
+from producers.enrichment.configuration import Configuration, configuration
+from producers.enrichment.passes import Work, resume
+from producers.enrichment.provider import make
+from producers.enrichment.updates import (
+    CallPermitted,
+    CallSkipped,
+    EndedCall,
+    FailPass,
+    FinishPass,
+    LostClaim,
+    PassUpdate,
+    PostponePass,
+    StartCall,
+    UpdateReply,
+)
+from producers.enrichment.waterfall import next_call
 from producers.http import Outbound
-from worker.celery import app
-from worker.clock import Sweep, look_for
-from worker.drain import drain
 from worker.group_commit import Batched
 
 log = structlog.get_logger()
 
-CLAIM_S = (
-    8.0  # a run claims for so long, then ends what it has: less than a lease and than the broker's patience
-)
+# A run claims for so long, then ends what it has: less than a lease and than the broker waits for it.
+CLAIM_S = 8.0
 _LOOK_S = 0.2  # how often a run looks for more where it found none, and for urgent passes where it is full
 _URGENT = 10  # passes that a user waits for and that a full run takes on top
 
 
-@app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
-def run() -> str:
-    """Work off the enrichment passes that are due."""
-    return drain(TASK, work_off)
-
-
-def _is_pass_due() -> bool:
-    with begin("producer", EVERY_TENANT) as session:
-        return is_due(session, passes.PASSES)
-
-
-look_for(Sweep(TASK, run, _is_pass_due))
-
-
 def work_off() -> Counter[str]:
-    """Claim and end passes until none is due, or for some seconds; return how they ended, nothing where none was due."""
+    """Claim and end passes until none is due, or for some seconds; return how they ended, empty where none was due."""
     config = configuration()
-    run_ = Run(config)
-    first = run_.claim(config.concurrency)
-    return asyncio.run(run_.work_off(first)) if first else Counter()
+    run = EnrichmentRun(config)
+    first = run.claim(config.concurrency)
+    return asyncio.run(run.work_off(first)) if first else Counter()
 
 
-class Run:
+class EnrichmentRun:
     """One run of the task."""
 
     def __init__(self, config: Configuration) -> None:
         self._config = config
         self._breakers = Breakers(config)
         self._tally: Counter[str] = Counter()
-        self._ready: list[tuple[int, int, Work]] = []  # claimed, not begun: a heap by priority
+        self._ready: list[tuple[int, int, Work]] = []  # claimed and not started: a heap by priority
         self._numbers = count()
-        self._books = Batched[Booking, Reply](Books(config, self._breakers).commit)
-        self._desks: dict[str, Desk] = {}
+        self._writer = Batched[PassUpdate, UpdateReply](PassWriter(config, self._breakers).commit)
+        self._queues: dict[str, ProviderQueue] = {}
         self._outbound: Outbound | None = None
 
-    @cached_property
-    def _wanted(self) -> dict[tuple[str, tuple[str, ...]], Mapping[str, FieldConfig]]:
-        return {}
-
     def claim(self, limit: int, urgent: bool = False) -> list[Work]:
-        """Claim passes with their records, and with what earlier holders of them have learnt."""
+        """Claim passes with their records, and with what earlier holders of them learnt."""
         with begin("producer", EVERY_TENANT) as session:
             rows = passes.claim(session, limit, urgent=urgent)
             if not rows:
                 return []
-            ledger.register(session, list(self._config.providers))
-            records = passes.records(session, rows)
+            providers.register(session, list(self._config.providers))
+            records = {
+                kind: values.current(session, kind, _keys(rows, kind)) for kind in {row.kind for row in rows}
+            }
             again = [row.id for row in rows if row.fence > 1]
             calls = ledger.take_over(session, again) if again else []
             self._breakers.read(session)
-        claimed = []
-        for row in rows:
-            slug, values = records.get(row.id, ("", None))
-            work = Work(row, slug, values, self._fields(row.kind, tuple(row.fields)))
-            resume(work, [call for call in calls if call.pass_id == row.id])
-            claimed.append(work)
+        claimed = [self._work(row, records[row.kind].get((row.tenant_id, row.record_id))) for row in rows]
+        for work in claimed:
+            resume(work, (call for call in calls if call.pass_id == work.row.id))
         return claimed
 
-    def _fields(self, kind: Kind, names: tuple[str, ...]) -> Mapping[str, FieldConfig]:
-        """Return the wanted fields that are still configured."""
-        if (kind, names) not in self._wanted:
-            known = self._config.fields[kind]
-            self._wanted[kind, names] = {name: known[name] for name in names if name in known}
-        return self._wanted[kind, names]
+    def _work(self, row: ClaimedPass, record: RecordValues | None) -> Work:
+        known = self._config.fields_of(row.kind)
+        wanted = {name: known[name] for name in row.fields if name in known}
+        return Work(row, record.slug if record else "", record and record.current, wanted)
 
     async def work_off(self, claimed: Sequence[Work]) -> Counter[str]:
         """Work off claimed passes and, for some seconds, those that are due meanwhile."""
         limit = self._config.concurrency
         until = time.monotonic() + CLAIM_S
         next_look = 0.0
-        under_way: set[asyncio.Task[None]] = set()
+        in_progress: set[asyncio.Task[None]] = set()
         async with Outbound(connections=limit + _URGENT) as self._outbound:
             self._add(claimed)
             while True:
-                while self._ready and (len(under_way) < limit or self._ready[0][0] == Priority.NOW):
-                    under_way.add(asyncio.create_task(self._walk(heapq.heappop(self._ready)[2])))
-                if not under_way:
+                self._start(in_progress, limit)
+                if not in_progress:
                     return self._tally
-                _, under_way = await asyncio.wait(
-                    under_way, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+                _, in_progress = await asyncio.wait(
+                    in_progress, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
                 )
                 now = time.monotonic()
                 if now < until and now >= next_look:
-                    full = len(self._ready) > limit // 2 or len(under_way) >= limit
+                    full = len(self._ready) > limit // 2 or len(in_progress) >= limit
                     found = await asyncio.to_thread(self.claim, _URGENT if full else limit, full)
                     self._add(found)
                     next_look = now + (0 if found and not full else _LOOK_S)
 
-    def _add(self, claimed: Sequence[Work]) -> None:
+    def _start(self, in_progress: set[asyncio.Task[None]], limit: int) -> None:
+        while self._ready and (len(in_progress) < limit or self._ready[0][0] == Priority.NOW):
+            in_progress.add(asyncio.create_task(self._walk(heapq.heappop(self._ready)[2])))
+
+    def _add(self, claimed: Iterable[Work]) -> None:
         for work in claimed:
             heapq.heappush(self._ready, (work.row.priority, next(self._numbers), work))
 
     async def _walk(self, work: Work) -> None:
         try:
-            await self._descend(work)
+            self._tally[await self._descend(work)] += 1
         except OperationalError as error:  # the server is away; the lease gives the pass back
             self._tally["left"] += 1
             log.warning("pass_left", pass_id=work.row.id, error=type(error).__name__)
@@ -141,77 +132,73 @@ class Run:
             await self._give_up(work, error)
 
     async def _give_up(self, work: Work, error: Exception) -> None:
-        """End a pass that met with a fault of ours: changed by it, nothing; said of it, the kind of fault."""
+        """End a pass that met an internal error: it changes nothing, and its event names the kind of error."""
         work.offers.clear()
         try:
-            await self._books.put(Booking(work, failure=f"it could not be worked: {type(error).__name__}"))
+            await self._writer.put(FailPass(work, f"it could not be worked: {type(error).__name__}"))
             self._tally["failed"] += 1
         except Exception:  # the lease gives the pass back
             log.exception("pass_left", pass_id=work.row.id)
 
-    async def _descend(self, work: Work) -> None:
-        """Take a pass down its waterfall, one call after the other, each written down before and booked with the next."""
-        ended: Ended | None = None
-        while True:
-            step, question, key = self._next(work)
-            reply = await self._books.put(Booking(work, ended, step, key))
-            ended = None
-            if isinstance(reply, Lost):
-                self._tally["lost"] += 1
-                return
-            if step is None or question is None:
-                self._tally["done"] += 1
-                return
-            if isinstance(reply, Go):
+    async def _descend(self, work: Work) -> str:
+        """Take a pass down its waterfall and return how that ended.
+
+        It makes one call after the other, each recorded before it is made and booked together with the next.
+        """
+        ended: EndedCall | None = None
+        while isinstance(update := self._next(work, ended), StartCall):
+            reply, ended = await self._writer.put(update), None
+            if isinstance(reply, LostClaim):
+                return "lost"
+            if isinstance(reply, CallPermitted):
                 try:
-                    ended = await self._call(work, step, question, key, reply)
-                except NoTurn:
-                    await self._books.put(Booking(work, put_off=reply))
-                    self._tally["put off"] += 1
-                    return
-                work.take(ended)
-            elif isinstance(reply, Ended):
-                work.take(reply, cached=True)
-            elif isinstance(reply, Skip):
-                work.tried[step.provider] = reply.reason
+                    result = await self._ask(update)
+                except QueueTimeout:
+                    await self._writer.put(PostponePass(work, reply))
+                    return "put off"
+                work.add(result)
+                ended = EndedCall(reply, update.key, result)
+            elif isinstance(reply, CallResult):
+                work.add(reply, cached=True)
+            elif isinstance(reply, CallSkipped):
+                work.tried[update.call.provider] = reply.reason
+        reply = await self._writer.put(update)
+        return "lost" if isinstance(reply, LostClaim) else "done"
 
-    def _next(self, work: Work) -> tuple[Step | None, Question | None, str]:
-        """Return the next call that can be made: a provider whose question the record cannot put is passed over."""
-        while (step := work.next_step()) is not None:
-            question = work.question(step)
-            key = self._desk(step.provider).provider.key(question)
+    def _next(self, work: Work, ended: EndedCall | None) -> StartCall | FinishPass:
+        """Return the next call that can be made, if any.
+
+        A provider is passed over where the record lacks what it asks by.
+        """
+        while work.values is not None and (call := next_call(work.wanted, work.tried, work.offers)):
+            question = work.question(call)
+            key = self._queue(call.provider).provider.key(question)
             if key is not None:
-                return step, question, key
-            work.tried[step.provider] = f"the {work.row.kind} lacks what it is asked by"
-        return None, None, ""
+                return StartCall(work, ended, call, question, key)
+            work.tried[call.provider] = f"the {work.row.kind} lacks what it is asked by"
+        return FinishPass(work, ended)
 
-    async def _call(self, work: Work, step: Step, question: Question, key: str, go: Go) -> Ended:
-        config = self._config.providers[step.provider]
-        reply = await self._desk(step.provider).ask(question, work.row.priority)
-        ended = Ended(
-            step.provider, go.attempt, key, datetime.now(UTC), go.month, reply.tries, reserved=go.reserved
-        )
-        try:
-            if isinstance(reply.answer, ProviderFailed):
-                raise reply.answer
-            ended.found = usable(work, step, reply.answer)
-            ended.cost = price(config, ended.found)
-        except ProviderFailed as failed:
-            ended.reason = str(failed)[:500]
-        return ended
+    async def _ask(self, start: StartCall) -> CallResult:
+        wanted = {name: start.work.wanted[name] for name in start.call.fields}
+        queue = self._queue(start.call.provider)
+        return await queue.ask(start.question, wanted, start.work.row.priority)
 
-    def _desk(self, name: str) -> Desk:
-        if name not in self._desks:
+    def _queue(self, name: str) -> ProviderQueue:
+        if name not in self._queues:
             assert self._outbound is not None
             config = self._config.providers[name]
-            provider: Provider = make(name, config, self._outbound)
-            self._desks[name] = Desk(name, config, provider, _take_slots)
-        return self._desks[name]
+            provider = make(name, config, self._outbound)
+            self._queues[name] = ProviderQueue(name, config, provider, _take_slots)
+        return self._queues[name]
+
+
+def _keys(rows: Iterable[ClaimedPass], kind: str) -> list[values.Key]:
+    return [(row.tenant_id, row.record_id) for row in rows if row.kind == kind]
 
 
 async def _take_slots(name: str, seconds: float) -> float:
     def take() -> float:
         with begin("producer") as session:
-            return ledger.take_slots(session, name, seconds)
+            return providers.take_slots(session, name, seconds)
 
     return await asyncio.to_thread(take)

@@ -1,31 +1,40 @@
-"""Beside the passes: stale records are asked for again, the ledger is pruned, signals are looked for."""
+"""The tasks of enrichment: passes are worked off; stale records are asked for again and the ledger is pruned."""
 
-from collections import Counter
 from datetime import timedelta
 
+from db.claim import is_due
 from db.engine import EVERY_TENANT, begin
 from db.enrichment import passes
 from db.records import values
-from producers.enrichment.asking import Priority, ask_all
+from producers.enrichment.asking import TASK, Priority, ask_all
 from producers.enrichment.configuration import configuration
-from producers.signals import rules
+from producers.enrichment.run import work_off
 from worker.celery import app
 from worker.clock import Sweep, look_for
 from worker.drain import drain
-from worker.follow import follow_once, has_unseen
 
+_SCHEDULE = "enrichment.schedule"
 _AT_ONCE = 500  # stale records asked for in one sweep
-_KEPT = timedelta(
-    days=400
-)  # how long an ended pass and its calls are kept: a full year's budget can be checked
+_RETENTION = timedelta(days=400)  # of ended passes and their calls: a full year's budget can be checked
 
 
-@app.task(name="enrichment.schedule")  # type: ignore[untyped-decorator]  # celery has no types
+@app.task(name=TASK)  # type: ignore[untyped-decorator]  # celery has no types
+def run() -> str:
+    """Work off the enrichment passes that are due."""
+    return drain(TASK, work_off)
+
+
+def _is_pass_due() -> bool:
+    with begin("producer", EVERY_TENANT) as session:
+        return is_due(session, passes.PASSES)
+
+
+@app.task(name=_SCHEDULE)  # type: ignore[untyped-decorator]  # celery has no types
 def schedule() -> str:
-    """Ask for records whose last pass is older than the schedule says, and delete what is kept no longer."""
+    """Ask for records whose last pass is older than the schedule allows, and delete old passes."""
     asked = ask_for_stale()
     with begin("producer", EVERY_TENANT) as session:
-        gone = passes.purge(session, _KEPT)
+        gone = passes.purge(session, _RETENTION)
     return f"{asked} asked for, {gone} old passes deleted"
 
 
@@ -34,34 +43,14 @@ def ask_for_stale() -> int:
     asked = 0
     for kind, plan in configuration().schedule.items():
         with begin("producer", EVERY_TENANT) as session:
-            by_tenant: dict[int, list[str]] = {}
-            for row in passes.stale(session, kind, timedelta(days=plan.after_days), _AT_ONCE):
-                by_tenant.setdefault(row.tenant_id, []).append(row.record_id)
-            for tenant, found in by_tenant.items():
-                there = values.existing(session, tenant, kind, found)
-                passes.forget(session, tenant, kind, sorted(set(found) - there))
-                asked += len(ask_all(session, tenant, kind, there, plan.fields, priority=Priority.SCHEDULE))
+            stale = passes.stale(session, kind, timedelta(days=plan.after_days), _AT_ONCE)
+            for tenant, found in stale.items():
+                existing = values.existing(session, tenant, kind, found)
+                passes.forget(session, tenant, kind, sorted(set(found) - existing))
+                made = ask_all(session, tenant, kind, existing, plan.fields, priority=Priority.SCHEDULE)
+                asked += len(made)
     return asked
 
 
-@app.task(name="enrichment.signals")  # type: ignore[untyped-decorator]  # celery has no types
-def look_for_signals() -> str:
-    """Look for signals in the events that nobody has looked at yet."""
-    return drain("enrichment.signals", examine_next)
-
-
-def examine_next() -> Counter[str]:
-    """Examine the next events of every workspace; an empty tally says that there are none."""
-    return (
-        follow_once("signals", rules.examine)
-        if any(rule.events for rule in configuration().signals)
-        else Counter()
-    )
-
-
-def _has_unexamined() -> bool:
-    return any(rule.events for rule in configuration().signals) and has_unseen("signals")
-
-
-look_for(Sweep("enrichment.signals", look_for_signals, _has_unexamined))
-look_for(Sweep("enrichment.schedule", schedule, every_s=60))
+look_for(Sweep(TASK, run, _is_pass_due))
+look_for(Sweep(_SCHEDULE, schedule, every_s=60))

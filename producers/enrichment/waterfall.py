@@ -18,23 +18,24 @@ class Offer(NamedTuple):
     obtained_at: datetime
 
 
-class Step(NamedTuple):
+class ProviderCall(NamedTuple):
     """One call to make: the provider, and the fields that it is asked for."""
 
     provider: str
     fields: tuple[str, ...]
 
 
-def next_step(
+def next_call(
     wanted: Mapping[str, FieldConfig], tried: Collection[str], settled: Collection[str]
-) -> Step | None:
-    """Return the next call: the next untried provider of the first field that is not settled, asked for all such fields that list it."""
+) -> ProviderCall | None:
+    """Return the next call, or None where no provider is left.
+
+    It is to the next untried provider of the first field that is not settled, for all such fields that list it.
+    """
     open_fields = {name: field for name, field in wanted.items() if name not in settled}
     for field in open_fields.values():
         for provider in field.providers:
             if provider not in tried:
-                return Step(
-                    provider,
-                    tuple(name for name, other in open_fields.items() if provider in other.providers),
-                )
+                listing = (name for name, other in open_fields.items() if provider in other.providers)
+                return ProviderCall(provider, tuple(listing))
     return None

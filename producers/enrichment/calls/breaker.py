@@ -1,17 +1,18 @@
-"""Circuit breakers: a provider that keeps failing is left alone for a while, by every worker, and one call then tries it again."""
+"""Circuit breakers: every worker leaves a provider alone that keeps failing; after a while one call tries it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from db.enrichment import ledger
+from db.enrichment import providers
+from db.enrichment.providers import FailureReport
+from producers.enrichment.calls.results import CallResult
 from producers.enrichment.configuration import Configuration
-from producers.enrichment.passes import Ended
 
 
 class Breakers:
-    """The view that a process has of the breakers, which are kept in PostgreSQL for all."""
+    """A process's view of the breakers, whose state is in PostgreSQL."""
 
     def __init__(self, config: Configuration) -> None:
         self._config = config
@@ -20,44 +21,37 @@ class Breakers:
 
     def read(self, session: Session) -> None:
         """Read how every provider is doing."""
-        rows = ledger.providers(session)
-        self._open_until = {row.name: row.open_until for row in rows if row.open_until is not None}
-        self._failing = {row.name for row in rows if row.failures}
+        states = providers.states(session)
+        self._open_until = {one.name: one.open_until for one in states if one.open_until is not None}
+        self._failing = {one.name for one in states if one.failures}
 
     def refusal(self, session: Session, provider: str) -> str | None:
-        """Return why a provider may not be called now, or None. Of those who ask once its time is over, one gets None and tries."""
+        """Return why a provider may not be called now, or None.
+
+        Once its breaker's time is over, one of the callers gets None and tries it.
+        """
         until = self._open_until.get(provider)
         if until is None:
             return None
-        if until <= datetime.now(UTC) and ledger.probe(
-            session, provider, self._config.providers[provider].breaker_s
-        ):
+        seconds = self._config.providers[provider].breaker_s
+        if until <= datetime.now(UTC) and providers.probe(session, provider, seconds):
             return None
         return f"left alone until {until:%H:%M:%S} UTC, since it kept failing"
 
-    def report(self, session: Session, ended: Sequence[Ended]) -> None:
-        """Write down how calls ended; a success closes the breaker."""
-        answered = {end.provider for end in ended if end.found is not None}
-        recovered = answered & (self._failing | self._open_until.keys())
+    def report(self, session: Session, results: Iterable[CallResult]) -> None:
+        """Record what calls came to; an answer closes its provider's breaker."""
+        by_provider: dict[str, list[CallResult]] = {}
+        for result in results:
+            by_provider.setdefault(result.provider, []).append(result)
+        failed = {name: came for name, came in by_provider.items() if all(one.found is None for one in came)}
+        recovered = (by_provider.keys() - failed) & (self._failing | self._open_until.keys())
         if recovered:
-            ledger.report_success(session, sorted(recovered))
-        failed: dict[str, list[Ended]] = {}
-        for end in ended:
-            if end.found is None and end.provider not in answered:
-                failed.setdefault(end.provider, []).append(end)
+            providers.report_success(session, sorted(recovered))
         if failed:
-            ledger.report_failures(
-                session,
-                [
-                    {
-                        "name": name,
-                        "failures": len(ends),
-                        "reason": ends[-1].reason,
-                        "threshold": self._config.providers[name].breaker_failures,
-                        "seconds": self._config.providers[name].breaker_s,
-                    }
-                    for name, ends in failed.items()
-                ],
-            )
+            providers.report_failures(session, [self._report(*one) for one in failed.items()])
         if failed or recovered:
             self.read(session)
+
+    def _report(self, name: str, failed: list[CallResult]) -> FailureReport:
+        config = self._config.providers[name]
+        return FailureReport(name, len(failed), failed[-1].reason, config.breaker_failures, config.breaker_s)

@@ -1,8 +1,8 @@
-"""A desk is where one provider is asked: the urgent first, no more at once and no faster than it allows, each request tried a few times."""
+"""The queue of one provider: the urgent first, no more at once and no faster than it allows."""
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ from tenacity import (
 )
 
 from activity.errors import ActivityError
-from producers.enrichment.configuration import ProviderConfig
-from producers.enrichment.provider import Answer, Provider, ProviderFailed, Question
+from producers.enrichment.calls.results import CallResult, result_of
+from producers.enrichment.configuration import FieldConfig, ProviderConfig
+from producers.enrichment.provider import EnrichmentProvider, ProviderAnswer, ProviderFailed, Question
 
 log = structlog.get_logger()
 
@@ -30,14 +31,12 @@ _PATIENCE_S = 20.0  # how long a question waits for its turn: far less than the 
 _pause = wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE_S)
 
 
-class NoTurn(ActivityError):
-    """The provider is so busy, or so slow by its rate limit, that the question was not put: try again in a while."""
+class QueueTimeout(ActivityError):
+    """The provider is so busy, or so slow by its rate limit, that the question was not put: try again later."""
 
 
-class Reply(NamedTuple):
-    """What a provider answered, and how many requests that took."""
-
-    answer: Answer | ProviderFailed
+class _Reply(NamedTuple):
+    answer: ProviderAnswer | ProviderFailed
     tries: int
 
 
@@ -45,13 +44,15 @@ class _Waiting(NamedTuple):
     priority: int
     n: int
     question: Question
-    reply: "asyncio.Future[Reply]"
+    reply: "asyncio.Future[_Reply]"
 
 
-class Desk:
-    """Where one provider is asked, in one worker process."""
+class ProviderQueue:
+    """Puts questions to one provider, in one worker process."""
 
-    def __init__(self, name: str, config: ProviderConfig, provider: Provider, take_slots: TakeSlots) -> None:
+    def __init__(
+        self, name: str, config: ProviderConfig, provider: EnrichmentProvider, take_slots: TakeSlots
+    ) -> None:
         self.provider = provider
         self._name, self._config, self._take_slots = name, config, take_slots
         self._waiting: list[_Waiting] = []
@@ -60,43 +61,57 @@ class Desk:
         self._turnstile = asyncio.Lock()
         self._slots = 0  # of the rate limit, reserved and not yet used
 
-    async def ask(self, question: Question, priority: int) -> Reply:
-        """Ask the provider when it is this question's turn. Raises NoTurn if that never comes."""
-        waiting = _Waiting(
-            priority, next(self._numbers), question, asyncio.get_running_loop().create_future()
-        )
+    async def ask(self, question: Question, wanted: Mapping[str, FieldConfig], priority: int) -> CallResult:
+        """Ask the provider when it is this question's turn; `wanted` are the question's fields.
+
+        Raises QueueTimeout where its turn does not come.
+        """
+        reply: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(priority, next(self._numbers), question, reply)
         heapq.heappush(self._waiting, waiting)
-        at_once = len(self._serving) < self._config.concurrency
-        if at_once:
-            task = asyncio.create_task(self._serve())
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
-        if not at_once or self._config.rate_per_s:
-            await asyncio.wait([waiting.reply], timeout=_PATIENCE_S)
+        if not self._serve_one_more() or self._config.rate_per_s:
+            await asyncio.wait([reply], timeout=_PATIENCE_S)
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
                 heapq.heapify(self._waiting)
-                raise NoTurn(f"{self._name} had no turn within {_PATIENCE_S:g} s")
-        return await waiting.reply
+                raise QueueTimeout(f"{self._name} had no turn within {_PATIENCE_S:g} s")
+        answer, tries = await reply
+        return result_of(self._name, self._config, wanted, answer, tries)
+
+    def _serve_one_more(self) -> bool:
+        """Serve the queue once more at the same time, if the provider allows it; return whether it does."""
+        if len(self._serving) >= self._config.concurrency:
+            return False
+        task = asyncio.create_task(self._serve())
+        self._serving.add(task)
+        task.add_done_callback(self._end_serving)
+        return True
+
+    def _end_serving(self, task: asyncio.Task[None]) -> None:
+        """Log why a task stopped serving; whoever waits for it is put off when its patience ends."""
+        self._serving.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("provider_queue_stopped", provider=self._name, error=type(error).__name__)
 
     async def _serve(self) -> None:
         while self._waiting:
             if self.provider.batch_size > 1:
                 await asyncio.sleep(_GATHER_S)
             await self._slot()
-            turn = [
-                heapq.heappop(self._waiting) for _ in range(min(self.provider.batch_size, len(self._waiting)))
-            ]
+            size = min(self.provider.batch_size, len(self._waiting))
+            turn = [heapq.heappop(self._waiting) for _ in range(size)]
             if not turn:
                 return
-            try:
-                replies = await self._ask([waiting.question for waiting in turn])
-            except Exception as error:  # noqa: BLE001  # whoever waits must hear of a fault, or waits for ever
-                log.warning("provider_raised", provider=self._name, error=type(error).__name__)
-                replies = [Reply(ProviderFailed(f"its class raised {type(error).__name__}"), 1)] * len(turn)
-            for waiting, reply in zip(turn, replies, strict=True):
+            for waiting, reply in zip(turn, await self._replies(turn), strict=True):
                 if not waiting.reply.done():
                     waiting.reply.set_result(reply)
+
+    async def _replies(self, turn: Sequence[_Waiting]) -> list[_Reply]:
+        try:
+            return await self._ask([waiting.question for waiting in turn])
+        except Exception as error:  # noqa: BLE001  # whoever waits must learn of an error, or waits forever
+            log.warning("provider_raised", provider=self._name, error=type(error).__name__)
+            return [_Reply(ProviderFailed(f"its class raised {type(error).__name__}"), 1)] * len(turn)
 
     async def _slot(self) -> None:
         """Wait for the next request that the rate limit allows."""
@@ -110,37 +125,38 @@ class Desk:
                 self._slots = slots
             self._slots -= 1
 
-    async def _ask(self, questions: Sequence[Question]) -> list[Reply]:
+    async def _ask(self, questions: Sequence[Question]) -> list[_Reply]:
         tries = 0
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._config.tries),
+            wait=_wait,
+            retry=retry_if_exception(_is_worth_repeating),
+            reraise=True,
+        )
         try:
-            async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(self._config.tries),
-                wait=_wait,
-                retry=retry_if_exception(_worth_repeating),
-                reraise=True,
-            ):
+            async for attempt in retrying:
                 with attempt:
                     tries += 1
                     if tries > 1:
                         await self._slot()
                     answers = await self._once(questions)
-            return [Reply(answer, tries) for answer in answers]
+            return [_Reply(answer, tries) for answer in answers]
         except ProviderFailed as failed:
-            return [Reply(failed, tries)] * len(questions)
+            return [_Reply(failed, tries)] * len(questions)
 
-    async def _once(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def _once(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 answers = await self.provider.ask(questions)
         except TimeoutError:
-            raise ProviderFailed(f"no answer within {self._config.timeout_s:g} s", again=True) from None
+            raise ProviderFailed(f"no answer within {self._config.timeout_s:g} s", transient=True) from None
         if len(answers) != len(questions):
             raise ProviderFailed(f"{len(answers)} answers to {len(questions)} questions")
         return answers
 
 
-def _worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, ProviderFailed) and error.again and (error.after_s or 0) <= _LONGEST_PAUSE_S
+def _is_worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, ProviderFailed) and error.transient and (error.after_s or 0) <= _LONGEST_PAUSE_S
 
 
 def _wait(state: RetryCallState) -> float:

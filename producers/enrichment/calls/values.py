@@ -11,12 +11,12 @@ _URL = re.compile(r"https?://[^\s\"<>]+")
 MAX_TEXT, MAX_ITEMS, MAX_ITEM = 1000, 50, 100
 
 
-class ValueUnusable(ActivityError):
-    """A value that its field cannot hold: says what was expected."""
+class InvalidValue(ActivityError):
+    """A value that its field cannot hold; the message names what was expected."""
 
 
 def checked(type_: str, value: Any) -> Any:
-    """Return the value as it is stored, or None where it says nothing; raise ValueUnusable that says what is wrong with it."""
+    """Return the value as it is stored, or None where it is empty. Raises InvalidValue."""
     if value is None or value == "" or value == []:
         return None
     return _CHECKS[type_](value)
@@ -24,57 +24,59 @@ def checked(type_: str, value: Any) -> Any:
 
 def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
     if not isinstance(value, str):
-        raise ValueUnusable(f"expected text, got {_kind(value)}")
+        raise InvalidValue(f"expected text, got {_kind(value)}")
     if len(value) > limit or _UNPRINTABLE.search(value):
-        raise ValueUnusable(f"expected up to {limit} printable characters")
+        raise InvalidValue(f"expected at most {limit} printable characters")
     return value.strip() or None
 
 
 def _url(value: Any) -> str | None:
     text = _text(value)
     if text is not None and not _URL.fullmatch(text):
-        raise ValueUnusable("expected a web address")
+        raise InvalidValue("expected a web address")
     return text
 
 
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueUnusable(f"expected a number, got {_kind(value)}")
+        raise InvalidValue(f"expected a number, got {_kind(value)}")
     if not math.isfinite(value) or abs(value) > 1e15:
-        raise ValueUnusable("expected a number within 1e15")
+        raise InvalidValue("expected a number within 1e15")
     return value
 
 
 def _integer(value: Any) -> int:
     number = _number(value)
     if number != int(number):
-        raise ValueUnusable(f"expected a whole number, got {number}")
+        raise InvalidValue(f"expected a whole number, got {number}")
     return int(number)
 
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueUnusable(f"expected true or false, got {_kind(value)}")
+        raise InvalidValue(f"expected true or false, got {_kind(value)}")
     return value
 
 
 def _list(value: Any) -> list[str] | None:
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
-        raise ValueUnusable(f"expected a list of up to {MAX_ITEMS} texts, got {_kind(value)}")
+        raise InvalidValue(f"expected a list of at most {MAX_ITEMS} texts, got {_kind(value)}")
     items = {text: None for item in value if (text := _text(item, MAX_ITEM)) is not None}
     return sorted(items) or None
 
 
+_KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+
+
 def _kind(value: Any) -> str:
-    kinds = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "an object",
-    }
-    return kinds.get(type(value), type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 _CHECKS = {

@@ -8,7 +8,7 @@ import dns.exception
 import dns.resolver
 from pydantic import BaseModel, ConfigDict, Field
 
-from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
+from producers.enrichment.provider import FoundValue, ProviderAnswer, ProviderFailed, Question, Surroundings
 
 # Ends of the names of mail servers, and of what SPF includes, by who runs them.
 _OPERATORS = {
@@ -35,7 +35,7 @@ _OPERATORS = {
 }
 
 
-class Options(BaseModel):
+class DnsOptions(BaseModel):
     """The options in the configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,7 +50,7 @@ class Dns:
     batch_size = 1
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        said = Options.model_validate(options)
+        said = DnsOptions.model_validate(options)
         self._resolver = dns.asyncresolver.Resolver(configure=not said.nameservers)
         if said.nameservers:
             self._resolver.nameservers = list(said.nameservers)
@@ -62,27 +62,27 @@ class Dns:
         domain = question.values.get("email_domain") or question.values.get("domain")
         return domain.lower() if isinstance(domain, str) and "." in domain else None
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Look up MX and TXT records."""
         return [await self._ask_one(self.key(question) or "") for question in questions]
 
-    async def _ask_one(self, domain: str) -> Answer:
+    async def _ask_one(self, domain: str) -> ProviderAnswer:
         servers = await self._mail_servers(domain)
         if servers is None:
-            return {"receives_mail": Found(False), "deliverable": Found(False)}
+            return {"receives_mail": FoundValue(False), "deliverable": FoundValue(False)}
         spf = next((text for text in await self._texts(domain) if text.lower().startswith("v=spf1")), None)
         takes = bool(servers)
         answer = {
-            "receives_mail": Found(takes),
-            "deliverable": Found(takes, 0.7 if takes else 1.0),
-            "mail_servers": Found(servers[:20]),
+            "receives_mail": FoundValue(takes),
+            "deliverable": FoundValue(takes, 0.7 if takes else 1.0),
+            "mail_servers": FoundValue(servers[:20]),
         }
         provider = _operator(servers) or _operator(
             [word.rpartition(":")[2] for word in (spf or "").split() if word.startswith("include:")]
         )
         if provider:
-            answer["mail_provider"] = Found(provider, 0.95)
-        return answer | ({"spf": Found(spf[:500])} if spf else {})
+            answer["mail_provider"] = FoundValue(provider, 0.95)
+        return answer | ({"spf": FoundValue(spf[:500])} if spf else {})
 
     async def _mail_servers(self, domain: str) -> list[str] | None:
         """Return the servers that take a domain's mail, the preferred first; none where it has a null MX; None where it does not exist."""
@@ -107,10 +107,10 @@ class Dns:
         except dns.resolver.NoAnswer:
             return None
         except dns.exception.Timeout:
-            raise ProviderFailed("the name servers did not answer in time", again=True) from None
+            raise ProviderFailed("the name servers did not answer in time", transient=True) from None
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             raise ProviderFailed(
-                f"the name servers gave no usable answer: {type(error).__name__}", again=True
+                f"the name servers gave no usable answer: {type(error).__name__}", transient=True
             ) from None
 
 

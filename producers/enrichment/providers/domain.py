@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from db.engine import begin
 from db.records import values
-from producers.enrichment.provider import Answer, Found, Question, Surroundings
+from producers.enrichment.provider import FoundValue, ProviderAnswer, Question, Surroundings
 
 
 @cache
@@ -32,7 +32,7 @@ def company_domain(email: str) -> str | None:
     return str(registered)
 
 
-class Options(BaseModel):
+class DomainOptions(BaseModel):
     """The options in the configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -47,7 +47,7 @@ class Domain:
     batch_size = 1
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        self._options = Options.model_validate(options)
+        self._options = DomainOptions.model_validate(options)
 
     def key(self, question: Question) -> str | None:
         """Return the company's domain."""
@@ -55,15 +55,19 @@ class Domain:
         domain = company_domain(email) if isinstance(email, str) and "@" in email else None
         return None if domain is None or domain in self._options.public else domain
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Look the domains up."""
         return [await asyncio.to_thread(self._find, question) for question in questions]
 
-    def _find(self, question: Question) -> Answer:
+    def _find(self, question: Question) -> ProviderAnswer:
         domain = self.key(question)
         if domain is None:
             return {}
         with begin("reader", question.tenant) as session:
             account = values.account_of_domain(session, question.tenant, domain)
-        found = {"email_domain": Found(domain, self._options.confidence)}
-        return found if account is None else found | {"account_id": Found(account, self._options.confidence)}
+        found = {"email_domain": FoundValue(domain, self._options.confidence)}
+        return (
+            found
+            if account is None
+            else found | {"account_id": FoundValue(account, self._options.confidence)}
+        )

@@ -9,7 +9,7 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, Field
 
-from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
+from producers.enrichment.provider import FoundValue, ProviderAnswer, ProviderFailed, Question, Surroundings
 from producers.enrichment.providers.template import Template, in_header, in_url
 from producers.http import Answer as HttpAnswer
 from producers.http import AnswerUnusable, OutboundFailed, OutboundRefused
@@ -30,7 +30,7 @@ class Bulk(BaseModel):
     size: Annotated[int, Field(ge=2, le=500)] = 50
 
 
-class Options(BaseModel):
+class HttpJsonOptions(BaseModel):
     """The options in the configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class HttpJson:
     """Asks one URL a record, or with `bulk` one for many."""
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        self._options = said = Options.model_validate(options)
+        self._options = said = HttpJsonOptions.model_validate(options)
         self._surroundings = surroundings
         self._url, self._body = Template(said.url), Template(said.body or "")
         self._headers = {name: Template(value) for name, value in said.headers.items()}
@@ -73,13 +73,13 @@ class HttpJson:
             msgspec.json.encode([self._says, sorted(values.items()), question.fields])
         ).hexdigest()
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Send the request and read the fields out of the answer."""
         if len(questions) > 1 and self._options.bulk:
             return await self._ask_bulk(self._options.bulk, questions)
         return [await self._ask_one(question) for question in questions]
 
-    async def _ask_one(self, question: Question) -> Answer:
+    async def _ask_one(self, question: Question) -> ProviderAnswer:
         url = self._url.fill(self._url.values(question) or {}, in_url)
         content = (
             None
@@ -89,7 +89,7 @@ class HttpJson:
         answer = await self._send(self._options.method, url, question, content)
         return {} if answer is None else self._read(answer, question)
 
-    async def _ask_bulk(self, bulk: Bulk, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def _ask_bulk(self, bulk: Bulk, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         by = [question.values[bulk.by].lower() for question in questions]
         answer = await self._send(
             "POST", Template(bulk.url).fill({}), questions[0], msgspec.json.encode({bulk.parameter: by})
@@ -124,17 +124,17 @@ class HttpJson:
         except (OutboundRefused, AnswerUnusable) as error:
             raise ProviderFailed(str(error)) from None
         except OutboundFailed as error:
-            raise ProviderFailed(str(error), again=True) from None
+            raise ProviderFailed(str(error), transient=True) from None
         return _decoded(answer)
 
-    def _read(self, answer: Any, question: Question) -> Answer:
+    def _read(self, answer: Any, question: Question) -> ProviderAnswer:
         confidence = (
             self._options.confidence if self._confidence is None else _search(self._confidence, answer)
         )
         if isinstance(confidence, bool) or not isinstance(confidence, int | float):
             raise ProviderFailed("its answer has no confidence where the configuration looks for it")
         wanted = [name for name in question.fields if name in self._fields]
-        return {name: Found(_search(self._fields[name], answer), float(confidence)) for name in wanted}
+        return {name: FoundValue(_search(self._fields[name], answer), float(confidence)) for name in wanted}
 
 
 def _decoded(answer: HttpAnswer) -> Any:
@@ -143,11 +143,15 @@ def _decoded(answer: HttpAnswer) -> Any:
         return None
     if answer.status == 429:
         raise ProviderFailed(
-            "its rate limit is reached (429)", again=True, after_s=_seconds(answer.headers.get("retry-after"))
+            "its rate limit is reached (429)",
+            transient=True,
+            after_s=_seconds(answer.headers.get("retry-after")),
         )
     if answer.status >= 500 or answer.status in (408, 425):
         raise ProviderFailed(
-            f"it answered {answer.status}", again=True, after_s=_seconds(answer.headers.get("retry-after"))
+            f"it answered {answer.status}",
+            transient=True,
+            after_s=_seconds(answer.headers.get("retry-after")),
         )
     if answer.status in (401, 402, 403):
         raise ProviderFailed(f"it refuses our key ({answer.status})")

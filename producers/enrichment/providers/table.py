@@ -11,12 +11,12 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from db.enrichment.foreign import QueryFailed, look_up
-from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
+from producers.enrichment.provider import FoundValue, ProviderAnswer, ProviderFailed, Question, Surroundings
 
 _MAX_ROWS = 200_000
 
 
-class Options(BaseModel):
+class TableOptions(BaseModel):
     """The options in the configuration. Give either `csv` or `url_env` with `query`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -45,7 +45,7 @@ class Table:
     batch_size = 1
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        self._options, self._timeout_s = Options.model_validate(options), surroundings.timeout_s
+        self._options, self._timeout_s = TableOptions.model_validate(options), surroundings.timeout_s
 
     def key(self, question: Question) -> str | None:
         """Return the value that the row is found by."""
@@ -54,17 +54,17 @@ class Table:
         )
         return value.strip().lower() if isinstance(value, str) and value.strip() else None
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Look the rows up, beside the event loop."""
         return [await asyncio.to_thread(self._find, question) for question in questions]
 
-    def _find(self, question: Question) -> Answer:
+    def _find(self, question: Question) -> ProviderAnswer:
         by = self.key(question) or ""
         row = self._in_file(question, by) if self._options.csv else self._in_database(question, by)
         if row is None:
             return {}
         return {
-            name: Found(self._typed(name, row.get(column)), self._options.confidence)
+            name: FoundValue(self._typed(name, row.get(column)), self._options.confidence)
             for name, column in self._options.fields.items()
         }
 
@@ -86,7 +86,7 @@ class Table:
                 os.environ[self._options.url_env or ""], self._options.query or "", values, self._timeout_s
             )
         except QueryFailed as error:
-            raise ProviderFailed(str(error), again=True) from None
+            raise ProviderFailed(str(error), transient=True) from None
 
     def _typed(self, name: str, value: Any) -> Any:
         if name not in self._options.integers or not isinstance(value, str) or not value:

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 from selectolax.lexbor import LexborHTMLParser
 
-from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, Surroundings
+from producers.enrichment.provider import FoundValue, ProviderAnswer, ProviderFailed, Question, Surroundings
 from producers.http import Answer as HttpAnswer
 from producers.http import AnswerUnusable, OutboundFailed, OutboundRefused
 from producers.untrusted_html import too_deep
@@ -55,7 +55,7 @@ _SERVERS = {
 }
 
 
-class Options(BaseModel):
+class WebsiteOptions(BaseModel):
     """The options in the configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -70,18 +70,18 @@ class Website:
     batch_size = 1
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        self._options, self._surroundings = Options.model_validate(options), surroundings
+        self._options, self._surroundings = WebsiteOptions.model_validate(options), surroundings
 
     def key(self, question: Question) -> str | None:
         """Return the domain."""
         domain = question.values.get("domain")
         return domain.lower() if isinstance(domain, str) and _DOMAIN.fullmatch(domain) else None
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Fetch the home page and read it."""
         return [await self._ask_one(self.key(question) or "") for question in questions]
 
-    async def _ask_one(self, domain: str) -> Answer:
+    async def _ask_one(self, domain: str) -> ProviderAnswer:
         try:
             answer = await self._surroundings.outbound.request(
                 "GET",
@@ -93,14 +93,14 @@ class Website:
         except (OutboundRefused, AnswerUnusable) as error:
             raise ProviderFailed(str(error)) from None
         except OutboundFailed as error:
-            raise ProviderFailed(str(error), again=True) from None
+            raise ProviderFailed(str(error), transient=True) from None
         return self._read(answer)
 
-    def _read(self, answer: HttpAnswer) -> Answer:
+    def _read(self, answer: HttpAnswer) -> ProviderAnswer:
         if answer.status in (404, 410):
             return {}
         if answer.status != 200:
-            raise ProviderFailed(f"the site answered {answer.status}", again=answer.status >= 500)
+            raise ProviderFailed(f"the site answered {answer.status}", transient=answer.status >= 500)
         if "html" not in answer.headers.get("content-type", "text/html").lower():
             raise ProviderFailed("the site's home page is no HTML")
         if too_deep(answer.body):
@@ -115,7 +115,7 @@ class Website:
             "socials": _socials(answer.url, page),
             "technologies": _technologies(answer, page),
         }
-        return {name: Found(value, self._options.confidence) for name, value in said.items() if value}
+        return {name: FoundValue(value, self._options.confidence) for name, value in said.items() if value}
 
 
 def _meta(page: LexborHTMLParser, name: str) -> str | None:

@@ -17,7 +17,7 @@ from activity.settings import settings
 from bench.farm import counts, running
 from db.engine import begin
 from db.enrichment import passes
-from producers.enrichment import Priority, ask, ask_all, finishing
+from producers.enrichment import Priority, ask, ask_all, commit
 from producers.enrichment.run import work_off
 from producers.enrichment.tasks import ask_for_stale
 from worker.append import append_batch
@@ -311,7 +311,7 @@ def test_a_worker_that_dies_after_the_answer_repeats_one_call_and_counts_it(
         raise OperationalError("commit", {}, Exception("the connection is gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(finishing, "finish", server_goes_away)
+        patch.setattr(commit, "finish", server_goes_away)
         assert work_off() == {"left": 1}
     assert admin.execute("select state, cost from crm.enrichment_call").fetchall() == [("calling", 0)]
     admin.execute("update crm.enrichment_pass set due_at = now()")

@@ -13,25 +13,38 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from producers.enrichment.calls.provider_queue import Desk
-from producers.enrichment.configuration import ConfigurationInvalid, ProviderConfig
-from producers.enrichment.provider import Answer, Found, Provider, ProviderFailed, Question, make
+from db.records.values import EnrichedKind
+from producers.enrichment.calls.provider_queue import ProviderQueue
+from producers.enrichment.calls.results import CallResult
+from producers.enrichment.configuration import FieldConfig, ProviderConfig
+from producers.enrichment.provider import (
+    EnrichmentProvider,
+    FoundValue,
+    ProviderAnswer,
+    ProviderFailed,
+    Question,
+    make,
+)
 from producers.http import Outbound, networks
+from producers.signals.configuration import InvalidConfiguration
 
 LOOPBACK = networks("127.0.0.1/32")
+INDUSTRY = {"industry": FieldConfig(providers=("it",))}
 Handler = Callable[[str, bytes], tuple[str, dict[str, str], bytes]]
 
 
-def question(*fields: str, kind: str = "account", tenant: int = 1, **values: Any) -> Question:
+def question(*fields: str, kind: EnrichedKind = "account", tenant: int = 1, **values: Any) -> Question:
     return Question(tenant, "acme-inc", kind, "r1", values, fields, "key-1")
 
 
-def ask(uses: str, options: dict[str, Any], *questions: Question, **config: Any) -> list[Answer | None]:
+def ask(
+    uses: str, options: dict[str, Any], *questions: Question, **config: Any
+) -> list[ProviderAnswer | None]:
     """Put questions to a provider, one call for as many as it takes."""
 
-    async def run() -> list[Answer | None]:
+    async def run() -> list[ProviderAnswer | None]:
         async with Outbound(allow=LOOPBACK) as outbound:
-            provider: Provider = make(
+            provider: EnrichmentProvider = make(
                 "it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound
             )
             askable = [one for one in questions if provider.key(one) is not None]
@@ -67,8 +80,8 @@ async def web(handle: Handler) -> AsyncIterator[str]:
 
 def ask_web(
     handle: Handler, uses: str, options: Callable[[str], dict[str, Any]], *questions: Question
-) -> list[Answer]:
-    async def run() -> list[Answer]:
+) -> list[ProviderAnswer]:
+    async def run() -> list[ProviderAnswer]:
         async with web(handle) as base, Outbound(allow=LOOPBACK) as outbound:
             provider = make("it", ProviderConfig(uses=uses, options=options(base), timeout_s=1), outbound)
             return list(await provider.ask(questions))
@@ -110,7 +123,7 @@ def test_a_json_answer_is_read_by_its_paths_and_the_secret_goes_into_the_header_
         lookup,
         question("industry", "employees", domain="acme.example", name="A & B/../x"),
     )
-    assert answer == {"industry": Found("Logistics", 0.75), "employees": Found(12, 0.75)}
+    assert answer == {"industry": FoundValue("Logistics", 0.75), "employees": FoundValue(12, 0.75)}
     assert heads[0].startswith("GET /v1/acme.example?who=A%20%26%20B%2F..%2Fx HTTP")
     assert "authorization: Bearer s3cret\r\nidempotency-key: key-1" in heads[0]
 
@@ -124,7 +137,7 @@ def test_a_json_answer_is_read_by_its_paths_and_the_secret_goes_into_the_header_
         ("401 Who?", b"{}", "refuses our key"),
         ("400 Bad", b"{}", "answered 400"),
         ("503 Busy", b"{}", "answered 503"),
-        ("302 Found", b"", "answered 302"),
+        ("302 FoundValue", b"", "answered 302"),
     ],
 )
 def test_an_answer_that_is_none_fails_with_its_reason(status: str, body: bytes, reason: str) -> None:
@@ -163,17 +176,17 @@ def test_many_records_are_asked_about_in_one_call_where_the_provider_has_one() -
         }
         return {"url": base + "/{domain}", "fields": {"industry": "industry"}, "bulk": bulk}
 
-    async def run() -> list[Answer | ProviderFailed]:
+    async def run() -> list[ProviderAnswer | None]:
         async with web(handle) as base, Outbound(allow=LOOPBACK) as outbound:
             config = ProviderConfig(uses="http_json", options=options(base), concurrency=2)
-            desk = Desk("it", config, make("it", config, outbound), _no_slots)
-            asked = [desk.ask(question("industry", domain=f"{name}.example"), 0) for name in "abc"]
-            return [reply.answer for reply in await asyncio.gather(*asked)]
+            queue = ProviderQueue("it", config, make("it", config, outbound), _no_slots)
+            asked = [queue.ask(question("industry", domain=f"{name}.example"), INDUSTRY, 0) for name in "abc"]
+            return [result.found for result in await asyncio.gather(*asked)]
 
     assert asyncio.run(run()) == [
-        {"industry": Found("of a.example", 0.8)},
+        {"industry": FoundValue("of a.example", 0.8)},
         {},
-        {"industry": Found("of c.example", 0.8)},
+        {"industry": FoundValue("of c.example", 0.8)},
     ]
     assert bodies == [{"domains": ["a.example", "b.example", "c.example"]}]
 
@@ -182,22 +195,22 @@ async def _no_slots(_: str, __: float) -> float:
     return 0.0
 
 
-def test_a_request_is_repeated_with_pauses_and_not_for_ever() -> None:
+def test_a_request_is_repeated_with_pauses_and_not_forever() -> None:
     statuses = iter(["500 Oops", "429 Slow", "200 OK", "503 Down", "503 Down", "503 Down"])
 
     def handle(*_: Any) -> tuple[str, dict[str, str], bytes]:
         return next(statuses), {}, b'{"industry": "x"}'
 
-    async def run() -> list[Any]:
+    async def run() -> list[CallResult]:
         async with web(handle) as base, Outbound(allow=LOOPBACK) as outbound:
             options = {"url": base + "/{domain}", "fields": {"industry": "industry"}}
             config = ProviderConfig(uses="http_json", options=options, tries=3)
-            desk = Desk("it", config, make("it", config, outbound), _no_slots)
-            return [await desk.ask(question("industry", domain="a.example"), 0) for _ in range(2)]
+            queue = ProviderQueue("it", config, make("it", config, outbound), _no_slots)
+            return [await queue.ask(question("industry", domain="a.example"), INDUSTRY, 0) for _ in range(2)]
 
     good, bad = asyncio.run(run())
-    assert (good.answer, good.tries) == ({"industry": Found("x", 0.8)}, 3)
-    assert (str(bad.answer), bad.tries) == ("it answered 503", 3)
+    assert (good.found, good.tries) == ({"industry": FoundValue("x", 0.8)}, 3)
+    assert (bad.reason, bad.tries) == ("it answered 503", 3)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +226,7 @@ def test_a_request_is_repeated_with_pauses_and_not_for_ever() -> None:
 def test_a_provider_that_cannot_be_made_says_what_its_options_lack(
     uses: str, options: dict[str, Any], fault: str
 ) -> None:
-    with pytest.raises(ConfigurationInvalid, match=fault):
+    with pytest.raises(InvalidConfiguration, match=fault):
         ask(uses, options)
 
 
@@ -260,8 +273,8 @@ def from_zone(data: bytes) -> bytes:
     return reply.to_wire()
 
 
-def ask_dns(answer: Callable[[bytes], bytes | None], *questions: Question) -> list[Answer]:
-    async def run() -> list[Answer]:
+def ask_dns(answer: Callable[[bytes], bytes | None], *questions: Question) -> list[ProviderAnswer]:
+    async def run() -> list[ProviderAnswer]:
         async with name_server(answer) as port, Outbound(allow=LOOPBACK) as outbound:
             options = {"nameservers": ["127.0.0.1"], "port": port}
             return list(
@@ -304,7 +317,7 @@ PAGE = """<!doctype html><html lang="de-AT"><head><title> Acme
 <a href="https://twitter.com/intent/tweet">share</a><a href="javascript:alert(1)">x</a></body></html>"""
 
 
-def ask_site(status: str, headers: dict[str, str], body: bytes) -> Answer:
+def ask_site(status: str, headers: dict[str, str], body: bytes) -> ProviderAnswer:
     (answer,) = ask_web(
         lambda *_: (status, headers, body),
         "website",

@@ -9,19 +9,22 @@ from typing import Any
 import psycopg
 import pytest
 
+from db.records.values import EnrichedKind
 from producers.enrichment.configuration import ProviderConfig
-from producers.enrichment.provider import Answer, Found, ProviderFailed, Question, make
+from producers.enrichment.provider import FoundValue, ProviderAnswer, ProviderFailed, Question, make
 from producers.http import Outbound
 
 
-def question(*fields: str, kind: str = "account", tenant: int = 1, **values: Any) -> Question:
+def question(*fields: str, kind: EnrichedKind = "account", tenant: int = 1, **values: Any) -> Question:
     return Question(tenant, "acme-inc", kind, "r1", values, fields, "key-1")
 
 
-def ask(uses: str, options: dict[str, Any], *questions: Question, **config: Any) -> list[Answer | None]:
+def ask(
+    uses: str, options: dict[str, Any], *questions: Question, **config: Any
+) -> list[ProviderAnswer | None]:
     """Put questions to a provider, one call for as many as it takes."""
 
-    async def run() -> list[Answer | None]:
+    async def run() -> list[ProviderAnswer | None]:
         async with Outbound(allow=()) as outbound:
             provider = make(
                 "it", ProviderConfig(uses=uses, options=options, **{"timeout_s": 1, **config}), outbound
@@ -50,9 +53,9 @@ def test_a_contact_finds_the_account_of_its_domain_in_its_own_workspace_alone(
         question("account_id", kind="contact", tenant=tenant, email="jo@elsewhere.example"),
     )
     assert mine is not None
-    assert mine["account_id"] == Found("acme", 0.9)
+    assert mine["account_id"] == FoundValue("acme", 0.9)
     assert public is None
-    assert unknown == {"email_domain": Found("elsewhere.example", 0.9)}
+    assert unknown == {"email_domain": FoundValue("elsewhere.example", 0.9)}
 
 
 def test_a_table_of_the_tenants_own_is_a_file_or_a_query(
@@ -72,7 +75,7 @@ def test_a_table_of_the_tenants_own_is_a_file_or_a_query(
         question("industry", domain="acme.example"),
         question("industry", domain="x.example"),
     )
-    assert found == {"industry": Found("Logistics"), "employees": Found(12)}
+    assert found == {"industry": FoundValue("Logistics"), "employees": FoundValue(12)}
     assert missing == {}
     with pytest.raises(ProviderFailed, match="no whole number"):
         ask("table", options, question("industry", domain="bad.example"))
@@ -86,7 +89,9 @@ def test_a_table_of_the_tenants_own_is_a_file_or_a_query(
         "query": "select sector from t where domain = :by",
         "fields": {"industry": "sector"},
     }
-    assert ask("table", query, question("industry", domain="ACME.example")) == [{"industry": Found("Retail")}]
+    assert ask("table", query, question("industry", domain="ACME.example")) == [
+        {"industry": FoundValue("Retail")}
+    ]
     with pytest.raises(ProviderFailed, match="OperationalError"):
         ask(
             "table",

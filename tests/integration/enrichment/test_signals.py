@@ -11,9 +11,10 @@ import pytest
 from activity.event import Event
 from activity.settings import settings
 from db.engine import begin
-from producers.enrichment.configuration import Rule
-from producers.enrichment.tasks import examine_next
 from producers.signals import rules
+from producers.signals.configuration import SignalRule
+from producers.signals.rules import ObservedChange
+from producers.signals.tasks import examine_next
 from worker.append import append_batch
 from worker.emit import emit
 
@@ -130,9 +131,9 @@ def test_events_that_are_examined_again_say_nothing_twice(admin: Admin, tenant: 
 def test_a_change_of_a_field_is_a_signal_where_its_rule_says_so(
     tenant: int, rule: dict[str, Any], before: Any, after: Any, fires: bool, make_tenant: Callable[[], int]
 ) -> None:
-    checked = Rule.model_validate({"rule": "r", "signal": "s", "field": "f", **rule})
+    checked = SignalRule.model_validate({"rule": "r", "signal": "s", "field": "f", **rule})
     cause = said(tenant, "enrichment_completed", 0)
-    change = {"field": "f", "from": before, "to": after, "provider": "orbit"}
+    change = ObservedChange("f", before, after, "orbit")
     with begin("producer", tenant) as session:
         found = rules.of_changes(session, [checked], "account", cause, [change])
         again = rules.of_changes(session, [checked], "account", cause, [change])

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.enrichment.calls.values import ValueUnusable, checked
-from producers.enrichment.configuration import ConfigurationInvalid, FieldConfig, _load
-from producers.enrichment.merge import Known, Verdict, decide
+from producers.enrichment.calls.values import InvalidValue, checked
+from producers.enrichment.configuration import FieldConfig, load
+from producers.enrichment.outcome.merge import MergeDecision, StoredValue, decide
 from producers.enrichment.providers.domain import company_domain
 from producers.enrichment.providers.template import Template, in_header, in_url
-from producers.enrichment.waterfall import Offer, Step, next_step
+from producers.enrichment.waterfall import Offer, ProviderCall, next_call
+from producers.signals.configuration import InvalidConfiguration
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AGE = timedelta(days=30)
@@ -25,53 +26,57 @@ moments = st.integers(-60, 60).map(lambda days: NOW + timedelta(days=days))
 offers = st.builds(
     Offer, values, st.sampled_from([0.5, 0.7, 0.9]), st.just("orbit"), st.just(Decimal(0)), moments
 )
-knowns = st.builds(Known, values, st.just("lumen"), st.sampled_from([0.5, 0.7, 0.9]), moments)
+knowns = st.builds(StoredValue, values, st.just("lumen"), st.sampled_from([0.5, 0.7, 0.9]), moments)
 
 
 def offer(value: Any, confidence: float = 0.8, days: int = 0) -> Offer:
     return Offer(value, confidence, "orbit", Decimal(0), NOW + timedelta(days=days))
 
 
-def known(value: Any, confidence: float = 0.8) -> Known:
-    return Known(value, "lumen", confidence, NOW)
+def known(value: Any, confidence: float = 0.8) -> StoredValue:
+    return StoredValue(value, "lumen", confidence, NOW)
 
 
 @given(values, offers)
-def test_a_value_without_provenance_is_a_persons_and_is_never_overwritten(current: Any, said: Offer) -> None:
-    assert decide(current, None, said, AGE) is Verdict.KEEP_PERSON
+def test_a_value_without_provenance_is_a_persons_and_is_never_overwritten(
+    current: Any, offered: Offer
+) -> None:
+    assert decide(current, None, offered, AGE) is MergeDecision.KEEP_PERSON
 
 
 @given(values, knowns, offers)
 def test_a_value_that_a_person_changed_since_is_never_overwritten(
-    current: Any, source: Known, said: Offer
+    current: Any, source: StoredValue, offered: Offer
 ) -> None:
     if current != source.value or isinstance(current, bool) != isinstance(source.value, bool):
-        assert decide(current, source, said, AGE) is Verdict.KEEP_PERSON
+        assert decide(current, source, offered, AGE) is MergeDecision.KEEP_PERSON
 
 
 @given(knowns, offers)
-def test_a_providers_value_is_replaced_by_a_surer_or_a_newer_one_alone(source: Known, said: Offer) -> None:
-    verdict = decide(source.value, source, said, AGE)
-    if verdict is not Verdict.KEEP_BETTER:
-        assert said.confidence > source.confidence or said.obtained_at > source.obtained_at
+def test_a_providers_value_is_replaced_by_a_surer_or_a_newer_one_alone(
+    source: StoredValue, offered: Offer
+) -> None:
+    decision = decide(source.value, source, offered, AGE)
+    if decision is not MergeDecision.KEEP_BETTER:
+        assert offered.confidence > source.confidence or offered.obtained_at > source.obtained_at
     else:
-        assert said.confidence <= source.confidence
+        assert offered.confidence <= source.confidence
 
 
 @given(knowns, offers)
-def test_an_offer_that_was_taken_is_not_taken_again(source: Known, said: Offer) -> None:
-    if decide(source.value, source, said, AGE) is not Verdict.KEEP_BETTER:
-        taken = Known(said.value, said.provider, said.confidence, said.obtained_at)
-        assert decide(said.value, taken, said, AGE) is Verdict.KEEP_BETTER
+def test_an_offer_that_was_stored_is_not_stored_again(source: StoredValue, offered: Offer) -> None:
+    if decide(source.value, source, offered, AGE) is not MergeDecision.KEEP_BETTER:
+        stored = StoredValue(offered.value, offered.provider, offered.confidence, offered.obtained_at)
+        assert decide(offered.value, stored, offered, AGE) is MergeDecision.KEEP_BETTER
 
 
 def test_the_merge_rules_in_examples() -> None:
-    assert decide(None, None, offer("x"), AGE) is Verdict.SET
-    assert decide("old", known("old", 0.7), offer("new", 0.9, -5), AGE) is Verdict.SET
-    assert decide("old", known("old", 0.9), offer("new", 0.7, 29), AGE) is Verdict.KEEP_BETTER
-    assert decide("old", known("old", 0.9), offer("new", 0.7, 31), AGE) is Verdict.SET
-    assert decide("old", known("old"), offer("old", days=1), AGE) is Verdict.CONFIRM
-    assert decide(1, known(1), offer(True, days=1), AGE) is Verdict.SET
+    assert decide(None, None, offer("x"), AGE) is MergeDecision.SET
+    assert decide("old", known("old", 0.7), offer("new", 0.9, -5), AGE) is MergeDecision.SET
+    assert decide("old", known("old", 0.9), offer("new", 0.7, 29), AGE) is MergeDecision.KEEP_BETTER
+    assert decide("old", known("old", 0.9), offer("new", 0.7, 31), AGE) is MergeDecision.SET
+    assert decide("old", known("old"), offer("old", days=1), AGE) is MergeDecision.CONFIRM
+    assert decide(1, known(1), offer(True, days=1), AGE) is MergeDecision.SET
 
 
 FIELDS = {
@@ -82,27 +87,27 @@ FIELDS = {
 
 
 def test_each_provider_is_asked_once_for_all_that_is_still_open() -> None:
-    assert next_step(FIELDS, [], []) == Step("table", ("industry",))
-    assert next_step(FIELDS, ["table"], []) == Step("orbit", ("industry", "size"))
-    assert next_step(FIELDS, ["table", "orbit"], ["industry"]) == Step("lumen", ("hq",))
-    assert next_step(FIELDS, ["table", "orbit", "lumen"], []) is None
-    assert next_step(FIELDS, [], FIELDS) is None
+    assert next_call(FIELDS, [], []) == ProviderCall("table", ("industry",))
+    assert next_call(FIELDS, ["table"], []) == ProviderCall("orbit", ("industry", "size"))
+    assert next_call(FIELDS, ["table", "orbit"], ["industry"]) == ProviderCall("lumen", ("hq",))
+    assert next_call(FIELDS, ["table", "orbit", "lumen"], []) is None
+    assert next_call(FIELDS, [], FIELDS) is None
 
 
 @given(st.sets(st.sampled_from(["table", "orbit", "lumen"])), st.sets(st.sampled_from(sorted(FIELDS))))
 def test_a_waterfall_ends(tried: set[str], settled: set[str]) -> None:
     for _ in range(4):
-        step = next_step(FIELDS, tried, settled)
-        if step is None:
+        call = next_call(FIELDS, tried, settled)
+        if call is None:
             return
-        assert step.provider not in tried
-        assert not set(step.fields) & settled
-        tried = tried | {step.provider}
+        assert call.provider not in tried
+        assert not set(call.fields) & settled
+        tried = tried | {call.provider}
     pytest.fail("more calls than providers")
 
 
 @pytest.mark.parametrize(
-    ("type_", "said", "kept"),
+    ("type_", "offered", "stored"),
     [
         ("text", " Acme ", "Acme"),
         ("integer", 12.0, 12),
@@ -115,12 +120,12 @@ def test_a_waterfall_ends(tried: set[str], settled: set[str]) -> None:
         ("integer", None, None),
     ],
 )
-def test_a_value_is_kept_in_the_type_of_its_field(type_: str, said: Any, kept: Any) -> None:
-    assert checked(type_, said) == kept
+def test_a_value_is_stored_in_the_type_of_its_field(type_: str, offered: Any, stored: Any) -> None:
+    assert checked(type_, offered) == stored
 
 
 @pytest.mark.parametrize(
-    ("type_", "said"),
+    ("type_", "offered"),
     [
         ("text", 5),
         ("text", "x" * 1001),
@@ -138,9 +143,9 @@ def test_a_value_is_kept_in_the_type_of_its_field(type_: str, said: Any, kept: A
         ("url", "javascript:x"),
     ],
 )
-def test_a_value_of_another_type_is_refused(type_: str, said: Any) -> None:
-    with pytest.raises(ValueUnusable, match="expected"):
-        checked(type_, said)
+def test_a_value_of_another_type_is_refused(type_: str, offered: Any) -> None:
+    with pytest.raises(InvalidValue, match="expected"):
+        checked(type_, offered)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +190,7 @@ def test_a_secret_that_the_environment_lacks_is_named(monkeypatch: pytest.Monkey
 def test_a_fault_of_the_configuration_names_its_place(tmp_path: Path, text: str, fault: str) -> None:
     path = tmp_path / "enrichment.toml"
     path.write_text(text)
-    with pytest.raises(ConfigurationInvalid) as invalid:
-        _load(path)
+    with pytest.raises(InvalidConfiguration) as invalid:
+        load(path)
     assert str(path) in str(invalid.value)
     assert fault in str(invalid.value)
