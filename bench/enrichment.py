@@ -1,8 +1,10 @@
-"""Enrichment passes against a bare httpx loop on the same provider farm, the claim by queue length, and how long "Enrich now" waits.
+"""Enrichment passes against a bare httpx loop, the claim by queue length, and how long "Enrich now" waits.
 
-passes_per_s   passes from claim to event, one process, one call each: written down before, booked, merged, said
-httpx_per_s    httpx.AsyncClient with the same concurrency, and as many connections kept open, on the same farm, in turns with the passes
-outbound_per_s the same loop over the product's own client: what claim, ledger, merge and event cost is left; `ratio_outbound`
+passes_per_s   passes from claim to event, one process, one call each: recorded, booked, merged, emitted
+httpx_per_s    httpx.AsyncClient with the same concurrency and as many open connections, on the same farm,
+               in turns with the passes
+outbound_per_s the same loop over the product's own client; `ratio_outbound` is what claim, ledger, merge and
+               event cost
 claim_ms_*     one claim of 50 of so many waiting passes (median)
 urgent_ms_*    from the request of "Enrich now" behind a backlog of 100,000 to the end of its pass
 """
@@ -47,7 +49,10 @@ employees = {{ type = "integer", providers = ["orbit"] }}
 
 
 def run(events: int = 6000, only: str | None = None) -> dict[str, Any]:
-    """Run the benchmark over so many passes, or only its part throughput, claim or urgent; return the figures by name."""
+    """Run the benchmark over so many passes, or only its part throughput, claim or urgent.
+
+    Return the figures by name.
+    """
     figures: dict[str, Any] = {}
     with servers(1) as admin, farm.running(DELAY_S) as port, _configured(port):
         if only in (None, "throughput"):
@@ -93,13 +98,14 @@ def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[
 
 def _accounts(admin: psycopg.Connection[Any], ids: list[str]) -> None:
     admin.execute(
-        "insert into crm.account (tenant_id, id, name, domain) select 1, id, id, 'a' || id || '.example' from unnest(%s::text[]) id",
+        """insert into crm.account (tenant_id, id, name, domain)
+           select 1, id, id, 'a' || id || '.example' from unnest(%s::text[]) id""",
         (ids,),
     )
 
 
 def _wait_for(admin: psycopg.Connection[Any], ids: list[str], priority: int = 6) -> None:
-    """Queue passes without the nudge that `ask` sends: there is no broker's worker here."""
+    """Queue passes without the nudge that `ask` sends: no worker runs here."""
     admin.execute(
         """insert into crm.enrichment_pass (tenant_id, kind, record_id, fields, priority, requested_by)
            select 1, 'account', id, '{employees,industry}', %s, 'system' from unnest(%s::text[]) id""",
@@ -195,7 +201,8 @@ def _claims(admin: psycopg.Connection[Any]) -> dict[str, float]:
     for name, first, last in (("1k", 0, 1000), ("1m", 1000, 1_000_000)):
         admin.execute(
             """insert into crm.enrichment_pass (tenant_id, kind, record_id, fields, priority, requested_by)
-               select 1, 'account', 'r' || n, '{industry}', 6, 'system' from generate_series(%s::int, %s::int - 1) n""",
+               select 1, 'account', 'r' || n, '{industry}', 6, 'system'
+                 from generate_series(%s::int, %s::int - 1) n""",
             (first, last),
         )
         admin.execute(

@@ -1,8 +1,11 @@
-"""A provider farm on 127.0.0.1 that misbehaves on purpose, and counts what it answered: `python -m bench.farm` runs it as a process.
+"""A provider farm on 127.0.0.1 that misbehaves on purpose, and counts what it answered.
+
+`python -m bench.farm` runs it as a process.
 
 GET /<provider>/lookup?domain=<domain>  the answer or a fault: domain, provider and how often it asked decide;
                                         a domain such as html.acme.example always gets that fault
-GET /counts                             {"answered", "asked", "distinct"}: full good answers, requests, different answers
+GET /counts                             {"answered", "asked", "distinct"}: full good answers, requests,
+                                        different answers
 """
 
 import asyncio
@@ -115,7 +118,7 @@ def _cut(transport: asyncio.Transport) -> None:
 
 
 def _drip(transport: asyncio.Transport) -> None:
-    """Send a byte now and then, for ever."""
+    """Send a byte now and then, forever."""
     if not transport.is_closing():
         transport.write(b"HTTP/1.1 200 OK\r\n\r\n{")
         _more(transport)

@@ -126,7 +126,7 @@ select pass_id, provider, attempt, tenant_id, state, month, reserved, found,
 
 
 def start(session: Session, calls: Iterable[CallStart]) -> None:
-    """Record calls before they are made ('calling'), or that the cache spared them ('cached', with `found`)."""
+    """Record calls before they are made ('calling'), or that the cache spared them ('cached')."""
     if rows := [call._asdict() for call in calls]:
         session.execute(_START, {"rows": as_rows(rows)})
 

@@ -40,7 +40,8 @@ class LatestPass(NamedTuple):
 _COLUMNS = ", ".join(FieldSource._fields)
 _OF = text(f"""
 select {_COLUMNS} from crm.enrichment_provenance
-  join json_to_recordset(cast(:keys as json)) as k(tenant_id integer, record_id text) using (tenant_id, record_id)
+  join json_to_recordset(cast(:keys as json)) as k(tenant_id integer, record_id text)
+       using (tenant_id, record_id)
  where kind = :kind""")
 _PUT = text(f"""
 insert into crm.enrichment_provenance ({_COLUMNS})
@@ -53,7 +54,8 @@ select {_COLUMNS}
        cost = excluded.cost, pass_id = excluded.pass_id, obtained_at = excluded.obtained_at""")
 _LATEST = text("""
 insert into crm.enrichment_latest as l (tenant_id, kind, record_id, pass_id, provider, ended_at)
-select distinct on (tenant_id, kind, record_id) tenant_id, kind, record_id, pass_id, provider, clock_timestamp()
+select distinct on (tenant_id, kind, record_id)
+       tenant_id, kind, record_id, pass_id, provider, clock_timestamp()
   from json_to_recordset(cast(:rows as json))
        as r(tenant_id integer, kind text, record_id text, pass_id bigint, provider text)
  order by tenant_id, kind, record_id, pass_id desc
@@ -76,14 +78,14 @@ def put(session: Session, sources: Sequence[FieldSource]) -> None:
 
 
 def put_latest(session: Session, passes: Sequence[LatestPass]) -> None:
-    """Record each record's last pass, ended now; where no provider changed anything, the earlier one stays."""
+    """Record each record's last pass, ended now; its provider stays where this one changed nothing."""
     session.execute(_LATEST, {"rows": as_rows(latest._asdict() for latest in passes)})
 
 
 def last_change(
     session: Session, tenant: int, kind: str, record_id: str
 ) -> tuple[str | None, datetime | None]:
-    """Return the provider that last changed a record, and when its last pass ended; None where there is none."""
+    """Return which provider last changed a record, and when its last pass ended; None if never."""
     query = text("""
         select provider, ended_at from crm.enrichment_latest
          where tenant_id = :tenant and kind = :kind and record_id = :record""")

@@ -68,7 +68,7 @@ def report_success(session: Session, names: Sequence[str]) -> None:
 
 
 def probe(session: Session, name: str, seconds: float) -> bool:
-    """Return whether this caller is the one that may try an open provider again, alone for so many seconds."""
+    """Return whether this caller, and no other for `seconds`, may try a provider whose breaker is open."""
     statement = text("""
         update crm.enrichment_provider set open_until = clock_timestamp() + make_interval(secs => :seconds)
          where name = :name and open_until <= clock_timestamp() returning name""")
@@ -84,5 +84,5 @@ returning extract(epoch from next_slot - clock_timestamp()) - :seconds as wait""
 
 
 def take_slots(session: Session, name: str, seconds: float) -> float:
-    """Reserve the next `seconds` of a provider's rate for this caller; return in how many seconds they begin."""
+    """Reserve the next `seconds` of a provider's rate; return in how many seconds they begin."""
     return max(0.0, float(session.execute(_SLOTS, {"name": name, "seconds": seconds}).scalar_one()))

@@ -1,4 +1,4 @@
-"""Enrichment: passes over accounts and contacts that fill in fields from providers, each ending in one event."""
+"""Enrichment: passes over accounts and contacts fill in fields from providers, each ending in one event."""
 
 from producers.enrichment.asking import FieldNotFound, Priority, ask, ask_all
 

@@ -1,4 +1,4 @@
-"""Requests for enrichment: a pass is a row that waits, so a request fits into the transaction that needs it."""
+"""Requests for enrichment. A pass is a row that waits, so a request fits into the caller's transaction."""
 
 from collections.abc import Collection, Iterable
 from enum import IntEnum
@@ -42,9 +42,9 @@ def ask(
 ) -> int:
     """Queue a pass over an account or contact, or join the one in flight over the same fields; return its id.
 
-    `fields` are the wanted fields, all configured ones by default; `by` is a user's e-mail address or 'system';
-    `cause_id` is the event that made this happen, which automation always names. The session is a producer's that
-    names the tenant. Raises RecordNotFound or FieldNotFound.
+    `fields` are the wanted fields, by default all that are configured; `by` is a user's e-mail address or
+    'system'; `cause_id` is the event that made this happen, which automation always names. The session is a
+    producer's that names the tenant. Raises RecordNotFound or FieldNotFound.
     """
     asked = ask_all(session, tenant, kind, [record_id], fields, priority=priority, by=by, cause_id=cause_id)
     return asked[record_id]

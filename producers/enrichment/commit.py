@@ -1,7 +1,7 @@
 """The commits of passes, many in one transaction.
 
-A call is recorded before it is made and booked once it ended. A pass ends in the transaction that changes its record
-and emits its event.
+A call is recorded before it is made and booked once it ended. A pass ends in the transaction that changes its
+record and emits its event.
 """
 
 import random

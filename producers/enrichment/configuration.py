@@ -1,4 +1,4 @@
-"""A deployment's enrichment, in one TOML file: fields, their waterfalls, providers, budget, schedule, signals."""
+"""A deployment's enrichment in one TOML file: fields, waterfalls, providers, budget, schedule, signals."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -47,7 +47,7 @@ class ProviderConfig(_Section):
     negative_cache_days: Annotated[float, Field(ge=0)] = 0  # for "nothing known"
 
     def price(self, fields: int) -> Decimal:
-        """Return what a call costs that finds so many fields, which is the most that one for so many can cost."""
+        """Return what a call costs that finds so many fields: the most that a call for so many can cost."""
         return self.cost + self.cost_per_field * fields
 
 

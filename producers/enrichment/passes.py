@@ -22,8 +22,8 @@ _MICRO = Decimal("0.000001")
 class Work:
     """A pass that this process holds.
 
-    `tried` names each provider with the reason why it gave no answer, None where it answered. `lost` has, by provider,
-    the last attempt of calls that ended no one knows how.
+    `tried` names each provider with the reason why it gave no answer, None where it answered. `lost` has, by
+    provider, the last attempt of a call of which it is unknown how it ended.
     """
 
     row: ClaimedPass

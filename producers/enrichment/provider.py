@@ -47,8 +47,8 @@ ProviderAnswer = Mapping[str, FoundValue]
 class Question:
     """Which fields of which record are wanted. `values` are the record's own, columns and fields alike.
 
-    `idempotency_key` is the same when a call is made again because it is unknown how it ended: a provider that honours
-    it charges once.
+    `idempotency_key` is the same when a call is made again because it is unknown how it ended: a provider
+    that honours it charges once.
     """
 
     tenant: int
@@ -63,14 +63,14 @@ class Question:
 class EnrichmentProvider(Protocol):
     """A source of field values.
 
-    Its constructor takes its options and its Surroundings, and raises ValueError on options that it cannot use.
+    Its constructor takes its options and its Surroundings; it raises ValueError on options it cannot use.
     """
 
     batch_size: int
     """How many questions one call can hold."""
 
     def key(self, question: Question) -> str | None:
-        """Return what the answer depends on, for the cache; None where the record lacks what this provider asks by."""
+        """Return what the answer depends on, for the cache; None where the record lacks what this asks by."""
 
     async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
         """Answer at most `batch_size` questions in one call, in their order. Raises ProviderFailed."""

@@ -48,7 +48,7 @@ _URGENT = 10  # passes that a user waits for and that a full run takes on top
 
 
 def work_off() -> Counter[str]:
-    """Claim and end passes until none is due, or for some seconds; return how they ended, empty where none was due."""
+    """Claim and end passes until none is due, or for some seconds; return how many ended how."""
     config = configuration()
     run = EnrichmentRun(config)
     first = run.claim(config.concurrency)
@@ -132,7 +132,7 @@ class EnrichmentRun:
             await self._give_up(work, error)
 
     async def _give_up(self, work: Work, error: Exception) -> None:
-        """End a pass that met an internal error: it changes nothing, and its event names the kind of error."""
+        """End a pass that met an internal error: it changes nothing; its event names the kind of error."""
         work.offers.clear()
         try:
             await self._writer.put(FailPass(work, f"it could not be worked: {type(error).__name__}"))

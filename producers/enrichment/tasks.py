@@ -1,4 +1,4 @@
-"""The tasks of enrichment: passes are worked off; stale records are asked for again and the ledger is pruned."""
+"""The tasks of enrichment: work passes off, ask for stale records again and prune the ledger."""
 
 from datetime import timedelta
 

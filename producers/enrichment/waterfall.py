@@ -30,7 +30,8 @@ def next_call(
 ) -> ProviderCall | None:
     """Return the next call, or None where no provider is left.
 
-    It is to the next untried provider of the first field that is not settled, for all such fields that list it.
+    It goes to the next untried provider of the first field that is not settled, and asks for all such fields
+    that list it.
     """
     open_fields = {name: field for name, field in wanted.items() if name not in settled}
     for field in open_fields.values():

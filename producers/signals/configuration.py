@@ -17,7 +17,7 @@ FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class InvalidConfiguration(ActivityError):
-    """The enrichment configuration cannot be used: the message names the file and each place with its fault."""
+    """The enrichment configuration cannot be used; the message names the file and every faulty place."""
 
 
 class SignalRule(BaseModel):

@@ -1,4 +1,4 @@
-"""Enrichment under kill -9: every pass ends in exactly one event, and what is booked is what the providers answered."""
+"""Enrichment under kill -9: every pass ends in exactly one event, and what providers answered is booked."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ options.fields = {{ industry = "company.industry", employees = "company.employee
 
 
 class Worker:
-    """A process that works passes off, for ever."""
+    """A process that works passes off, forever."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -75,9 +75,13 @@ def churn(admin: Admin, environment: dict[str, str], kills: int, share: int) -> 
 
 
 def waiting(admin: Admin) -> int:
-    """Return how many passes are not over. Leases are cut to 8 s: the test need not wait two minutes for those of the dead."""
+    """Return how many passes are not over.
+
+    Leases are cut to 8 s: the test need not wait two minutes for those of the dead.
+    """
     admin.execute(
-        "update crm.enrichment_pass set due_at = now() where due_at > now() and due_at < now() + interval '112 seconds'"
+        """update crm.enrichment_pass set due_at = now()
+            where due_at > now() and due_at < now() + interval '112 seconds'"""
     )
     return count(admin, "select count(*) from crm.enrichment_pass where due_at is not null")
 

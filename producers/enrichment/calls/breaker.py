@@ -1,4 +1,4 @@
-"""Circuit breakers: every worker leaves a provider alone that keeps failing; after a while one call tries it."""
+"""Circuit breakers: all workers leave a failing provider alone; after a while one call tries it again."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

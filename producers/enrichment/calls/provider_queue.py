@@ -32,7 +32,7 @@ _pause = wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE_S)
 
 
 class QueueTimeout(ActivityError):
-    """The provider is so busy, or so slow by its rate limit, that the question was not put: try again later."""
+    """The provider is so busy, or its rate limit so low, that the question was not put: try again later."""
 
 
 class _Reply(NamedTuple):

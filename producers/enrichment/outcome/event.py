@@ -1,4 +1,4 @@
-"""What a pass came to, and the event that says it."""
+"""What a pass came to, and its event."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

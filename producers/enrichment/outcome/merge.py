@@ -1,7 +1,7 @@
 """Which value a field gets.
 
-What a person entered is never overwritten; a provider's value gives way to a better or a newer one. A value is a
-provider's only while it is the one that its source names; any other was entered by a person or by an import.
+What a person entered is never overwritten; a provider's value gives way to a better or a newer one. A value
+is a provider's only while it is the one that its source names; any other came from a person or an import.
 """
 
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the DNS says about a domain's mail: who runs it, and whether it takes any."""
+"""A domain's mail according to the DNS: who runs it, and whether it accepts any."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -45,16 +45,16 @@ class DnsOptions(BaseModel):
 
 
 class Dns:
-    """Says `mail_provider`, `receives_mail`, `deliverable` (the same, of a contact's address), `mail_servers`, `spf`."""
+    """Finds `mail_provider`, `receives_mail`, `deliverable` (of a contact), `mail_servers`, `spf`."""
 
     batch_size = 1
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        said = DnsOptions.model_validate(options)
-        self._resolver = dns.asyncresolver.Resolver(configure=not said.nameservers)
-        if said.nameservers:
-            self._resolver.nameservers = list(said.nameservers)
-        self._resolver.port = said.port
+        chosen = DnsOptions.model_validate(options)
+        self._resolver = dns.asyncresolver.Resolver(configure=not chosen.nameservers)
+        if chosen.nameservers:
+            self._resolver.nameservers = list(chosen.nameservers)
+        self._resolver.port = chosen.port
         self._resolver.lifetime = surroundings.timeout_s * 0.9
 
     def key(self, question: Question) -> str | None:
@@ -71,10 +71,10 @@ class Dns:
         if servers is None:
             return {"receives_mail": FoundValue(False), "deliverable": FoundValue(False)}
         spf = next((text for text in await self._texts(domain) if text.lower().startswith("v=spf1")), None)
-        takes = bool(servers)
+        accepts = bool(servers)
         answer = {
-            "receives_mail": FoundValue(takes),
-            "deliverable": FoundValue(takes, 0.7 if takes else 1.0),
+            "receives_mail": FoundValue(accepts),
+            "deliverable": FoundValue(accepts, 0.7 if accepts else 1.0),
             "mail_servers": FoundValue(servers[:20]),
         }
         provider = _operator(servers) or _operator(
@@ -85,12 +85,15 @@ class Dns:
         return answer | ({"spf": FoundValue(spf[:500])} if spf else {})
 
     async def _mail_servers(self, domain: str) -> list[str] | None:
-        """Return the servers that take a domain's mail, the preferred first; none where it has a null MX; None where it does not exist."""
+        """Return the servers that accept a domain's mail, the preferred first.
+
+        An empty list: it has a null MX; None: it does not exist.
+        """
         try:
             found = await self._resolve(domain, "MX")
         except dns.resolver.NXDOMAIN:
             return None
-        if found is None:  # no MX: RFC 5321 takes the domain itself, if it has an address
+        if found is None:  # no MX: RFC 5321 accepts the domain itself, if it has an address
             return [domain] if await self._resolve(domain, "A") else []
         ordered = sorted((entry.preference, str(entry.exchange).rstrip(".").lower()) for entry in found)
         return [name for _, name in ordered if name]

@@ -1,4 +1,4 @@
-"""From a contact's e-mail address to the account that has its domain; public mail domains say nothing about an employer."""
+"""From a contact's e-mail address to the account with its domain; public mail domains name no employer."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def _suffixes() -> PublicSuffixList:
 
 
 def company_domain(email: str) -> str | None:
-    """Return the registered domain of an e-mail address, None for a public mail provider's and for what is no domain."""
+    """Return the registered domain of an e-mail address; None for an invalid or a public mail provider's."""
     domain = email.rpartition("@")[2].strip().lower().rstrip(".")
     try:
         domain = domain.encode("idna").decode()
@@ -42,7 +42,7 @@ class DomainOptions(BaseModel):
 
 
 class Domain:
-    """Finds `account_id` among the workspace's own accounts, and says `email_domain`."""
+    """Finds `account_id` among the workspace's own accounts, and finds `email_domain`."""
 
     batch_size = 1
 

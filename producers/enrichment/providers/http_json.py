@@ -18,7 +18,10 @@ MAX_BYTES = 2_000_000
 
 
 class Bulk(BaseModel):
-    """How many records are asked for in one POST: {parameter: [the values of `by`]}; `match` finds each item's value again."""
+    """How many records are asked for in one POST: {parameter: [the values of `by`]}.
+
+    `match` finds the value of each item of the answer again.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,14 +51,16 @@ class HttpJson:
     """Asks one URL a record, or with `bulk` one for many."""
 
     def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
-        self._options = said = HttpJsonOptions.model_validate(options)
+        self._options = chosen = HttpJsonOptions.model_validate(options)
         self._surroundings = surroundings
-        self._url, self._body = Template(said.url), Template(said.body or "")
-        self._headers = {name: Template(value) for name, value in said.headers.items()}
-        self._fields = {name: _path(path) for name, path in said.fields.items()}
-        self._confidence = _path(said.confidence) if isinstance(said.confidence, str) else None
-        self.batch_size = said.bulk.size if said.bulk else 1
-        self._says = hashlib.sha256(said.model_dump_json(exclude={"headers"}).encode()).hexdigest()[:16]
+        self._url, self._body = Template(chosen.url), Template(chosen.body or "")
+        self._headers = {name: Template(value) for name, value in chosen.headers.items()}
+        self._fields = {name: _path(path) for name, path in chosen.fields.items()}
+        self._confidence = _path(chosen.confidence) if isinstance(chosen.confidence, str) else None
+        self.batch_size = chosen.bulk.size if chosen.bulk else 1
+        self._request_digest = hashlib.sha256(
+            chosen.model_dump_json(exclude={"headers"}).encode()
+        ).hexdigest()[:16]
 
     def key(self, question: Question) -> str | None:
         """Return a digest of the values that fill in the request, and of the configured request."""
@@ -70,7 +75,7 @@ class HttpJson:
             return None
         values.pop("idempotency_key", None)
         return hashlib.sha256(
-            msgspec.json.encode([self._says, sorted(values.items()), question.fields])
+            msgspec.json.encode([self._request_digest, sorted(values.items()), question.fields])
         ).hexdigest()
 
     async def ask(self, questions: Sequence[Question]) -> Sequence[ProviderAnswer]:
@@ -96,7 +101,7 @@ class HttpJson:
         )
         items = _search(_path(bulk.items), answer)
         if not isinstance(items, list):
-            raise ProviderFailed("its answer is no list of records")
+            raise ProviderFailed("its answer is not a list of records")
         match = _path(bulk.match)
         of = {str(_search(match, item)).lower(): item for item in items}
         return [
@@ -138,7 +143,7 @@ class HttpJson:
 
 
 def _decoded(answer: HttpAnswer) -> Any:
-    """Return the JSON of an answer, None where it says that nothing is known; raise ProviderFailed by its status."""
+    """Return the JSON of an answer; None where its status means "nothing known". Raises ProviderFailed."""
     if answer.status in (204, 404, 410):
         return None
     if answer.status == 429:
@@ -154,25 +159,25 @@ def _decoded(answer: HttpAnswer) -> Any:
             after_s=_seconds(answer.headers.get("retry-after")),
         )
     if answer.status in (401, 402, 403):
-        raise ProviderFailed(f"it refuses our key ({answer.status})")
+        raise ProviderFailed(f"it refuses the key ({answer.status})")
     if not 200 <= answer.status < 300:
         raise ProviderFailed(f"it answered {answer.status}")
     try:
         return msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         kind = answer.headers.get("content-type", "something").split(";")[0][:60]
-        raise ProviderFailed(f"its answer is no JSON but {kind}") from None
+        raise ProviderFailed(f"its answer is not JSON but {kind}") from None
 
 
-def _seconds(said: str | None) -> float | None:
-    return float(said) if said and said.isascii() and said.isdigit() and len(said) < 7 else None
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
 def _path(expression: str) -> Any:
     try:
         return jmespath.compile(expression)
     except JMESPathError as error:
-        raise ValueError(f"{expression!r} is no JMESPath: {error}") from None
+        raise ValueError(f"{expression!r} is not a valid JMESPath: {error}") from None
 
 
 def _search(path: Any, answer: Any) -> Any:

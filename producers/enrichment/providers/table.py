@@ -40,7 +40,7 @@ class TableOptions(BaseModel):
 
 
 class Table:
-    """Says whatever fields its columns hold."""
+    """Finds whatever fields its columns hold."""
 
     batch_size = 1
 

@@ -1,4 +1,7 @@
-"""Templates of URLs, headers and bodies: {name} is a value of the record, {env:NAME} a secret of the environment."""
+"""Templates of URLs, headers and bodies.
+
+{name} is a value of the record, {env:NAME} a secret in the environment.
+"""
 
 import os
 import re
@@ -21,12 +24,12 @@ class Template:
         )
         if missing:
             raise ValueError(
-                f"the environment has no {missing[0][4:]}: set it, the configuration reads a secret from there"
+                f"the environment has no {missing[0][4:]}: set it, the configuration reads a secret there"
             )
         self.names = sorted(place for place in places if not place.startswith("env:"))
 
     def values(self, question: Question) -> dict[str, str] | None:
-        """Return what the record says for each place, or None where it lacks one."""
+        """Return the value for each place, or None where the record lacks one."""
         known = {
             **question.values,
             "tenant": question.tenant_slug,

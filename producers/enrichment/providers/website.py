@@ -1,4 +1,4 @@
-"""What a company's web site says of itself: title, description, language, social profiles, and the technologies that it shows."""
+"""A company's own web site: its title, description, language, social profiles and technologies."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _DOMAIN = re.compile(
     r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE
 )
 
-# What a page loads or says, by the technology that it shows.
+# What a page loads or contains, by the technology that it shows.
 _TECHNOLOGIES = {
     "wp-content": "WordPress",
     "cdn.shopify.com": "Shopify",
@@ -65,7 +65,7 @@ class WebsiteOptions(BaseModel):
 
 
 class Website:
-    """Says `website`, `website_title`, `website_description`, `language`, `socials` and `technologies`."""
+    """Finds `website`, `website_title`, `website_description`, `language`, `socials` and `technologies`."""
 
     batch_size = 1
 
@@ -102,12 +102,12 @@ class Website:
         if answer.status != 200:
             raise ProviderFailed(f"the site answered {answer.status}", transient=answer.status >= 500)
         if "html" not in answer.headers.get("content-type", "text/html").lower():
-            raise ProviderFailed("the site's home page is no HTML")
+            raise ProviderFailed("the site's home page is not HTML")
         if too_deep(answer.body):
             raise ProviderFailed("the page's elements are nested too deep to be read")
         page = LexborHTMLParser(answer.body)
         title = page.css_first("title")
-        said = {
+        found = {
             "website": answer.url,
             "website_title": _clean(title.text() if title else None, 200),
             "website_description": _clean(_meta(page, "description") or _meta(page, "og:description"), 500),
@@ -115,7 +115,7 @@ class Website:
             "socials": _socials(answer.url, page),
             "technologies": _technologies(answer, page),
         }
-        return {name: FoundValue(value, self._options.confidence) for name, value in said.items() if value}
+        return {name: FoundValue(value, self._options.confidence) for name, value in found.items() if value}
 
 
 def _meta(page: LexborHTMLParser, name: str) -> str | None:
@@ -131,10 +131,10 @@ def _clean(text: str | None, limit: int) -> str | None:
 
 def _language(page: LexborHTMLParser) -> str | None:
     html = page.css_first("html")
-    said = (html.attributes.get("lang") or "") if html else ""
+    language = (html.attributes.get("lang") or "") if html else ""
     return (
-        said.split("-")[0].split("_")[0].lower()
-        if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", said)
+        language.split("-")[0].split("_")[0].lower()
+        if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", language)
         else None
     )
 

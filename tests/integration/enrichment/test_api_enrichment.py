@@ -27,7 +27,10 @@ Send = Callable[..., httpx.Response]
 
 @pytest.fixture
 def send(tenant: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Send:
-    """A function that sends a request with a key that may do everything; a table of the workspace's own is configured."""
+    """A function that sends a request with a key that may do everything.
+
+    A table of the workspace's own is configured.
+    """
     (tmp_path / "table.csv").write_text("domain,sector\nacme.example,Logistics\n")
     (tmp_path / "enrichment.toml").write_text(f"""
 [providers.own]
@@ -63,7 +66,8 @@ field = "industry"
 def acme(admin: Admin, tenant: int) -> None:
     """An account, with a value that a person entered."""
     admin.execute(
-        "insert into crm.account (tenant_id, id, name, domain, fields) values (%s, 'acme', 'Acme', 'acme.example', '{\"tier\": 1}')",
+        """insert into crm.account (tenant_id, id, name, domain, fields)
+           values (%s, 'acme', 'Acme', 'acme.example', '{"tier": 1}')""",
         (tenant,),
     )
 
@@ -80,9 +84,9 @@ def test_enrich_now_answers_with_its_pass_and_provenance_shows_what_came_of_it(
         == asked.json()["pass_id"]
     )
     work_off()
-    said = send("GET", "/v1/accounts/acme/provenance").json()
-    assert said["enriched_by"] == "own"
-    industry, tier = said["fields"]["industry"], said["fields"]["tier"]
+    found = send("GET", "/v1/accounts/acme/provenance").json()
+    assert found["enriched_by"] == "own"
+    industry, tier = found["fields"]["industry"], found["fields"]["tier"]
     assert (industry["value"], industry["provider"], industry["confidence"], industry["entered"]) == (
         "Logistics",
         "own",

@@ -34,7 +34,7 @@ def farm() -> Iterator[int]:
 
 
 def provider(name: str, port: int, **more: object) -> str:
-    said = {
+    options = {
         "uses": "http_json",
         "cost": "0.05",
         "timeout_s": 0.5,
@@ -42,11 +42,11 @@ def provider(name: str, port: int, **more: object) -> str:
         "breaker_failures": 1000,
         **more,
     }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in said.items()]
-    options = f'''options.url = "http://127.0.0.1:{port}/{name}/lookup?domain={{domain}}"
+    lines = [f"{key} = {json.dumps(value)}" for key, value in options.items()]
+    request = f'''options.url = "http://127.0.0.1:{port}/{name}/lookup?domain={{domain}}"
 options.fields = {{ industry = "company.industry", employees = "company.employees" }}
 options.confidence = "score"'''
-    return f"[providers.{name}]\n" + "\n".join(lines) + f"\n{options}\n"
+    return f"[providers.{name}]\n" + "\n".join(lines) + f"\n{request}\n"
 
 
 FIELDS = """
@@ -96,7 +96,8 @@ def events(admin: Admin, tenant: int) -> list[dict[str, Any]]:
     while append_batch(1000):
         pass
     rows = admin.execute(
-        "select type, account_id, actor, cause_id, payload from activity.event where tenant_id = %s order by seq",
+        """select type, account_id, actor, cause_id, payload from activity.event
+            where tenant_id = %s order by seq""",
         (tenant,),
     )
     return [
@@ -185,7 +186,7 @@ def test_what_a_person_entered_stays_and_the_pass_says_that_it_was_kept(admin: A
     assert found["industry"] == "Logistics"
     assert isinstance(found["employees"], int)
     (event,) = events(admin, tenant)
-    assert [kept["field"] for kept in event["kept"]] == ["industry"]
+    assert [declined["field"] for declined in event["kept"]] == ["industry"]
     admin.execute("update crm.account set fields = fields || '{\"employees\": 7}'")
     enrich(tenant, "acme")
     assert values(admin, tenant, "acme") == {"industry": "Logistics", "employees": 7}
@@ -242,11 +243,11 @@ def test_a_month_costs_no_more_than_its_budget(
 def test_an_answer_is_kept_and_so_is_that_nothing_is_known(
     admin: Admin, tenant: int, configure: Callable[..., None], farm: int
 ) -> None:
-    kept = {"cache_days": 1, "negative_cache_days": 1}
-    configure(provider("orbit", farm, **kept), provider("lumen", farm, **kept), FIELDS)
-    account(admin, tenant, "one", "kept.example")
-    account(admin, tenant, "two", "kept.example")
-    account(admin, tenant, "three", "unknown.kept.example")
+    caching = {"cache_days": 1, "negative_cache_days": 1}
+    configure(provider("orbit", farm, **caching), provider("lumen", farm, **caching), FIELDS)
+    account(admin, tenant, "one", "cached.example")
+    account(admin, tenant, "two", "cached.example")
+    account(admin, tenant, "three", "unknown.cached.example")
     enrich(tenant, "one", "three")
     asked = counts(farm)["asked"]
     enrich(tenant, "two", "three")
@@ -357,9 +358,9 @@ def test_two_passes_over_one_record_at_once_merge_one_after_the_other(admin: Adm
         ask(session, tenant, "account", "acme", ["employees", "industry"])
     while work_off():
         pass
-    said = events(admin, tenant)
-    assert len(said) == 3
-    assert sum(event["changed"] for event in said) == 2
+    ended = events(admin, tenant)
+    assert len(ended) == 3
+    assert sum(event["changed"] for event in ended) == 2
     assert set(values(admin, tenant, "acme")) == {"industry", "employees"}
 
 

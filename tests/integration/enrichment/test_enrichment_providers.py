@@ -63,9 +63,9 @@ async def web(handle: Handler) -> AsyncIterator[str]:
         lengths = [line for line in head.split("\r\n") if line.lower().startswith("content-length:")]
         body = await reader.readexactly(int(lengths[0].split(":")[1]) if lengths else 0)
         status, headers, answer = handle(head, body)
-        said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(
-            f"HTTP/1.1 {status}\r\n{said}content-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode()
+            f"HTTP/1.1 {status}\r\n{lines}content-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode()
             + answer
         )
         await writer.drain()
@@ -131,10 +131,10 @@ def test_a_json_answer_is_read_by_its_paths_and_the_secret_goes_into_the_header_
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        ("200 OK", b"<html>", "no JSON"),
+        ("200 OK", b"<html>", "not JSON"),
         ("200 OK", b'{"data": {"score": "high"}}', "no confidence"),
-        ("200 OK", b"[" * 100_000, "no JSON"),
-        ("401 Who?", b"{}", "refuses our key"),
+        ("200 OK", b"[" * 100_000, "not JSON"),
+        ("401 Who?", b"{}", "refuses the key"),
         ("400 Bad", b"{}", "answered 400"),
         ("503 Busy", b"{}", "answered 503"),
         ("302 FoundValue", b"", "answered 302"),
@@ -217,7 +217,7 @@ def test_a_request_is_repeated_with_pauses_and_not_forever() -> None:
     ("uses", "options", "fault"),
     [
         ("nothing", {}, "there are: dns, domain, http_json, table, website"),
-        ("http_json", {"url": "x", "fields": {"a": "]["}}, "is no JMESPath"),
+        ("http_json", {"url": "x", "fields": {"a": "]["}}, "is not a valid JMESPath"),
         ("http_json", {"url": "x{env:NOT_SET}", "fields": {"a": "b"}}, "NOT_SET"),
         ("http_json", {"fields": {}}, "url"),
         ("table", {"fields": {"a": "b"}}, "either csv"),
@@ -328,16 +328,16 @@ def ask_site(status: str, headers: dict[str, str], body: bytes) -> ProviderAnswe
 
 
 def test_a_web_site_says_its_title_language_profiles_and_technologies() -> None:
-    said = {
+    found = {
         name: found.value for name, found in ask_site("200 OK", {"server": "nginx/1"}, PAGE.encode()).items()
     }
-    assert (said["website_title"], said["website_description"], said["language"]) == (
+    assert (found["website_title"], found["website_description"], found["language"]) == (
         "Acme GmbH",
         "Wir liefern.",
         "de",
     )
-    assert said["socials"] == ["https://www.linkedin.com/company/acme"]
-    assert said["technologies"] == ["HubSpot", "WordPress", "nginx"]
+    assert found["socials"] == ["https://www.linkedin.com/company/acme"]
+    assert found["technologies"] == ["HubSpot", "WordPress", "nginx"]
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_a_page_that_is_none_does_no_harm(body: bytes) -> None:
 
 
 def test_what_is_no_page_fails_with_a_reason() -> None:
-    with pytest.raises(ProviderFailed, match="no HTML"):
+    with pytest.raises(ProviderFailed, match="not HTML"):
         ask_site("200 OK", {"content-type": "application/pdf"}, b"%PDF")
     with pytest.raises(ProviderFailed, match="403"):
         ask_site("403 No", {}, b"")

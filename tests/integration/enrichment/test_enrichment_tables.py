@@ -1,4 +1,4 @@
-"""What the workspace's own records and tables say to enrichment."""
+"""What enrichment finds in the workspace's own records and tables."""
 
 import asyncio
 import sqlite3

@@ -48,7 +48,7 @@ def _rules(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monk
     settings.cache_clear()
 
 
-def said(tenant: int, type_: str, hours: float, **payload: Any) -> Event:
+def event(tenant: int, type_: str, hours: float, **payload: Any) -> Event:
     at = START + timedelta(hours=hours)
     return Event(
         tenant_id=tenant,
@@ -61,7 +61,7 @@ def said(tenant: int, type_: str, hours: float, **payload: Any) -> Event:
     )
 
 
-def tell(*events: Event) -> None:
+def record(*events: Event) -> None:
     with begin("producer") as session:
         emit(session, events)
     settle()
@@ -73,7 +73,8 @@ def settle() -> None:
 
 
 def detected(admin: Admin, tenant: int) -> list[tuple[Any, ...]]:
-    query = """select payload->>'rule', payload->>'rule_version', payload->'evidence'->>'count', cause_id, contact_id
+    query = """select payload->>'rule', payload->>'rule_version', payload->'evidence'->>'count', cause_id,
+                      contact_id
                  from activity.event where tenant_id = %s and type = 'signal.detected' order by seq"""
     return admin.execute(query, (tenant,)).fetchall()
 
@@ -82,33 +83,35 @@ def detected(admin: Admin, tenant: int) -> list[tuple[Any, ...]]:
 def test_some_opens_and_clicks_by_a_person_in_a_day_are_a_signal_that_names_its_evidence(
     admin: Admin, tenant: int
 ) -> None:
-    opens = [said(tenant, "email.opened", hours) for hours in (0, 30, 31)]
-    click = said(tenant, "email.clicked", 32, url="https://a.example")
-    tell(*opens, said(tenant, "email.opened", 31.5, machine=True))
+    opens = [event(tenant, "email.opened", hours) for hours in (0, 30, 31)]
+    click = event(tenant, "email.clicked", 32, url="https://a.example")
+    record(*opens, event(tenant, "email.opened", 31.5, machine=True))
     assert detected(admin, tenant) == []
-    tell(click)
+    record(click)
     assert detected(admin, tenant) == [("interested", "3", "3", click.event_id, "jo")]
 
 
 @pytest.mark.usefixtures("_rules")
 def test_a_rule_fires_once_for_a_record_in_its_window_and_again_after_it(admin: Admin, tenant: int) -> None:
-    tell(*(said(tenant, "email.opened", hours) for hours in (0, 1, 2, 3, 4, 5)))
+    record(*(event(tenant, "email.opened", hours) for hours in (0, 1, 2, 3, 4, 5)))
     assert len(detected(admin, tenant)) == 1
-    tell(*(said(tenant, "email.opened", hours) for hours in (60, 61, 62, 63)))
+    record(*(event(tenant, "email.opened", hours) for hours in (60, 61, 62, 63)))
     assert len(detected(admin, tenant)) == 2
 
 
 @pytest.mark.usefixtures("_rules")
-def test_an_event_of_the_workspaces_own_is_a_signal_where_its_payload_says_so(
+def test_an_event_of_the_workspaces_own_is_a_signal_where_its_payload_matches(
     admin: Admin, tenant: int
 ) -> None:
-    tell(said(tenant, "acme.web_visit", 0, page="/about"), said(tenant, "acme.web_visit", 1, page="/Pricing"))
+    record(
+        event(tenant, "acme.web_visit", 0, page="/about"), event(tenant, "acme.web_visit", 1, page="/Pricing")
+    )
     assert [row[0] for row in detected(admin, tenant)] == ["pricing"]
 
 
 @pytest.mark.usefixtures("_rules")
-def test_events_that_are_examined_again_say_nothing_twice(admin: Admin, tenant: int) -> None:
-    tell(*(said(tenant, "email.opened", hours) for hours in (0, 1, 2)))
+def test_events_that_are_examined_again_make_no_second_signal(admin: Admin, tenant: int) -> None:
+    record(*(event(tenant, "email.opened", hours) for hours in (0, 1, 2)))
     admin.execute("update activity.cursor set seq = 0")
     settle()
     assert len(detected(admin, tenant)) == 1
@@ -128,11 +131,11 @@ def test_events_that_are_examined_again_say_nothing_twice(admin: Admin, tenant: 
         ({"change": "gains"}, ["a", "b"], ["a"], False),
     ],
 )
-def test_a_change_of_a_field_is_a_signal_where_its_rule_says_so(
+def test_a_change_of_a_field_is_a_signal_where_its_rule_matches(
     tenant: int, rule: dict[str, Any], before: Any, after: Any, fires: bool, make_tenant: Callable[[], int]
 ) -> None:
     checked = SignalRule.model_validate({"rule": "r", "signal": "s", "field": "f", **rule})
-    cause = said(tenant, "enrichment_completed", 0)
+    cause = event(tenant, "enrichment_completed", 0)
     change = ObservedChange("f", before, after, "orbit")
     with begin("producer", tenant) as session:
         found = rules.of_changes(session, [checked], "account", cause, [change])

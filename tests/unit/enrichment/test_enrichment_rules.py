@@ -1,4 +1,4 @@
-"""What the pure rules of enrichment promise: values, the waterfall, merging, e-mail domains, the configuration."""
+"""What the pure rules of enrichment promise: values, waterfall, merging, e-mail domains, configuration."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
