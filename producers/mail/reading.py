@@ -39,6 +39,12 @@ def objects_of(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
 
 
+def object_in(value: Any) -> Mapping[str, Any]:
+    """Return the object that a text holds as JSON, else an empty one. Raises InvalidReport for a broken one."""
+    found = text(value)
+    return object_of(json_of(found)) if found and found.startswith("{") else {}
+
+
 def form_of(request: Request) -> list[tuple[str, str]]:
     """Return the fields of a form in their order, urlencoded or multipart. Raises InvalidReport."""
     kind = request.headers.get("content-type", "")
@@ -60,7 +66,7 @@ def _content(part: Message) -> str:
 
 
 def text(value: Any) -> str | None:
-    """Return a value as text; None where it says nothing."""
+    """Return a value as text; None where it is empty or not a plain value."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
     return str(value).strip() or None
@@ -72,7 +78,10 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def moment(*values: Any) -> datetime | None:
-    """Return the first of some values that is a time: seconds, milliseconds, or ISO with any number of digits; UTC where it has no zone."""
+    """Return the first of some values that is a time, in UTC where it has no zone.
+
+    It may be in seconds, in milliseconds, or in ISO with any number of digits.
+    """
     for value in values:
         found = _moment(value)
         if found is not None:
@@ -103,7 +112,7 @@ def _iso(value: str) -> datetime | None:
 
 
 def digest(value: Any) -> str:
-    """Return a name for what a provider said that is the same in every repeat."""
+    """Return a name for a report that is the same in every repeat."""
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
@@ -118,7 +127,7 @@ def status_of(*answers: str | None) -> str | None:
 
 
 def is_permanent(*answers: str | None) -> bool | None:
-    """Say whether a mail server's answer is a 5xx; None where it names no code."""
+    """Return whether a mail server's answer is a 5xx; None where it names no code."""
     for answer in answers:
         for pattern in (_STATUS, _CODE):
             if answer and (match := pattern.search(answer)):
@@ -134,8 +143,14 @@ def clean_id(value: Any) -> str | None:
     return found if found.startswith("<") else f"<{found}>"
 
 
+def header_id(value: Any) -> str | None:
+    """Return a Message-ID with its angle brackets; None for any other id."""
+    found = clean_id(value)
+    return found if found and "@" in found else None
+
+
 def kind_of(kinds: Mapping[str, ReportKind], name: Any) -> ReportKind:
-    """Return what a provider's word means; unknown words are unknown kinds."""
+    """Return the kind that a provider's word means; "unknown" for a word that is not known."""
     return kinds.get(str(name), "unknown")
 
 

@@ -15,6 +15,7 @@ from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
 from producers.mail.matching import KnownMails, ReportMatch
 from producers.mail.payload import event_of
+from producers.mail.webhooks.fields import Fields, mail_event
 from producers.mail.webhooks.registry import PROVIDERS, authenticate
 from producers.mail.webhooks.request import Check, InvalidProof, InvalidReport, Request
 
@@ -108,3 +109,21 @@ def test_whatever_a_provider_says_fits_an_event(
     facts = KnownMails({}, {}, {}, {})
     made = event_of(1, "webhook:test", "test", uuid4(), event, ReportMatch(None, None, None), facts)
     assert len(encode(made).encode()) < 65_536
+
+
+def test_a_table_reads_the_first_key_that_holds_something_and_what_is_given_comes_first() -> None:
+    item = {"a": {"to": " jo@acme.example "}, "url": ["no text"], "link": "https://x", "at": 0, "then": 1e9}
+    fields: Fields = {
+        "recipient": "a/to",
+        "url": ("url", "link"),
+        "occurred_at": ("at", "then"),
+        "subject": "a/b/c",
+        "reason": "none",
+    }
+    assert mail_event({}, "x", item, fields, identity="x").url == "https://x"
+    event = mail_event({"sent": "sent"}, "sent", item, fields, identity="x", url="given")
+    assert (event.kind, event.recipient, event.url) == ("sent", "jo@acme.example", "given")
+    assert event.occurred_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+    assert (event.subject, event.reason, event.status) == (None, None, None)
+    refused = mail_event({}, "new", {"why": "550 5.1.1 unknown"}, {"reason": "why"}, identity="x")
+    assert (refused.kind, refused.status, refused.name) == ("unknown", "5.1.1", "new")

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from producers.mail import reading
-from producers.mail.event import MailEvent, ReportKind
+from producers.mail.event import BounceType, MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, mail_event
 from producers.mail.webhooks.request import Request, WebhookProvider
 
 _KINDS: dict[str, ReportKind] = {
@@ -36,57 +37,55 @@ _REJECT = {
 }
 
 
+_BOUNCES: dict[str, BounceType] = {"hard_bounce": "hard", "soft_bounce": "soft"}
+_FIELDS: Fields = {
+    "recipient": "email",
+    "url": ("link", "URL"),
+    "user_agent": "user_agent",
+    "reason": "reason",
+    "subject": "subject",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request, or several of a batch."""
     return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
 
 
 def _event(item: Any) -> MailEvent:
-    name = str(item.get("event"))
-    kind = reading.kind_of(_KINDS, name)
-    reason, message_id = reading.text(item.get("reason")), reading.clean_id(item.get("message-id"))
-    return MailEvent(
-        kind=kind,
-        name=name,
+    name, message_id = str(item.get("event")), reading.clean_id(item.get("message-id"))
+    return mail_event(
+        _KINDS,
+        name,
+        item,
+        _FIELDS,
         identity=reading.identity(reading.digest(item)),
-        recipient=reading.text(item.get("email")),
         message_id=message_id,
         header_id=message_id,
         occurred_at=_occurred_at(item),
-        url=reading.text(item.get("link")) or reading.text(item.get("URL")),
-        user_agent=reading.text(item.get("user_agent")),
         machine=True if name in ("proxy_open", "unique_proxy_open") else None,
-        status=reading.status_of(reason),
-        reason=reason,
         reject_reason=_REJECT.get(name),
-        bounce_type={"hard_bounce": "hard", "soft_bounce": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all three are bounce types
-        subject=reading.text(item.get("subject")),
+        bounce_type=_BOUNCES.get(name, "unknown"),
         tags=_tags(item),
-        metadata=_metadata(item.get("X-Mailin-custom")),
+        metadata=reading.object_in(item.get("X-Mailin-custom")),
     )
 
 
 def _occurred_at(item: Any) -> datetime | None:
-    """Return the most exact of its times: ts_epoch where it is in milliseconds, else ts_event, else ts; date has an unsaid zone."""
+    """Return the most exact of its times; `date` is of no use, as its zone is not given.
+
+    That is ts_epoch where it is in milliseconds, else ts_event, else ts_epoch in seconds, else ts.
+    """
     exact = item.get("ts_epoch")
-    return reading.moment(
-        exact if isinstance(exact, int) and exact >= reading.MILLISECONDS else None,
-        item.get("ts_event"),
-        exact,
-        item.get("ts"),
-    )
+    in_milliseconds = isinstance(exact, int) and exact >= reading.MILLISECONDS
+    return reading.moment(exact if in_milliseconds else None, item.get("ts_event"), exact, item.get("ts"))
 
 
 def _tags(item: Any) -> tuple[str, ...]:
     if item.get("tags"):
         return reading.texts(item["tags"])
-    said = reading.text(item.get("tag"))
-    return reading.texts(reading.json_of(said)) if said and said.startswith("[") else reading.texts(said)
-
-
-def _metadata(custom: Any) -> dict[str, Any]:
-    said = reading.text(custom)
-    return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
+    tag = reading.text(item.get("tag"))
+    return reading.texts(reading.json_of(tag) if tag and tag.startswith("[") else tag)
 
 
 PROVIDER = WebhookProvider(parse, None, "Brevo signs nothing; use basic:USER:PASSWORD, or header:NAME:VALUE")

@@ -1,7 +1,8 @@
 """MailerSend: one event a request, signed with an HMAC of the body."""
 
 from producers.mail import reading
-from producers.mail.event import MailEvent, ReportKind
+from producers.mail.event import BounceType, MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, at, mail_event, text_at
 from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import hmac_body
 
@@ -21,37 +22,35 @@ _KINDS: dict[str, ReportKind] = {
 }
 
 
+_BOUNCES: dict[str, BounceType] = {"hard_bounced": "hard", "soft_bounced": "soft"}
+_FIELDS: Fields = {
+    "recipient": "data/email/recipient/email",
+    "message_id": "data/email/message/id",
+    "event_id": "data/id",
+    "occurred_at": ("data/created_at", "created_at"),
+    "url": "data/morph/url",
+    "user_agent": "data/morph/user_agent",
+    "reason": ("data/morph/readable_reason", "data/morph/reason"),
+    "subject": "data/email/subject",
+    "tags": "data/email/tags",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
     body = reading.object_of(reading.json_of(request.body))
-    data = reading.object_of(body.get("data"))
-    email, more = reading.object_of(data.get("email")), reading.object_of(data.get("morph"))
-    name = str(data.get("type") or str(body.get("type")).removeprefix("activity."))
-    kind = reading.kind_of(_KINDS, name)
-    event_id, reason = (
-        reading.text(data.get("id")),
-        reading.text(more.get("readable_reason")) or reading.text(more.get("reason")),
+    name = str(at(body, "data/type") or str(body.get("type")).removeprefix("activity."))
+    event_id, recipient = text_at(body, "data/id"), text_at(body, "data/email/recipient/email")
+    event = mail_event(
+        _KINDS,
+        name,
+        body,
+        _FIELDS,
+        identity=reading.identity(event_id or reading.digest(body), name, recipient),
+        reject_reason="bounced" if name in _BOUNCES else None,
+        bounce_type=_BOUNCES.get(name, "unknown"),
     )
-    recipient = reading.text(reading.object_of(email.get("recipient")).get("email"))
-    return [
-        MailEvent(
-            kind=kind,
-            name=name,
-            identity=reading.identity(event_id or reading.digest(body), name, recipient),
-            recipient=recipient,
-            message_id=reading.text(reading.object_of(email.get("message")).get("id")),
-            event_id=event_id,
-            occurred_at=reading.moment(data.get("created_at"), body.get("created_at")),
-            url=reading.text(more.get("url")),
-            user_agent=reading.text(more.get("user_agent")),
-            status=reading.status_of(reason),
-            reason=reason,
-            reject_reason="bounced" if kind == "bounced" else None,
-            bounce_type={"hard_bounced": "hard", "soft_bounced": "soft"}.get(name, "unknown"),  # type: ignore[arg-type]  # all are bounce types
-            subject=reading.text(email.get("subject")),
-            tags=reading.texts(email.get("tags")),
-        )
-    ]
+    return [event]
 
 
 PROVIDER = WebhookProvider(parse, hmac_body("signature"), "the webhook's signing secret")

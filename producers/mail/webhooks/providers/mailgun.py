@@ -6,6 +6,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, hmac_hex, same
 
@@ -22,10 +23,25 @@ _KINDS: dict[str, ReportKind] = {
     "bounced": "bounced",
 }
 _SUPPRESSED = {"605": "bounced", "606": "unsubscribed", "607": "spam"}
+_REJECT: dict[str, str] = {"bounced": "bounced", "rejected": "blocked", "complained": "spam"}
+_FIELDS: Fields = {
+    "recipient": "recipient",
+    "request_id": "signature/token",
+    "event_id": ("id", "signature/token"),
+    "occurred_at": ("timestamp", "signature/timestamp"),
+    "url": "url",
+    "user_agent": "client-info/user-agent",
+    "reason": ("delivery-status/message", "delivery-status/description", "reason", "reject/reason"),
+    "subject": "message/headers/subject",
+    "tags": "tags",
+    "metadata": "user-variables",
+}
+# The provider's own fields of a form; the rest are the sender's variables.
 _LEGACY_OWN = {
-    "event", "recipient", "timestamp", "token", "signature", "message-headers", "message-id", "tag", "x-mailgun-tag", "domain", "code",
-    "error", "reason", "description", "url", "user-agent", "ip", "country", "region", "city", "campaign-id", "campaign-name", "device-type",
-    "client-type", "client-name", "client-os", "body-plain", "attachment-count", "x-mailgun-sid", "notification", "mailing-list",
+    "event", "recipient", "timestamp", "token", "signature", "message-headers", "message-id", "tag",
+    "x-mailgun-tag", "domain", "code", "error", "reason", "description", "url", "user-agent", "ip", "country",
+    "region", "city", "campaign-id", "campaign-name", "device-type", "client-type", "client-name", "client-os",
+    "body-plain", "attachment-count", "x-mailgun-sid", "notification", "mailing-list",
 }  # fmt: skip
 
 
@@ -35,10 +51,11 @@ def _is_json(request: Request) -> bool:
 
 def _signature(request: Request) -> Mapping[str, Any]:
     if _is_json(request):
-        return reading.object_of(reading.object_of(reading.json_of(request.body)).get("signature"))
-    return _last(
-        reading.form_of(request)
-    )  # a sender's own variables may repeat these names: theirs come first
+        return reading.object_of(at(reading.json_of(request.body), "signature"))
+    return _last(reading.form_of(request))
+
+
+# A sender's own variables may repeat the names of a form's fields: theirs come first, the proof is last.
 
 
 def _first(fields: list[tuple[str, str]]) -> dict[str, str]:
@@ -51,12 +68,12 @@ def _last(fields: list[tuple[str, str]]) -> dict[str, str]:
 
 def verify(request: Request, check: Check) -> bool:
     """Check the HMAC-SHA256 of timestamp and token; the timestamp bounds the age."""
-    given = {
-        name: reading.text(_signature(request).get(name)) or ""
-        for name in ("timestamp", "token", "signature")
-    }
-    right = hmac_hex(check.secret, (given["timestamp"] + given["token"]).encode())
-    return bool(given["token"]) and same(given["signature"], right) and fresh(given["timestamp"], check)
+    given = _signature(request)
+    stamp, token, proof = (
+        reading.text(given.get(name)) or "" for name in ("timestamp", "token", "signature")
+    )
+    right = hmac_hex(check.secret, (stamp + token).encode())
+    return bool(token) and same(proof, right) and fresh(stamp, check)
 
 
 def parse(request: Request) -> list[MailEvent]:
@@ -65,95 +82,75 @@ def parse(request: Request) -> list[MailEvent]:
         return [_legacy(reading.form_of(request))]
     body = reading.object_of(reading.json_of(request.body))
     item = reading.object_of(body.get("event-data"))
-    return [_event(item, reading.object_of(body.get("signature")))] if item else []
+    return [_event({**item, "signature": body.get("signature")}, reading.digest(item))] if item else []
 
 
-def _event(item: Mapping[str, Any], signature: Mapping[str, Any]) -> MailEvent:
-    name, token = str(item.get("event")), reading.text(signature.get("token"))
-    delivery = reading.object_of(item.get("delivery-status"))
-    headers = reading.object_of(reading.object_of(item.get("message")).get("headers"))
-    client = reading.object_of(item.get("client-info"))
-    reason = reading.text(item.get("reason")) or reading.text(
-        reading.object_of(item.get("reject")).get("reason")
-    )
-    kind, reject = _judge(
-        reading.kind_of(_KINDS, name),
-        reading.text(item.get("severity")),
-        reason,
-        reading.text(delivery.get("code")),
-    )
-    answer = reading.text(delivery.get("message"))
-    message_id, recipient = reading.clean_id(headers.get("message-id")), _recipient(item, headers)
-    return MailEvent(
+def _event(item: Mapping[str, Any], digest: str) -> MailEvent:
+    name, token = str(item.get("event")), text_at(item, "signature/token")
+    kind, reject = _judge(item)
+    message_id, recipient = reading.clean_id(at(item, "message/headers/message-id")), _recipient(item)
+    return mail_event(
+        _KINDS,
+        name,
+        item,
+        _FIELDS,
         kind=kind,
-        name=name,
-        identity=reading.identity(
-            reading.text(item.get("id")) or [token, reading.digest(item)], name, kind, recipient, message_id
-        ),
+        identity=reading.identity(text_at(item, "id") or [token, digest], name, kind, recipient, message_id),
         recipient=recipient,
         message_id=message_id,
         header_id=message_id,
-        event_id=reading.text(item.get("id")) or token,
-        request_id=token,
-        occurred_at=reading.moment(item.get("timestamp"), signature.get("timestamp")),
-        url=reading.text(item.get("url")),
-        user_agent=reading.text(client.get("user-agent")),
-        machine=True if reading.text(client.get("bot")) else None,
-        status=reading.text(delivery.get("enhanced-code")) or reading.status_of(answer),
-        reason=answer or reading.text(delivery.get("description")) or reason,
+        machine=True if text_at(item, "client-info/bot") else None,
+        status=text_at(item, "delivery-status/enhanced-code")
+        or reading.status_of(text_at(item, "delivery-status/message")),
         reject_reason=reject,
-        bounce_type="hard" if kind == "bounced" else "unknown",
-        subject=reading.text(headers.get("subject")),
-        tags=reading.texts(item.get("tags")),
-        metadata=reading.object_of(item.get("user-variables")),
+        bounce_type=bounce_type(kind, True),
     )
 
 
-def _recipient(item: Mapping[str, Any], headers: Mapping[str, Any]) -> str | None:
-    return reading.text(item.get("recipient")) or parseaddr(reading.text(headers.get("to")) or "")[1] or None
+def _recipient(item: Mapping[str, Any]) -> str | None:
+    to = text_at(item, "message/headers/to") or ""
+    return text_at(item, "recipient") or parseaddr(to)[1] or None
 
 
-def _judge(
-    kind: ReportKind, severity: str | None, reason: str | None, code: str | None
-) -> tuple[ReportKind, str | None]:
+def _judge(item: Mapping[str, Any]) -> tuple[ReportKind, str | None]:
     """Return what a failure is: put off, bounced, or not even tried because of an earlier one."""
-    if kind == "bounced" and severity == "temporary":
+    kind = reading.kind_of(_KINDS, item.get("event"))
+    if kind == "bounced" and text_at(item, "severity") == "temporary":
         return "deferred", "other"
-    if kind == "bounced" and (reason or "").startswith("suppress-"):
-        return "rejected", _SUPPRESSED.get(code or "", "blocked")
-    return kind, {"bounced": "bounced", "rejected": "blocked", "complained": "spam"}.get(kind)
+    if kind == "bounced" and (text_at(item, "reason", "reject/reason") or "").startswith("suppress-"):
+        return "rejected", _SUPPRESSED.get(text_at(item, "delivery-status/code") or "", "blocked")
+    return kind, _REJECT.get(kind)
 
 
 def _legacy(fields: list[tuple[str, str]]) -> MailEvent:
-    said = {name.lower(): value for name, value in _first(fields).items()}
-    proof = _last(fields)
-    name = said.get("event", "")
-    kind = reading.kind_of(_KINDS, name)
-    code, reason = said.get("code"), said.get("reason")
-    reject = {"old": "timed_out"}.get(reason or "", _SUPPRESSED.get(code or "", "other"))
-    message_id = reading.clean_id(said.get("message-id"))
+    form = {name.lower(): value for name, value in _first(fields).items()}
+    proof, name = _last(fields), form.get("event", "")
+    kind, message_id = reading.kind_of(_KINDS, name), reading.clean_id(form.get("message-id"))
+    code, error = form.get("code"), form.get("error")
     return MailEvent(
         kind=kind,
         name=name,
         identity=reading.identity(proof.get("token"), reading.digest(fields), name),
-        recipient=said.get("recipient"),
+        recipient=form.get("recipient"),
         message_id=message_id,
         header_id=message_id,
         event_id=proof.get("token"),
         occurred_at=reading.moment(proof.get("timestamp")),
-        url=said.get("url"),
-        user_agent=said.get("user-agent"),
-        status=reading.status_of(said.get("error"), code),
-        reason=said.get("error") or said.get("description") or reason,
-        reject_reason=reject if kind == "rejected" else "bounced" if kind == "bounced" else None,
-        bounce_type="unknown"
-        if kind != "bounced"
-        else "soft"
-        if reading.is_permanent(code, said.get("error")) is False
-        else "hard",
+        url=form.get("url"),
+        user_agent=form.get("user-agent"),
+        status=reading.status_of(error, code),
+        reason=error or form.get("description") or form.get("reason"),
+        reject_reason=_legacy_reject(kind, form.get("reason"), code),
+        bounce_type=bounce_type(kind, reading.is_permanent(code, error) is not False),
         tags=tuple(value for field, value in fields if field.lower() in ("tag", "x-mailgun-tag")),
         metadata=_legacy_metadata(fields),
     )
+
+
+def _legacy_reject(kind: ReportKind, reason: str | None, code: str | None) -> str | None:
+    if kind == "rejected":
+        return "timed_out" if reason == "old" else _SUPPRESSED.get(code or "", "other")
+    return "bounced" if kind == "bounced" else None
 
 
 def _legacy_metadata(fields: list[tuple[str, str]]) -> dict[str, Any]:

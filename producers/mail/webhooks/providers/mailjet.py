@@ -4,6 +4,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import REJECT_REASONS, Fields, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Request, WebhookProvider
 
 _KINDS: dict[str, ReportKind] = {
@@ -30,6 +31,15 @@ _REASONS = {
 }
 
 
+_FIELDS: Fields = {
+    "recipient": "email",
+    "message_id": "MessageID",
+    "occurred_at": "time",
+    "url": "url",
+    "user_agent": "agent",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request, grouped or not."""
     return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
@@ -38,32 +48,23 @@ def parse(request: Request) -> list[MailEvent]:
 def _event(item: Any) -> MailEvent:
     name, error = str(item.get("event")), reading.text(item.get("error"))
     kind: ReportKind = "deferred" if error == "greylisted" else reading.kind_of(_KINDS, name)
-    answer = reading.text(item.get("comment")) or reading.text(item.get("smtp_reply"))
-    said = " / ".join(filter(None, (reading.text(item.get("error_related_to")), error)))
+    answer = text_at(item, "comment", "smtp_reply")
+    words = " / ".join(filter(None, (text_at(item, "error_related_to"), error)))
     failed = kind in ("bounced", "rejected", "deferred")
-    return MailEvent(
+    return mail_event(
+        _KINDS,
+        name,
+        item,
+        _FIELDS,
         kind=kind,
-        name=name,
         identity=reading.identity(reading.digest(item)),
-        recipient=reading.text(item.get("email")),
-        message_id=reading.text(item.get("MessageID")),
-        occurred_at=reading.moment(item.get("time")),
-        url=reading.text(item.get("url")),
-        user_agent=reading.text(item.get("agent")),
         status=reading.status_of(answer),
-        reason=answer or said or None,
-        reject_reason=_REASONS.get(error or "", "other")
-        if failed
-        else {"complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
-        bounce_type="unknown" if kind != "bounced" else "hard" if item.get("hard_bounce") is True else "soft",
+        reason=answer or words or None,
+        reject_reason=_REASONS.get(error or "", "other") if failed else REJECT_REASONS.get(kind),
+        bounce_type=bounce_type(kind, item.get("hard_bounce") is True),
         tags=reading.texts(item.get("customcampaign")) + reading.texts(item.get("CustomID")),
-        metadata=_payload(item.get("Payload")),
+        metadata=reading.object_in(item.get("Payload")),
     )
-
-
-def _payload(value: Any) -> dict[str, Any]:
-    said = reading.text(value)
-    return dict(reading.object_of(reading.json_of(said))) if said and said.startswith("{") else {}
 
 
 PROVIDER = WebhookProvider(

@@ -2,6 +2,7 @@
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, hmac_hex, same
 
@@ -18,46 +19,46 @@ _KINDS: dict[str, ReportKind] = {
 }
 
 
+_DELIVERY = "payload/delivery-status"
+_FIELDS: Fields = {
+    "recipient": "recipient",
+    "message_id": "messageUuid",
+    "header_id": "messageId",
+    "event_id": "id",
+    "occurred_at": ("occurredAt", "payload/timestamp"),
+    "url": "payload/url",
+    "user_agent": "payload/client/user-agent",
+    "reason": ("payload/reason", f"{_DELIVERY}/message"),
+    "subject": "payload/message/headers/subject",
+}
+
+
 def verify(request: Request, check: Check) -> bool:
     """Check the HMAC-SHA256 of id, event and timestamp."""
     identifier, event, stamp = (
         request.headers.get(f"x-mom-webhook-{name}", "") for name in ("id", "event", "timestamp")
     )
     given = request.headers.get("x-mom-webhook-signature", "").removeprefix("sha256=")
-    return (
-        bool(identifier)
-        and same(given, hmac_hex(check.secret, f"{identifier}.{event}.{stamp}".encode()))
-        and fresh(stamp, check)
-    )
+    right = hmac_hex(check.secret, f"{identifier}.{event}.{stamp}".encode())
+    return bool(identifier) and same(given, right) and fresh(stamp, check)
 
 
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
     body = reading.object_of(reading.json_of(request.body))
-    payload = reading.object_of(body.get("payload"))
-    delivery = reading.object_of(payload.get("delivery-status"))
-    headers = reading.object_of(reading.object_of(payload.get("message")).get("headers"))
-    name, event_id = str(body.get("eventType")), reading.text(body.get("id"))
-    kind, answer = reading.kind_of(_KINDS, name), reading.text(delivery.get("message"))
-    return [
-        MailEvent(
-            kind=kind,
-            name=name,
-            identity=reading.identity(event_id or reading.digest(body), name, body.get("recipient")),
-            recipient=reading.text(body.get("recipient")),
-            message_id=reading.text(body.get("messageUuid")),
-            header_id=reading.clean_id(body.get("messageId")),
-            event_id=event_id,
-            occurred_at=reading.moment(body.get("occurredAt"), payload.get("timestamp")),
-            url=reading.text(payload.get("url")),
-            user_agent=reading.text(reading.object_of(payload.get("client")).get("user-agent")),
-            status=reading.text(delivery.get("enhanced-code")) or reading.status_of(answer),
-            reason=reading.text(payload.get("reason")) or answer,
-            reject_reason="bounced" if kind == "bounced" else None,
-            bounce_type="hard" if kind == "bounced" else "unknown",
-            subject=reading.text(headers.get("subject")),
-        )
-    ]
+    name, kind = str(body.get("eventType")), reading.kind_of(_KINDS, body.get("eventType"))
+    event = mail_event(
+        _KINDS,
+        name,
+        body,
+        _FIELDS,
+        identity=reading.identity(text_at(body, "id") or reading.digest(body), name, body.get("recipient")),
+        status=text_at(body, f"{_DELIVERY}/enhanced-code")
+        or reading.status_of(text_at(body, f"{_DELIVERY}/message")),
+        reject_reason="bounced" if kind == "bounced" else None,
+        bounce_type=bounce_type(kind, True),
+    )
+    return [event]
 
 
 PROVIDER = WebhookProvider(parse, verify, "the webhook's secret")

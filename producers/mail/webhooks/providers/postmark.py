@@ -4,6 +4,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import REJECT_REASONS, Fields, bounce_type, mail_event
 from producers.mail.webhooks.request import Request, WebhookProvider
 
 _RECORDS: dict[str, ReportKind] = {
@@ -35,6 +36,20 @@ _HARD = {"HardBounce", "BadEmailAddress", "ManuallyDeactivated"}
 _SUPPRESSIONS: dict[str, ReportKind] = {"HardBounce": "bounced", "SpamComplaint": "complained"}
 
 
+_FIELDS: Fields = {
+    "recipient": ("Email", "Recipient"),
+    "message_id": "MessageID",
+    "event_id": "ID",
+    "occurred_at": ("BouncedAt", "DeliveredAt", "ReceivedAt", "ChangedAt"),
+    "url": "OriginalLink",
+    "user_agent": "UserAgent",
+    "reason": ("Description", "Details"),
+    "subject": "Subject",
+    "tags": "Tag",
+    "metadata": "Metadata",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
     return [_event(item) for item in reading.objects_of(reading.json_of(request.body))]
@@ -43,41 +58,28 @@ def parse(request: Request) -> list[MailEvent]:
 def _event(item: Any) -> MailEvent:
     name = str(item.get("RecordType"))
     kind = _kind(name, item)
-    recipient = reading.text(item.get("Email")) or reading.text(item.get("Recipient"))
-    message_id = reading.text(item.get("MessageID"))
     hard = item.get("Type") in _HARD or item.get("SuppressionReason") == "HardBounce"
-    return MailEvent(
+    return mail_event(
+        _RECORDS,
+        name,
+        item,
+        _FIELDS,
         kind=kind,
-        name=name,
         identity=reading.identity(reading.digest(item)),
-        recipient=recipient,
-        message_id=message_id,
-        event_id=reading.text(item.get("ID")),
-        occurred_at=reading.moment(
-            item.get("BouncedAt"), item.get("DeliveredAt"), item.get("ReceivedAt"), item.get("ChangedAt")
-        ),
-        url=reading.text(item.get("OriginalLink")),
-        user_agent=reading.text(item.get("UserAgent")),
         status=reading.status_of(reading.text(item.get("Details"))),
-        reason=reading.text(item.get("Description")) or reading.text(item.get("Details")),
-        reject_reason={"bounced": "bounced", "complained": "spam", "unsubscribed": "unsubscribed"}.get(kind),
-        bounce_type="unknown" if kind != "bounced" else "hard" if hard else "soft",
-        subject=reading.text(item.get("Subject")),
-        tags=reading.texts(item.get("Tag")),
-        metadata=reading.object_of(item.get("Metadata")),
+        reject_reason=REJECT_REASONS.get(kind),
+        bounce_type=bounce_type(kind, hard),
     )
 
 
 def _kind(name: str, item: Any) -> ReportKind:
     if name == "Bounce":
         return _BOUNCES.get(str(item.get("Type")), "bounced")
-    if name == "SubscriptionChange":
-        return (
-            _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed")
-            if item.get("SuppressSending")
-            else "subscribed"
-        )
-    return reading.kind_of(_RECORDS, name)
+    if name != "SubscriptionChange":
+        return reading.kind_of(_RECORDS, name)
+    if not item.get("SuppressSending"):
+        return "subscribed"
+    return _SUPPRESSIONS.get(str(item.get("SuppressionReason")), "unsubscribed")
 
 
 PROVIDER = WebhookProvider(

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives import hashes
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Check, Request, WebhookProvider
 from producers.mail.webhooks.signatures import fresh, public_key_verifies
 
@@ -29,11 +30,25 @@ _REASONS = {
     "spam reporting address": "spam",
     "spam content": "blocked",
 }
+# The provider's own fields; the rest are the sender's.
 _OWN = {
-    "email", "timestamp", "smtp-id", "event", "category", "sg_event_id", "sg_message_id", "reason", "status", "response", "attempt", "type",
-    "useragent", "ip", "url", "url_offset", "asm_group_id", "tls", "cert_err", "sg_machine_open", "bounce_classification", "pool",
-    "sg_content_type", "send_at", "anymail_id", "unique_args", "marketing_campaign_id", "marketing_campaign_name", "newsletter",
+    "email", "timestamp", "smtp-id", "event", "category", "sg_event_id", "sg_message_id", "reason", "status",
+    "response", "attempt", "type", "useragent", "ip", "url", "url_offset", "asm_group_id", "tls", "cert_err",
+    "sg_machine_open", "bounce_classification", "pool", "sg_content_type", "send_at", "anymail_id",
+    "unique_args", "marketing_campaign_id", "marketing_campaign_name", "newsletter",
 }  # fmt: skip
+_MESSAGE_ID = ("anymail_id", "sg_message_id")
+_FIELDS: Fields = {
+    "recipient": "email",
+    "message_id": _MESSAGE_ID,
+    "header_id": "smtp-id",
+    "event_id": "sg_event_id",
+    "occurred_at": "timestamp",
+    "user_agent": "useragent",
+    "status": "status",
+    "reason": ("reason", "response"),
+    "tags": "category",
+}
 
 
 def verify(request: Request, check: Check) -> bool:
@@ -50,30 +65,22 @@ def parse(request: Request) -> list[MailEvent]:
 
 
 def _event(item: Any) -> MailEvent:
-    name, event_id = str(item.get("event")), reading.text(item.get("sg_event_id"))
-    message_id = reading.text(item.get("anymail_id")) or reading.text(item.get("sg_message_id"))
-    recipient, reason = reading.text(item.get("email")), reading.text(item.get("reason"))
-    kind = reading.kind_of(_KINDS, name)
-    reject = _REASONS.get((reason or "").lower(), "other") if kind == "rejected" else None
-    return MailEvent(
-        kind=kind,
-        name=name,
+    name, kind = str(item.get("event")), reading.kind_of(_KINDS, item.get("event"))
+    event_id, recipient = text_at(item, "sg_event_id"), text_at(item, "email")
+    message_id, by_machine = text_at(item, *_MESSAGE_ID), item.get("sg_machine_open")
+    reason = (text_at(item, "reason") or "").lower()
+    return mail_event(
+        _KINDS,
+        name,
+        item,
+        _FIELDS,
         identity=reading.identity(
             event_id or reading.digest(item), name, recipient, message_id, item.get("url")
         ),
-        recipient=recipient,
-        message_id=message_id,
-        header_id=reading.clean_id(item.get("smtp-id")),
-        event_id=event_id,
-        occurred_at=reading.moment(item.get("timestamp")),
-        url=reading.text(item.get("url")) if kind == "clicked" else None,
-        user_agent=reading.text(item.get("useragent")),
-        machine=item.get("sg_machine_open") if isinstance(item.get("sg_machine_open"), bool) else None,
-        status=reading.text(item.get("status")),
-        reason=reason or reading.text(item.get("response")),
-        reject_reason=reject,
-        bounce_type="unknown" if kind != "bounced" else "soft" if item.get("type") == "blocked" else "hard",
-        tags=reading.texts(item.get("category")),
+        url=text_at(item, "url") if kind == "clicked" else None,
+        machine=by_machine if isinstance(by_machine, bool) else None,
+        reject_reason=_REASONS.get(reason, "other") if kind == "rejected" else None,
+        bounce_type=bounce_type(kind, item.get("type") != "blocked"),
         metadata=reading.pick(item, _OWN),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.sns import verify
 
@@ -52,88 +53,79 @@ def _recipients(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
         if detail.get(name):
             return reading.objects_of(detail[name])
-    to = reading.texts(detail.get("recipients")) or reading.texts(
-        reading.object_of(item.get("mail")).get("destination")
-    )
+    to = reading.texts(detail.get("recipients")) or reading.texts(at(item, "mail/destination"))
     return [{"emailAddress": address} for address in to] or [{}]
+
+
+_FIELDS: Fields = {
+    "recipient": "recipient/emailAddress",
+    "message_id": "mail/messageId",
+    "event_id": "envelope/MessageId",
+    "occurred_at": ("detail/timestamp", "mail/timestamp", "envelope/Timestamp"),
+    "url": "detail/link",
+    "user_agent": "detail/userAgent",
+    "reason": (
+        "recipient/diagnosticCode",
+        "detail/smtpResponse",
+        "detail/reason",
+        "detail/errorMessage",
+        "classes",
+    ),
+    "subject": "mail/commonHeaders/subject",
+    "feedback_type": "detail/complaintFeedbackType",
+}
+_PERMANENT = {"Permanent": True, "Transient": False}
 
 
 def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapping[str, Any]) -> MailEvent:
     name, detail, mail = _name(item), _detail(item), reading.object_of(item.get("mail"))
-    kind, address, message_id = (
-        reading.kind_of(_KINDS, name),
-        reading.text(recipient.get("emailAddress")),
-        reading.text(mail.get("messageId")),
-    )
-    if kind == "unsubscribed" and _left_nothing(detail):
-        kind = "subscribed"
-    event_id = reading.text(envelope.get("MessageId"))
-    answer = reading.text(recipient.get("diagnosticCode")) or reading.text(detail.get("smtpResponse"))
-    headers = dict(_headers(mail))
-    permanent = {"Permanent": True, "Transient": False}.get(str(detail.get("bounceType")))
-    return MailEvent(
+    kind, headers = _kind(name, detail), _headers(mail)
+    named = dict(headers)
+    address, message_id = text_at(recipient, "emailAddress"), text_at(mail, "messageId")
+    identity = text_at(envelope, "MessageId") or reading.digest(item)
+    answer = text_at(recipient, "diagnosticCode") or text_at(detail, "smtpResponse")
+    parts = {"envelope": envelope, "mail": mail, "detail": detail, "recipient": recipient}
+    return mail_event(
+        _KINDS,
+        name,
+        parts | {"classes": _classes(detail)},
+        _FIELDS,
         kind=kind,
-        name=name,
-        identity=reading.identity(event_id or reading.digest(item), name, address, message_id),
-        recipient=address,
-        message_id=message_id,
-        header_id=_header_id(headers.get("message-id")),
-        event_id=event_id,
-        occurred_at=reading.moment(detail.get("timestamp"), mail.get("timestamp"), envelope.get("Timestamp")),
-        url=reading.text(detail.get("link")),
-        user_agent=reading.text(detail.get("userAgent")),
-        status=reading.text(recipient.get("status")) or reading.status_of(answer),
-        reason=answer
-        or reading.text(detail.get("reason"))
-        or reading.text(detail.get("errorMessage"))
-        or _said(detail),
+        identity=reading.identity(identity, name, address, message_id),
+        header_id=reading.header_id(named.get("message-id")),
+        status=text_at(recipient, "status") or reading.status_of(answer),
         reject_reason=_REJECT.get(kind),
-        bounce_type="unknown" if kind != "bounced" or permanent is None else "hard" if permanent else "soft",
-        subject=reading.text(reading.object_of(mail.get("commonHeaders")).get("subject")),
-        feedback_type=reading.text(detail.get("complaintFeedbackType")),
-        tags=tuple(str(value) for name, value in _headers(mail) if name == "x-tag"),
-        metadata=_metadata(headers.get("x-metadata")) or _message_tags(mail),
+        bounce_type=bounce_type(kind, _PERMANENT.get(str(detail.get("bounceType")))),
+        tags=tuple(str(value) for name, value in headers if name == "x-tag"),
+        metadata=reading.object_in(named.get("x-metadata")) or _message_tags(mail),
     )
 
 
-def _left_nothing(detail: Mapping[str, Any]) -> bool:
+def _kind(name: str, detail: Mapping[str, Any]) -> ReportKind:
+    kind = reading.kind_of(_KINDS, name)
+    return "subscribed" if kind == "unsubscribed" and _resubscribed(detail) else kind
+
+
+def _resubscribed(detail: Mapping[str, Any]) -> bool:
     old, new = (
         reading.object_of(detail.get(name)) for name in ("oldTopicPreferences", "newTopicPreferences")
     )
     return bool(old.get("unsubscribeAll")) and new.get("unsubscribeAll") is False
 
 
-def _header_id(value: Any) -> str | None:
-    found = reading.text(value)
-    return reading.clean_id(found) if found and "@" in found else None
-
-
-def _said(detail: Mapping[str, Any]) -> str | None:
-    return (
-        ": ".join(
-            str(detail[name]) for name in ("bounceType", "bounceSubType", "delayType") if detail.get(name)
-        )
-        or None
-    )
+def _classes(detail: Mapping[str, Any]) -> str:
+    names = ("bounceType", "bounceSubType", "delayType")
+    return ": ".join(str(detail[name]) for name in names if detail.get(name))
 
 
 def _headers(mail: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [
-        (str(one.get("name")).lower(), one.get("value")) for one in reading.objects_of(mail.get("headers"))
-    ]
-
-
-def _metadata(value: Any) -> Mapping[str, Any]:
-    said = reading.text(value)
-    return reading.object_of(reading.json_of(said)) if said and said.startswith("{") else {}
+    found = reading.objects_of(mail.get("headers"))
+    return [(str(one.get("name")).lower(), one.get("value")) for one in found]
 
 
 def _message_tags(mail: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {
-        name: value
-        for name, value in reading.object_of(mail.get("tags")).items()
-        if not name.startswith("ses:")
-    }
+    found = reading.object_of(mail.get("tags"))
+    return {name: value for name, value in found.items() if not name.startswith("ses:")}
 
 
 PROVIDER = WebhookProvider(

@@ -4,6 +4,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Request, WebhookProvider
 
 _KINDS: dict[str, ReportKind] = {
@@ -39,42 +40,45 @@ _REJECT = {
 }
 
 
+_FIELDS: Fields = {
+    "recipient": ("raw_rcpt_to", "rcpt_to"),
+    "message_id": ("transmission_id", "message_id"),
+    "event_id": "event_id",
+    "occurred_at": "timestamp",
+    "url": "target_link_url",
+    "user_agent": "user_agent",
+    "reason": ("raw_reason", "reason"),
+    "subject": "subject",
+    "feedback_type": "fbtype",
+    "tags": "campaign_id",
+    "metadata": "rcpt_meta",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the events of a request; the empty ping of a new webhook holds none."""
-    wrapped = [
-        reading.object_of(item.get("msys")) for item in reading.objects_of(reading.json_of(request.body))
-    ]
-    return [_event(item) for msys in wrapped for item in msys.values() if isinstance(item, dict) and item]
+    wrapped = [at(item, "msys") for item in reading.objects_of(reading.json_of(request.body))]
+    events = (item for msys in wrapped for item in reading.object_of(msys).values())
+    return [_event(item) for item in events if isinstance(item, dict) and item]
 
 
 def _event(item: Any) -> MailEvent:
-    name, event_id = str(item.get("type")), reading.text(item.get("event_id"))
-    kind, bounce_class = reading.kind_of(_KINDS, name), reading.text(item.get("bounce_class")) or ""
-    message_id = reading.text(item.get("transmission_id")) or reading.text(item.get("message_id"))
-    recipient = reading.text(item.get("raw_rcpt_to")) or reading.text(item.get("rcpt_to"))
-    reason = reading.text(item.get("raw_reason")) or reading.text(item.get("reason"))
+    name, bounce_class = str(item.get("type")), text_at(item, "bounce_class") or ""
+    kind = reading.kind_of(_KINDS, name)
     if kind == "bounced" and bounce_class == "60":
         kind = "autoresponded"
-    return MailEvent(
+    event_id, recipient = text_at(item, "event_id"), text_at(item, "raw_rcpt_to", "rcpt_to")
+    message_id = text_at(item, "transmission_id", "message_id")
+    return mail_event(
+        _KINDS,
+        name,
+        item,
+        _FIELDS,
         kind=kind,
-        name=name,
         identity=reading.identity(event_id or reading.digest(item), name, recipient, message_id),
-        recipient=recipient,
-        message_id=message_id,
-        header_id=None,
-        event_id=event_id,
-        occurred_at=reading.moment(item.get("timestamp")),
-        url=reading.text(item.get("target_link_url")),
-        user_agent=reading.text(item.get("user_agent")),
         machine=True if item.get("is_prefetched") is True else None,
-        status=reading.status_of(reason),
-        reason=reason,
         reject_reason=_REJECT.get(bounce_class, "bounced" if kind == "bounced" else None),
-        bounce_type="unknown" if kind != "bounced" else "hard" if bounce_class in _HARD else "soft",
-        subject=reading.text(item.get("subject")),
-        feedback_type=reading.text(item.get("fbtype")),
-        tags=reading.texts(item.get("campaign_id")),
-        metadata=reading.object_of(item.get("rcpt_meta")),
+        bounce_type=bounce_type(kind, bounce_class in _HARD),
     )
 
 

@@ -2,6 +2,7 @@
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.webhooks.fields import Fields, bounce_type, mail_event, text_at
 from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import standard_webhooks
 
@@ -20,33 +21,32 @@ _KINDS: dict[str, ReportKind] = {
 }
 
 
+_FIELDS: Fields = {
+    "recipient": "recipient",
+    "message_id": ("headers/x-transaction-id", "swg_uid"),
+    "event_id": "event_id",
+    "occurred_at": "timestamp",
+    "url": ("url", "link"),
+    "user_agent": "user_agent",
+    "reason": ("details", "reason"),
+    "tags": "campaign_tags",
+    "metadata": "headers",
+}
+
+
 def parse(request: Request) -> list[MailEvent]:
     """Read the event of a request."""
     body = reading.object_of(reading.json_of(request.body))
-    headers = reading.object_of(body.get("headers"))
-    name, event_id = str(body.get("event_type")), reading.text(body.get("event_id"))
-    kind, reason = (
-        reading.kind_of(_KINDS, name),
-        reading.text(body.get("details")) or reading.text(body.get("reason")),
+    name, event_id = str(body.get("event_type")), text_at(body, "event_id")
+    event = mail_event(
+        _KINDS,
+        name,
+        body,
+        _FIELDS,
+        identity=reading.identity(event_id or reading.digest(body), name, body.get("recipient")),
+        bounce_type=bounce_type(reading.kind_of(_KINDS, name), "hard" in name),
     )
-    return [
-        MailEvent(
-            kind=kind,
-            name=name,
-            identity=reading.identity(event_id or reading.digest(body), name, body.get("recipient")),
-            recipient=reading.text(body.get("recipient")),
-            message_id=reading.text(headers.get("x-transaction-id")) or reading.text(body.get("swg_uid")),
-            event_id=event_id,
-            occurred_at=reading.moment(body.get("timestamp")),
-            url=reading.text(body.get("url")) or reading.text(body.get("link")),
-            user_agent=reading.text(body.get("user_agent")),
-            status=reading.status_of(reason),
-            reason=reason,
-            bounce_type="unknown" if kind != "bounced" else "hard" if "hard" in name else "soft",
-            tags=reading.texts(body.get("campaign_tags")),
-            metadata=headers,
-        )
-    ]
+    return [event]
 
 
 PROVIDER = WebhookProvider(parse, standard_webhooks, "the webhook's secret")
