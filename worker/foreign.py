@@ -39,8 +39,7 @@ def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> s
         events, key = _arguments(args, kwargs)
         judged = _judge(events, _workspace(key), message_id)
     except InvalidMessage as fault:
-        whole = {"args": list(args[:1]), "kwargs": {name: kwargs[name] for name in kwargs if name != "key"}}
-        judged = _Judged([], [(None, json.dumps(whole), str(fault))])
+        judged = _Judged([], [(None, json.dumps(_without_key(args, kwargs)), str(fault))])
     if judged.valid:
         with begin("producer") as session:
             outbox.put(session, judged.valid)
@@ -49,6 +48,15 @@ def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> s
             for tenant_id, doc, reason in judged.rejected:
                 park(session, tenant_id, doc, reason)
     return f"{len(judged.valid)} emitted, {len(judged.rejected)} refused; "
+
+
+def _without_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message's arguments but for its key; what is no text in the key's position is content."""
+    place = NAMES.index("key")
+    return {
+        "args": [given for n, given in enumerate(args) if n != place or not isinstance(given, str)],
+        "kwargs": {name: kwargs[name] for name in kwargs if name != "key"},
+    }
 
 
 def _arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], Any]:

@@ -33,6 +33,7 @@ SHAPES: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "text by position": (["text"], {}),
     "events twice": ([[event()]], {"events": [event()]}),
     "an argument too much": ([[event()], None, 3], {}),
+    "two events by position": ([event(), event()], {}),
 }
 
 
@@ -44,7 +45,7 @@ def test_a_message_of_another_shape_is_kept_whole_as_one_row(
     assert accept(args, kwargs, "message-1") == "0 emitted, 1 refused; "
     ((doc, reason),) = rejected(admin)
     kept = json.loads(doc)
-    assert (kept["args"], kept["kwargs"]) == (args[:1], kwargs)
+    assert (kept["args"], kept["kwargs"]) == (args, kwargs)
     assert "events" in reason
     assert "secret" not in reason + capsys.readouterr().out
 
