@@ -56,9 +56,8 @@ def engine(role: Role) -> Engine:
     """Return this process's pool for `role`: none of its connections waits for the server without an end."""
     pool = _Pool(role)
     made = create_engine(
-        role_url(role).set(
-            query={}
-        ),  # for the name of the dialect alone: _Pool.connect makes the connections
+        # For the name of the dialect alone: _Pool.connect makes the connections.
+        role_url(role).set(query={}),
         creator=pool.connect,
         pool_size=settings().database_pool,
         max_overflow=settings().database_pool,

@@ -65,6 +65,8 @@ class _Tail:
             return []
         body = self._subscription.opened(self._channel, message["data"])
         if body is None:
+            body = self._subscription.opened_anew(self._channel, message["data"])
+        if body is None:
             return []
         taken = self.position.hear(body)
         if taken:

@@ -1,15 +1,12 @@
 """What comes by pub/sub, and what of it is believed: messages that this deployment signed, on their own channel."""
 
-import time
-
 import structlog
 
 from activity import message
 from db.log import deployment
+from worker.logs import Seldom
 
 log = structlog.get_logger()
-
-_SAME_AGAIN_S = 60.0
 
 
 class Subscription:
@@ -18,8 +15,9 @@ class Subscription:
     def __init__(self) -> None:
         self._name = deployment.name("reader")
         self._keys = deployment.message_keys("reader")
+        self._keys.all()  # here, where waiting for the database holds nobody up
         self._ignored = 0
-        self._logged_at = -_SAME_AGAIN_S
+        self._seldom = Seldom()
 
     @property
     def pattern(self) -> str:
@@ -31,13 +29,14 @@ class Subscription:
         return message.channel(self._name, tenant_id)
 
     def opened(self, channel: str, data: bytes) -> bytes | None:
-        """Return an authentic message, or None."""
-        for keys in (self._keys.all(), self._keys.all(fresh=True)):
-            body = message.opened(keys, channel, data)
-            if body is not None:
-                return body
-        self._ignored += 1
-        if time.monotonic() - self._logged_at >= _SAME_AGAIN_S:
-            self._logged_at = time.monotonic()
-            log.warning("messages_ignored", channel=channel, count=self._ignored)
-        return None
+        """Return an authentic message, or None where none of the known keys made its tag. It asks nobody."""
+        return message.opened(self._keys.all(), channel, data)
+
+    def opened_anew(self, channel: str, data: bytes) -> bytes | None:
+        """Return a message that no known key opened, where the keys were changed; it may ask the database."""
+        body = self.opened(channel, data) if self._keys.read_again() else None
+        if body is None:
+            self._ignored += 1
+            if self._seldom.is_due("ignored"):
+                log.warning("messages_ignored", channel=channel, count=self._ignored)
+        return body

@@ -6,20 +6,19 @@ always and Flower shows it; where that does not help by the next look, or no nud
 """
 
 import threading
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
 
 from worker import watchdog
+from worker.logs import Seldom
 from worker.nudge import nudge
 
 log = structlog.get_logger()
 
 BOUND_S = 300.0  # longer than any chunk of work takes: past it the process is ended
 _FRESH_S = 2.5  # a task that runs for longer may hang: what it holds is claimed, and the rest can be done
-_SAME_AGAIN_S = 60.0  # a fault that lasts is logged once a minute
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Clock:
     def __init__(self, looks_for: Sweep, nudge: Callable[[str], bool] = nudge) -> None:
         self._sweep, self._nudge = looks_for, nudge
         self._nudged = False
-        self._failed: dict[str, float] = {}
+        self._seldom = Seldom()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -88,9 +87,8 @@ class Clock:
             self._nudged = True
 
     def _log(self, error: Exception) -> None:
-        cause, now = type(error).__name__, time.monotonic()
-        if now - self._failed.get(cause, -_SAME_AGAIN_S) >= _SAME_AGAIN_S:
-            self._failed[cause] = now
+        cause = type(error).__name__
+        if self._seldom.is_due(cause):
             log.error("clock_failed", task=self._sweep.task, error=cause, exc_info=error)
 
 

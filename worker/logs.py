@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Hashable
 
 import structlog
 
@@ -18,6 +19,24 @@ _SHARED: list[structlog.typing.Processor] = [
 
 _LIBRARIES = ("amqp", "billiard", "celery", "kombu", "redis", "sqlalchemy")
 _AGAIN_S = 60.0
+_MOST_KINDS = 1000
+
+
+class Seldom:
+    """Lets one line of each kind through a minute: a fault that lasts must not fill the log."""
+
+    def __init__(self) -> None:
+        self._logged: dict[Hashable, float] = {}
+
+    def is_due(self, kind: Hashable) -> bool:
+        """Return whether a line of this kind is logged now; the next one is not, for a minute."""
+        now = time.monotonic()
+        if now - self._logged.get(kind, -_AGAIN_S) < _AGAIN_S:
+            return False
+        if len(self._logged) >= _MOST_KINDS:
+            self._logged.clear()
+        self._logged[kind] = now
+        return True
 
 
 class OncePerCause(logging.Filter):
@@ -29,7 +48,7 @@ class OncePerCause(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._logged: dict[tuple[str, ...], float] = {}
+        self._seldom = Seldom()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is logged, shortened."""
@@ -48,16 +67,7 @@ class OncePerCause(logging.Filter):
             record.msg = f"{lines[0][:200]}{' ' * bool(cause)}{cause}"
             record.exc_info = record.exc_text = None
         record.args = ()
-        return self._is_new((record.name, record.msg, cause))
-
-    def _is_new(self, key: tuple[str, ...]) -> bool:
-        now = time.monotonic()
-        if now - self._logged.get(key, -_AGAIN_S) < _AGAIN_S:
-            return False
-        if len(self._logged) >= 1000:
-            self._logged.clear()
-        self._logged[key] = now
-        return True
+        return self._seldom.is_due((record.name, record.msg, cause))
 
 
 def configure_logging() -> None:

@@ -245,8 +245,12 @@ class Hub:
         name = message["channel"].decode("latin-1")
         tenant = name.rpartition(":")[2]
         followed = self._opened(int(tenant)) if tenant.isdecimal() and len(tenant) < 12 else None
-        body = subscription.opened(name, message["data"]) if followed else None
-        if followed is None or body is None:
+        if followed is None:
+            return
+        body = subscription.opened(name, message["data"])
+        if body is None:  # perhaps of a new key, which the database knows: never asked on the event loop
+            body = await run_in_threadpool(subscription.opened_anew, name, message["data"])
+        if body is None:
             return
         try:
             whole = followed.hear(body)

@@ -30,15 +30,24 @@ class MessageKeys:
         self._keys: list[bytes] = []
         self._read_at = 0.0
 
-    def all(self, fresh: bool = False) -> list[bytes]:
-        """Return the keys, the newest first; `fresh`: read them again where that was not done just now."""
-        now = time.monotonic()
-        if not self._keys or (fresh and now - self._read_at > _READ_AGAIN_S):
-            self._read_at = now
-            with begin(self._role) as session:
-                found = session.execute(text("select activity.message_keys()")).scalar_one()
-            self._keys = [bytes(key) for key in found]
+    def all(self) -> list[bytes]:
+        """Return the keys, the newest first; the database is asked once."""
+        if not self._keys:
+            self._read()
         return self._keys
+
+    def read_again(self) -> bool:
+        """Ask the database anew, unless that was done just now; return whether it was asked."""
+        if time.monotonic() - self._read_at <= _READ_AGAIN_S:
+            return False
+        self._read()
+        return True
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()
+        with begin(self._role) as session:
+            found = session.execute(text("select activity.message_keys()")).scalar_one()
+        self._keys = [bytes(key) for key in found]
 
 
 @cache

@@ -154,8 +154,7 @@ class Sender:
     async def _give_up(self, connection: Connection, out: Outgoing, down: ServerDown) -> None:
         """Go on without a connection: a server may accept fewer than we would like."""
         self._waiting.appendleft(out)
-        if connection in self._connections:
-            self._connections.remove(connection)
+        self._connections.remove(connection)
         await connection.close()
         if down.of_mailbox or not self._connections:
             self._down = down

@@ -15,6 +15,7 @@ from cli.dev.embedded import EmbeddedPostgres
 from db.engine import begin, engine
 from db.log import deployment
 from feed.follow import Follower
+from feed.subscription import Subscription
 from worker.append import append_batch
 from worker.emit import emit
 from worker.nudge import nudge
@@ -131,7 +132,7 @@ def test_a_changed_key_is_believed_at_once(admin: psycopg.Connection[Any], tenan
     with Follower(tenant) as follower:
         follower.read(0.1)
         admin.execute("update activity.deployment set old_key = key, key = sha256(key)")
-        deployment.message_keys("writer").all(fresh=True)
+        assert deployment.message_keys("writer").read_again()
         append(tenant, "real")
         assert read(follower, 1) == ['{"text":"real"}']
 
@@ -154,3 +155,16 @@ def test_a_document_that_is_not_of_its_row_does_not_enter_the_outbox(
     doc = "{}" if named is None else f'{{"tenant_id":{named}}}'
     with pytest.raises(psycopg.errors.CheckViolation, match="doc_is_of_its_workspace"):
         admin.execute("insert into activity.outbox (tenant_id, doc) values (7, %s)", (doc,))
+
+
+def test_opening_a_message_asks_nobody_so_that_a_flood_of_foreign_ones_stalls_no_stream(
+    tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = Subscription()
+
+    def asked(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr("db.log.deployment.begin", asked)
+    assert subscription.opened(subscription.channel(tenant), b"foreign") is None
+    assert subscription.opened_anew(subscription.channel(tenant), b"foreign") is None, "read just now"
