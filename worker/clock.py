@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from worker import watchdog
 from worker.logs import Seldom
@@ -89,7 +90,9 @@ class Clock:
     def _log(self, error: Exception) -> None:
         cause = type(error).__name__
         if self._seldom.is_due(cause):
-            log.error("clock_failed", task=self._sweep.task, error=cause, exc_info=error)
+            # That the database is away is no defect of ours: where it was noticed tells an operator nothing.
+            trace = None if isinstance(error, OperationalError) else error
+            log.error("clock_failed", task=self._sweep.task, error=cause, exc_info=trace)
 
 
 def start(queues: Collection[str], queue_of: Callable[[str], str]) -> list[Clock]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from worker import watchdog
 from worker.broker import VERSIONS
@@ -87,6 +88,31 @@ def test_a_look_that_fails_is_logged_once_and_the_next_one_is_made() -> None:
     clock.run()
     assert looks["made"] == 5
     assert watchdog.running() == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "traced"), [(OperationalError("select", None, Exception()), False), (KeyError("x"), True)]
+)
+def test_a_database_that_is_away_is_one_line_and_a_defect_has_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, traced: bool
+) -> None:
+    logged: list[dict[str, object]] = []
+
+    class Log:
+        @staticmethod
+        def error(event: str, **fields: object) -> None:
+            logged.append({"event": event, **fields})
+
+    def waits() -> bool:
+        clock.stop()
+        raise error
+
+    monkeypatch.setattr("worker.clock.log", Log)
+    clock = Clock(Sweep("some.task", lambda: None, waits, every_s=0.001))
+    clock.run()
+    (line,) = logged
+    assert (line["event"], line["error"]) == ("clock_failed", type(error).__name__)
+    assert bool(line["exc_info"]) == traced
 
 
 def test_work_past_its_bound_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
