@@ -20,9 +20,9 @@ from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 @contextmanager
 def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
     """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants; yield a superuser's connection."""
-    from db.engine import engine
+    from db.engine import close_connections
     from db.migrate import migrate
-    from worker.redis import redis_client
+    from worker.redis import forget as forget_redis
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(40)
@@ -39,8 +39,9 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
             "ACTIVITY_DATA_DIR": folder,
             "ACTIVITY_LOG_LEVEL": "error",
         }
-        for remembered in (settings, engine, redis_client):  # of the servers before these
-            remembered.cache_clear()
+        settings.cache_clear()  # what is remembered of the servers before these
+        close_connections()
+        forget_redis()
         migrate()
         with psycopg.connect(pg.url(), autocommit=True) as admin:
             admin.execute(

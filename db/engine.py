@@ -7,8 +7,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -30,6 +29,7 @@ EVERY_TENANT: Final = "*"
 # take. An erasure or a proof may take long, and the kernel's keepalives still notice a host that is gone.
 _BOUND_S: dict[Role, float] = {"producer": 60, "writer": 35, "reader": 20, "auditor": 900, "eraser": 900}
 _RENEW_EVERY_S = 5.0
+_engines: dict[Role, Engine] = {}
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 
 
@@ -51,9 +51,13 @@ def role_url(role: Role) -> URL:
     )
 
 
-@cache
 def engine(role: Role) -> Engine:
     """Return this process's pool for `role`: none of its connections waits for the server without an end."""
+    # Threads that ask at once get the same, without a lock that a fork could leave held: a pool is empty at first.
+    return _engines.get(role) or _engines.setdefault(role, _made(role))
+
+
+def _made(role: Role) -> Engine:
     pool = _Pool(role)
     made = create_engine(
         # For the name of the dialect alone: _Pool.connect makes the connections.
@@ -138,10 +142,17 @@ def _is_cut(connection: BoundedConnection) -> bool:
 
 def forget_connections() -> None:
     """Drop every pool without closing its sockets: for a child process, whose parent still uses them."""
-    if settings().database_url:
-        for role in get_args(Role):
-            engine(role).dispose(close=False)
-    engine.cache_clear()
+    _drop_pools(close=False)
+
+
+def close_connections() -> None:
+    """Close what the pools hold, and drop them: the next use reads the settings anew."""
+    _drop_pools(close=True)
+
+
+def _drop_pools(*, close: bool) -> None:
+    while _engines:
+        _engines.popitem()[1].dispose(close=close)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def environment(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
     """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
-    from db.engine import engine
+    from db.engine import close_connections
     from db.log import deployment
     from worker import redis
     from worker.celery import app
@@ -111,9 +111,7 @@ def environment(
         yield variables
         app.close()
         redis_client().close()
-        for role in get_args(Role):
-            engine(role).dispose()
-        engine.cache_clear()
+        close_connections()
         settings.cache_clear()
         redis.forget()
         deployment.forget()

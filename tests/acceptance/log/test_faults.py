@@ -161,7 +161,7 @@ class System:
 
 @contextmanager
 def system(*worker: str, workers: int = 1) -> Iterator[System]:
-    from db.engine import engine
+    from db.engine import close_connections
     from db.log import deployment
     from db.migrate import migrate
     from worker.redis import forget as forget_redis
@@ -202,9 +202,7 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
                 process.stop()
             for follower in running.followers:
                 follower.join(30)
-            for role in get_args(Role):
-                engine(role).dispose()
-            engine.cache_clear()
+            close_connections()
             forget_redis()
             deployment.forget()
             settings.cache_clear()

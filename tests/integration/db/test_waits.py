@@ -1,10 +1,13 @@
 """Every wait for PostgreSQL ends, whatever became of the connection."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from activity.errors import SettingMissing
@@ -22,10 +25,9 @@ def proxy(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Itera
         through = url.set(port=proxy.port).render_as_string(hide_password=False)
         monkeypatch.setenv("ACTIVITY_DATABASE_URL", through)
         settings.cache_clear()
-        engine.engine.cache_clear()
+        engine.close_connections()
         yield proxy
-        engine.engine("reader").dispose()
-        engine.engine.cache_clear()
+        engine.close_connections()
 
 
 def _ask() -> None:
@@ -87,7 +89,7 @@ def test_a_url_says_when_statements_are_prepared(
             "ACTIVITY_DATABASE_URL", f"{environment['ACTIVITY_DATABASE_URL']}?prepare_threshold={stated}"
         )
     settings.cache_clear()
-    engine.engine.cache_clear()
+    engine.close_connections()
     with engine.begin("reader", 0) as session:
         assert engine.driver(session).prepare_threshold == kept
 
@@ -97,6 +99,22 @@ def test_a_url_that_says_nonsense_is_refused_with_what_to_write(
 ) -> None:
     monkeypatch.setenv("ACTIVITY_DATABASE_URL", f"{environment['ACTIVITY_DATABASE_URL']}?prepare_threshold=x")
     settings.cache_clear()
-    engine.engine.cache_clear()
+    engine.close_connections()
     with pytest.raises(SettingMissing, match="prepare_threshold is a number, or none"):
         _ask()
+
+
+def test_threads_that_ask_for_a_pool_at_once_get_the_same(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.close_connections()
+    together = Barrier(2, timeout=10)
+
+    def made_by_both(*args: Any, **options: Any) -> Engine:
+        together.wait()
+        return create_engine(*args, **options)
+
+    monkeypatch.setattr(engine, "create_engine", made_by_both)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: engine.engine("reader"), range(2))
+    assert one is other  # the connections of a second one nobody would close

@@ -12,7 +12,7 @@ from activity.event import Event
 from activity.message import channel, signed
 from activity.settings import settings
 from cli.dev.embedded import EmbeddedPostgres
-from db.engine import begin, engine
+from db.engine import begin, close_connections
 from db.log import deployment
 from feed.follow import Follower
 from feed.subscription import Subscription
@@ -36,7 +36,7 @@ def append(tenant: int, text: str = "hello") -> None:
 
 def forget() -> None:
     deployment.forget()
-    engine.cache_clear()
+    close_connections()
     settings.cache_clear()
 
 
@@ -44,8 +44,7 @@ def forget() -> None:
 def copied(postgres: EmbeddedPostgres, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in a copy of the database, as a backup that was restored beside it, until the end of the block."""
     name = url.rpartition("/")[2]
-    for role in ("producer", "writer", "reader"):
-        engine(role).dispose()
+    close_connections()
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
         server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
         server.execute(f'create database "{name}_copy" template "{name}"')
@@ -53,8 +52,6 @@ def copied(postgres: EmbeddedPostgres, url: str, monkeypatch: pytest.MonkeyPatch
         patch.setenv("ACTIVITY_DATABASE_URL", f"{url}_copy")
         forget()
         yield
-        for role in ("producer", "writer", "reader"):
-            engine(role).dispose()
     forget()
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
         server.execute(f'drop database "{name}_copy" with (force)')
