@@ -1,7 +1,8 @@
 """What travels on pub/sub: a tag, then the message's JSON. A message is believed for its tag alone.
 
-Whoever can write to Redis can publish on any channel, and a copy of a deployment has the same workspaces, numbers and
-epochs. The tag is an HMAC over channel and message, so a message of one workspace does not pass on another's channel.
+Whoever can write to Redis can publish on any channel, and a copy of a deployment has the same workspaces,
+numbers and epochs. The tag is an HMAC over channel and message, so a message of one workspace does not pass
+on another's channel.
 """
 
 import hashlib

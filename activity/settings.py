@@ -39,7 +39,9 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=600,
-        description="Seconds after which a connection is cut on which PostgreSQL's host acknowledges nothing.",
+        description=(
+            "Seconds after which a connection is cut on which PostgreSQL's host acknowledges nothing."
+        ),
     )
     database_pool: int = Field(
         10,
@@ -203,7 +205,9 @@ class Settings(BaseSettings):
     send_lease_s: float = Field(
         180,
         ge=2,
-        description="Seconds until a dead worker's mail is sent by another; more than 4 times smtp_timeout_s.",
+        description=(
+            "Seconds until a dead worker's mail is sent by another; more than 4 times smtp_timeout_s."
+        ),
     )
 
     @classmethod

@@ -1,4 +1,7 @@
-"""What providers and mail servers send to us. A provider's request is answered when it is durable, within a second."""
+"""What providers and mail servers send to us.
+
+A provider's request is answered when it is durable, within a second.
+"""
 
 from typing import Annotated
 
@@ -42,7 +45,7 @@ class Reports(msgspec.Struct):
 
 
 class Mail(msgspec.Struct):
-    """What a mail was; `kinds` counts the events of each kind that it makes, `new` those that were not known."""
+    """What a mail was; `kinds` counts the events that it makes by kind, `new` those that were not known."""
 
     class_: str = msgspec.field(name="class")
     new: int
@@ -92,13 +95,16 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
 @router.head("/webhooks/{provider}/{source}", include_in_schema=False)
 @router.get("/webhooks/{provider}/{source}", include_in_schema=False)
 async def answer_probe(provider: Provider, source: Source) -> Response:
-    """Answer the probe that some providers send before they accept an address, whether the source exists or not."""
+    """Answer the probe that some providers send before they accept an address, of a source or of none."""
     return Response("Webhooks are accepted here by POST.\n", media_type="text/plain")
 
 
 @router.post("/inbound/email", responses=answers(list[Mail], 200, "Durable", 413), openapi_extra=_MAIL_BODY)
 async def take_mail(request: Request, caller: Writer) -> Response:
-    """Accept one mail as it came (RFC 5322): a bounce, a complaint, a reply, an automatic answer, a receipt."""
+    """Accept one mail as it came (RFC 5322).
+
+    A bounce, a complaint, a reply, an automatic answer, a receipt.
+    """
     raw = await _bounded(request, MAX_MAIL)
     if not raw.strip():
         raise Problem("bad-request", "the body is empty: send one mail as it came")

@@ -1,15 +1,22 @@
-"""The road from emit to follower: throughput against a floor and a naive design, latency, and a flood in one tenant.
+"""The road from emit to follower.
 
-Every ratio was measured against its baseline in turns, in the same run, on an installation filled from empty and never analysed.
+Throughput against a floor and a naive design, latency, and a flood in one tenant.
 
-    append      outbox to published, one append process as it ships (two threads, ACTIVITY_BATCH_SIZE), 20 tenants:
-                claim, number, dedupe, chain, commit, publish
+Every ratio was measured against its baseline in turns, in the same run, on an installation filled from empty
+and never analysed.
+
+    append      outbox to published, one append process as it ships (two threads, ACTIVITY_BATCH_SIZE),
+                20 tenants: claim, number, dedupe, chain, commit, publish
     one_thread  the same with one thread
-    floor       the same rows made ready, 1,000 a statement, one connection, into a table with the same columns, indexes and checks:
-                no order, no dedupe, no chain. JSON is the fastest way in that one statement has: VALUES take three times as long
-    naive       one Celery task, INSERT, commit and PUBLISH for each event, 2 prefork processes, the queue filled beforehand
-    single      one event claimed, appended and committed, against one bare INSERT and commit through the same pool
-    emit        validated and canonical, in transactions of 100, against executemany of ready rows into the outbox
+    floor       the same rows made ready, 1,000 a statement, one connection, into a table with the same
+                columns, indexes and checks: no order, no dedupe, no chain. JSON is the fastest way in that
+                one statement has: VALUES take three times as long
+    naive       one Celery task, INSERT, commit and PUBLISH for each event, 2 prefork processes, the queue
+                filled beforehand
+    single      one event claimed, appended and committed, against one bare INSERT and commit through the
+                same pool
+    emit        validated and canonical, in transactions of 100, against executemany of ready rows into the
+                outbox
 """
 
 import time
@@ -59,7 +66,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
-    """Measure emit, append, floor and naive in turns over `events` events of an installation filled in one go, never analysed."""
+    """Measure emit, append, floor and naive in turns over `events` events, filled in one go."""
     admin.execute("alter table activity.event set (autovacuum_enabled = false)")
     admin.execute("create table floor (like activity.event including all)")
     seconds = dict.fromkeys(("emit", "executemany", "append", "one_thread", "floor"), 0.0)

@@ -1,4 +1,7 @@
-"""How long an event takes from its commit to a follower, through real processes; and whether one tenant's flood delays the others."""
+"""How long an event takes from its commit to a follower, through real processes.
+
+And whether one tenant's flood delays the others.
+"""
 
 import subprocess
 import sys
@@ -40,7 +43,8 @@ def flood(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
         calm = _measure(quiet, CALM_RATE, CALM_SECONDS)
         admin.execute(
             """insert into activity.outbox (tenant_id, doc)
-               select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent', 'version', 1,
+               select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent',
+                   'version', 1,
                  'occurred_at', now(), 'actor', 'system', 'source', 'flood',
                  'account_id', 'acc_' || n %% 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
                  from generate_series(1, %s) n""",

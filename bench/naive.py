@@ -1,4 +1,7 @@
-"""The obvious design, as a baseline: one Celery task, one INSERT, one commit and one PUBLISH for each event."""
+"""The obvious design, as a baseline.
+
+One Celery task, one INSERT, one commit and one PUBLISH for each event.
+"""
 
 from functools import cache
 from typing import Any
@@ -13,7 +16,8 @@ app = Celery("naive", broker=settings().broker)
 app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="naive")
 
 COLUMNS = (
-    "seq, occurred_at, recorded_at, event_id, tenant_id, version, type, actor, source, account_id, contact_id,"
+    "seq, occurred_at, recorded_at, event_id, tenant_id, version, type, actor, source, account_id, "
+    "contact_id,"
     " record_type, record_id, payload, salt, payload_sha256, hash"
 )
 INSERT = f"insert into floor ({COLUMNS}) select {COLUMNS} from json_populate_record(null::floor, %s::json)"  # noqa: S608  # a constant

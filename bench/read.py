@@ -1,7 +1,10 @@
-"""Feed pages by every filter, on a large and a small log; and pages over HTTP against a bare loop of driver and encoder.
+"""Feed pages by every filter, on a large and a small log.
 
-The log is filled by SQL, since this measures reading: the rows are as the append road makes them, but for hashes, which no read looks at.
-One workspace has two fifths of all events; 50,000 events of another are the small log that each page is compared with.
+And pages over HTTP against a bare loop of driver and encoder.
+
+The log is filled by SQL, since this measures reading: the rows are as the append road makes them, but for
+hashes, which no read looks at. One workspace has two fifths of all events; 50,000 events of another are the
+small log that each page is compared with.
 """
 
 import asyncio
@@ -34,18 +37,23 @@ HTTP_S = 8.0
 PAGE = 50
 
 _FILL = """
-insert into activity.event (seq, occurred_at, recorded_at, event_id, cause_id, salt, tenant_id, version, type, actor, source, account_id,
+insert into activity.event (seq, occurred_at, recorded_at, event_id, cause_id, salt, tenant_id, version, type,
+    actor, source, account_id,
   contact_id, record_type, record_id, payload, payload_sha256, hash)
-select n, at - (hashint8(n) %% 3600) * interval '1 second', at, md5(%(tenant)s || '/' || n)::uuid, null, sha256(int8send(n)), %(tenant)s, 1,
+select n, at - (hashint8(n) %% 3600) * interval '1 second', at, md5(%(tenant)s || '/' || n)::uuid, null,
+    sha256(int8send(n)), %(tenant)s, 1,
        t.types[1 + abs(hashint8(n * 7)) %% cardinality(t.types)],
        case when n %% 5 = 0 then 'system' else 'user' || n %% 40 || '@example.com' end,
        case when n %% 4 = 0 then 'sequence' else 'api' end,
-       'acc_' || abs(hashint8(n * 13)) %% %(accounts)s, 'con_' || abs(hashint8(n * 17)) %% 100000, 'thread', 'th_' || n / 8, p.payload,
+       'acc_' || abs(hashint8(n * 13)) %% %(accounts)s, 'con_' || abs(hashint8(n * 17)) %% 100000, 'thread',
+           'th_' || n / 8, p.payload,
        sha256(sha256(int8send(n)) || convert_to(p.payload::text, 'UTF8')), sha256(int8send(n))
   from generate_series(%(start)s::bigint, %(end)s) n cross join (select %(types)s::text[] as types) t
- cross join lateral (select timestamptz '2026-01-01' + n * interval '1 second' as at, ('{"from_address":"ana.ruiz@example.com",'
+ cross join lateral (select timestamptz '2026-01-01' + n * interval '1 second' as at,
+     ('{"from_address":"ana.ruiz@example.com",'
    || '"name":"Renewal terms for Acme ' || n || '","subject":"Renewal terms for Acme ' || n
-   || '","text":"Budget is decided in January; talk to their finance lead first.","to_stage":"Negotiation"}')::json as payload) p
+   || '","text":"Budget is decided in January; talk to their finance lead first.","to_stage":"Negotiation"}'
+      )::json as payload) p
 """
 
 
@@ -185,11 +193,15 @@ _NAMES = (
 )
 _NAMES += ("record_type", "record_id", "cause_id", "payload")  # type: ignore[assignment]  # a longer tuple
 _BARE = f"""
-select {", ".join(_NAMES)}::text from activity.event where tenant_id = %s order by occurred_at desc, seq desc limit 50"""  # noqa: S608  # constants
+select {", ".join(_NAMES)}::text from activity.event where tenant_id = %s order by occurred_at desc,
+    seq desc limit 50"""  # noqa: S608  # constants
 
 
 def _bare() -> tuple[float, float]:
-    """Return pages a second, and a second of processor time, of a bare loop: the same rows in the same kind of transaction."""
+    """Return pages a second, and a second of processor time, of a bare loop.
+
+    The same rows in the same kind of transaction.
+    """
     from db.engine import role_url
 
     encode, pages = msgspec.json.Encoder().encode, 0
@@ -222,7 +234,10 @@ def _api(port: int) -> Iterator[psutil.Process]:
 async def _over_http(
     port: int, key: str, process: psutil.Process, other: bool, clients: int
 ) -> tuple[float, float]:
-    """Return pages a second, and a second of the server's processor time: of the newest page, or each time of another account."""
+    """Return pages a second, and a second of the server's processor time.
+
+    Of the newest page, or each time of another account.
+    """
     choose = random.Random(9)
 
     def request() -> bytes:

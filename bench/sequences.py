@@ -1,8 +1,11 @@
-"""Sending: the sequence engine against a bare smtplib loop on the same mail server, and what a claim costs as enrolments wait.
+"""Sending against a bare smtplib loop on the same mail server, and what a claim costs as enrolments wait.
 
-smtplib     one connection, ready-made mails, sendmail after sendmail: no database, no gate, no template, no event, no PIPELINING
-sends       one worker (this process), from due steps to sent mails and their email.sent: claim, gate, render, sign, two commits a mail
-claim_ms    claiming 100 due steps, with all that the gate needs of them, among 1,000 and 1,000,000 waiting enrolments; the median of 20
+smtplib     one connection, ready-made mails, sendmail after sendmail: no database, no gate, no template, no
+            event, no PIPELINING
+sends       one worker (this process), from due steps to sent mails and their email.sent: claim, gate, render,
+            sign, two commits a mail
+claim_ms    claiming 100 due steps, with all that the gate needs of them, among 1,000 and 1,000,000 waiting
+            enrolments; the median of 20
 """
 
 import os
@@ -70,7 +73,10 @@ def _sequence(tenant: int, port: int) -> int:
     from db.sequences import mailboxes, sequences
     from producers.sequences.definition import EmailStep, SequenceDefinition, Variant
 
-    html = f'<p>Hello {{{{ contact.first_name }}}}</p><p>{LINES}</p><a href="https://vendor.example/terms">The terms</a>'
+    html = (
+        f"<p>Hello {{{{ contact.first_name }}}}</p><p>{LINES}</p><a "
+        f'href="https://vendor.example/terms">The terms</a>'
+    )
     variants = tuple(
         Variant(name=name, subject="Renewal for {{ contact.name }}", text="Hello,\n" + LINES, html=html)
         for name in "AB"
@@ -118,7 +124,8 @@ def _enrol(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: 
 def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> None:
     admin.execute(
         """insert into crm.contact (tenant_id, id, name, email)
-           select %s, 'c' || n, 'Jo Park ' || n, 'c' || n || '@acme.example' from generate_series(%s::int, %s) n""",
+           select %s, 'c' || n, 'Jo Park ' || n, 'c' || n || '@acme.example' from generate_series(%s::int,
+               %s) n""",
         (tenant, numbers.start, numbers.stop - 1),
     )
 
@@ -154,8 +161,10 @@ def _claims(admin: psycopg.Connection[Any], tenant: int, sequence: int) -> dict[
 
 def _wait(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: range) -> None:
     admin.execute(
-        """insert into crm.enrolment (tenant_id, sequence_id, version, contact_id, mailbox_id, due_at, enrolled_by)
-           select s.tenant_id, s.id, s.version, 'w' || n, s.mailbox_id, now() + interval '1 day' + n * interval '1 second', 'system'
+        """insert into crm.enrolment (tenant_id, sequence_id, version, contact_id, mailbox_id, due_at,
+            enrolled_by)
+           select s.tenant_id, s.id, s.version, 'w' || n, s.mailbox_id,
+               now() + interval '1 day' + n * interval '1 second', 'system'
              from crm.sequence s, generate_series(%s::int, %s) n where s.id = %s""",
         (numbers.start, numbers.stop - 1, sequence),
     )

@@ -19,7 +19,10 @@ from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 
 @contextmanager
 def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
-    """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants; yield a superuser's connection."""
+    """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants.
+
+    Yield a superuser's connection.
+    """
     from db.engine import close_connections
     from db.migrate import migrate
     from worker.redis import forget as forget_redis
@@ -45,7 +48,8 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
         migrate()
         with psycopg.connect(pg.url(), autocommit=True) as admin:
             admin.execute(
-                "insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from generate_series(1, %s) n",
+                "insert into crm.tenant (id, slug, name) select n, 't' || n, 'Tenant ' || n from "
+                "generate_series(1, %s) n",
                 (tenants,),
             )
             yield admin

@@ -1,7 +1,10 @@
-"""The live stream with very many clients: memory, fan-out, idle cost, shutdown, and what a resume of everybody loses.
+"""The live stream with very many clients.
 
-The server is a process of its own; the clients are in this one. Both are measured on loopback. Baseline of `last_client_ms`: the same bytes
-written to the same sockets by a bare asyncio server with no HTTP framework, in the same run (`bare_last_client_ms`).
+Memory, fan-out, idle cost, shutdown, and what a resume of everybody loses.
+
+The server is a process of its own; the clients are in this one. Both are measured on loopback. Baseline of
+`last_client_ms`: the same bytes written to the same sockets by a bare asyncio server with no HTTP framework,
+in the same run (`bare_last_client_ms`).
 """
 
 import asyncio
@@ -186,7 +189,7 @@ async def _fan_out(crowd: Crowd) -> list[float]:
 
 
 async def _bare(number: int) -> float:
-    """Return the milliseconds that a bare asyncio server, a process of its own, takes to reach the last of so many clients."""
+    """Return the milliseconds that a bare asyncio server, a process of its own, takes to the last client."""
     port = free_port()
     process = subprocess.Popen(  # noqa: ASYNC220  # it is no matter of time here
         [sys.executable, "-m", "bench.stream", "--bare", str(port)], stdin=subprocess.PIPE
@@ -293,7 +296,10 @@ async def _measure(number: int, key: str) -> dict[str, Any]:
 
 
 def run(events: int = 10_000) -> dict[str, Any]:
-    """Measure with `events` clients on one process; needs as many open files in each of two processes (ulimit -n)."""
+    """Measure with `events` clients on one process.
+
+    Needs as many open files in each of two processes (ulimit -n).
+    """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     most = (hard if hard != resource.RLIM_INFINITY else 1_000_000) - 500

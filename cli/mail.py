@@ -83,7 +83,10 @@ def add(
 
 @sources.command("list")
 def list_(tenant: TenantOption = None, json: Json = False) -> None:
-    """List the sources: when each last reported, and what it reported that is not known. Secrets are not shown."""
+    """List the sources: when each last reported, and what it reported that is not known.
+
+    Secrets are not shown.
+    """
     from db.mail import reports
     from db.mail import sources as mail
 
@@ -211,7 +214,10 @@ def _show(provider: str, public_id: str, json: bool) -> None:
 
 
 def classify(tenant: TenantOption = None, json: Json = False) -> None:
-    """Judge every open and click anew by today's rules; a verdict that differs is appended as event.classified."""
+    """Judge every open and click anew by today's rules.
+
+    A verdict that differs is appended as event.classified.
+    """
     from collections import Counter
 
     from producers.mail.reclassify import judge_all

@@ -1,4 +1,7 @@
-"""The references that are made from code: `python -m cli.reference` writes them, a test fails when one is stale."""
+"""The references that are made from code.
+
+`python -m cli.reference` writes them, a test fails when one is stale.
+"""
 
 import os
 import re

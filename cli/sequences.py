@@ -33,7 +33,10 @@ def add_sequence(
     actor: Actor = "system",
     json: Json = False,
 ) -> None:
-    """Check a definition and keep it as its sequence's next version; those enrolled keep the one they started with."""
+    """Check a definition and keep it as its sequence's next version.
+
+    Those enrolled keep the one they started with.
+    """
     from db.sequences import mailboxes, sequences
     from producers.sequences.definition import read
 
@@ -137,7 +140,10 @@ def settle(
     by: Annotated[str, typer.Option(help="Who found out: an e-mail address.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Say whether a mail was sent of which nobody could know. It is not sent again; the timeline says so either way."""
+    """Say whether a mail was sent of which nobody could know.
+
+    It is not sent again; the timeline says so either way.
+    """
     from producers.sequences import operate
 
     with workspace(tenant) as (session, number):

@@ -52,7 +52,8 @@ def add_key(
         "actor": actor,
     }
     session.execute(
-        text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name, :digest, :scopes, :actor)
+        text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name,
+            :digest, :scopes, :actor)
                 on conflict do nothing"""),
         values,
     )
@@ -62,7 +63,10 @@ def add_key(
 
 
 def rotate_key(session: Session, tenant: int, key_id: int, key: str, overlap: timedelta) -> ApiKey:
-    """Keep a new key with the name, scopes and actor of an old one, which ends after `overlap`. Raises KeyNotFound."""
+    """Keep a new key with the name, scopes and actor of an old one, which ends after `overlap`.
+
+    Raises KeyNotFound.
+    """
     old = session.execute(
         text(f"""update crm.api_key set expires_at = least(expires_at, clock_timestamp() + :overlap)
                   where tenant_id = :tenant and id = :id and {_ALIVE} returning {_COLUMNS}"""),
@@ -89,7 +93,10 @@ def list_keys(session: Session, tenant: int) -> list[ApiKey]:
 
 
 def use_key(session: Session, key: str) -> ApiKey | None:
-    """Return the live key that somebody shows, and note that it was used; in a transaction that sees every tenant."""
+    """Return the live key that somebody shows, and note that it was used.
+
+    In a transaction that sees every tenant.
+    """
     return _use(session, "digest = :value", _digest(key))
 
 
@@ -104,11 +111,13 @@ def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
     ).one_or_none()
     if row is None:
         return None
-    # At most a write a minute: many requests use one key at the same time, and would wait for each other's row.
+    # At most a write a minute: many requests use one key at the same time, and would wait for each other's
+    # row.
     session.execute(
         text("""update crm.api_key set last_used_at = clock_timestamp()
                  where id = (select id from crm.api_key
-                              where id = :id and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+                              where id = :id and (last_used_at is null
+                                  or last_used_at < clock_timestamp() - interval '1 minute')
                                 for update skip locked)"""),
         {"id": row.id},
     )

@@ -53,7 +53,8 @@ def role_url(role: Role) -> URL:
 
 def engine(role: Role) -> Engine:
     """Return this process's pool for `role`: none of its connections waits for the server without an end."""
-    # Threads that ask at once get the same, without a lock that a fork could leave held: a pool is empty at first.
+    # Threads that ask at once get the same, without a lock that a fork could leave held: a pool is empty at
+    # first.
     return _engines.get(role) or _engines.setdefault(role, _made(role))
 
 

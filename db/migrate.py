@@ -1,4 +1,7 @@
-"""`activity migrate`: the only thing that runs DDL. Safe to run twice, and at the same time from several places."""
+"""`activity migrate`: the only thing that runs DDL.
+
+Safe to run twice, and at the same time from several places.
+"""
 
 from typing import Any, get_args
 
@@ -23,7 +26,7 @@ class SchemaTooNew(ActivityError):
 
 
 def migrate(*, admin_url: str | None = None) -> str:
-    """Bring the database to this version's schema, set the roles' passwords that are configured, and return the revision it is at.
+    """Bring the database to this version's schema, set the configured passwords, return its revision.
 
     The login needs CREATEROLE and CREATE on the database; it need not be a superuser.
     """
@@ -73,12 +76,14 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
     if at is not None and at not in known:
         newest = scripts.get_current_head()
         raise SchemaTooNew(
-            f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the schema is never taken back"
+            f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the "
+            f"schema is never taken back"
         )
 
 
 def _set_passwords(connection: Connection) -> None:
-    # DDL takes no parameters, so the driver quotes the literal; not through SQLAlchemy, whose errors show the statement.
+    # DDL takes no parameters, so the driver quotes the literal; not through SQLAlchemy, whose errors show the
+    # statement.
     for role in get_args(Role):
         password = getattr(settings(), f"{role}_password")
         if password is not None:

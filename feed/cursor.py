@@ -1,4 +1,4 @@
-"""Cursors: the place where the next page goes on, as an opaque text that is good for one order and one filter."""
+"""Cursors: where the next page goes on, as an opaque text, good for one order and one filter."""
 
 import hashlib
 import struct

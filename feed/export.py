@@ -1,4 +1,7 @@
-"""A log as a file: one JSON object a line, with all that its hashes cover, so that it can be verified where there is no database."""
+"""A log as a file that can be verified where there is no database.
+
+One JSON object a line, with all that the event's hash covers.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import get_type_hints

@@ -1,7 +1,7 @@
 """Follow a tenant's log: every event exactly once, in order, from any point, whatever Redis did.
 
-Pub/sub only makes it fast. A jump in the numbers, a new connection, a head ahead of us, and the passing of a second each
-mean: read what is missing from PostgreSQL.
+Pub/sub only makes it fast. A jump in the numbers, a new connection, a head ahead of us, and the passing of a
+second each mean: read what is missing from PostgreSQL.
 """
 
 import time
@@ -28,7 +28,10 @@ _CHECK_S = 1.0  # how old the follower's idea of the log's end may get while pub
 
 
 def read_after(tenant_id: int, seq: int, epoch: UUID) -> list[RecordedEvent]:
-    """Return up to PAGE events that a tenant's log holds after `seq`. Raises EpochChanged where the log is not of that epoch any more."""
+    """Return up to PAGE events that a tenant's log holds after `seq`.
+
+    Raises EpochChanged where the log is not of that epoch any more.
+    """
     with begin("reader", tenant_id) as session:
         if heads.head(session, tenant_id).epoch != epoch:
             raise EpochChanged(f"epoch {epoch} ended")
@@ -96,7 +99,10 @@ class Follower(_Tail):
         super().__init__(tenant_id, after)
 
     def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
-        """Return the next events, waiting up to `timeout` seconds for one; an empty list says that there was none so far."""
+        """Return the next events, waiting up to `timeout` seconds for one.
+
+        An empty list says that there was none so far.
+        """
         message = self._next(0 if self._due else timeout)
         taken = self._take(message)
         return taken or (self._read_log() if self._due else [])

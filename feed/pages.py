@@ -1,4 +1,6 @@
-"""Pages of events, each with the cursor of the next: as they happened, as they were recorded, around one event.
+"""Pages of events, each with the cursor of the next.
+
+As they happened, as they were recorded, around one event.
 
 All in a transaction of the role reader that names the tenant.
 """
@@ -23,8 +25,9 @@ _EVERYTHING = Filter()
 class EventPage(NamedTuple):
     """Events in the order asked for.
 
-    `cursor` leads to the next page; None means that there is none. `looked_to` is set where the page came short
-    though there may be more: all events down to this time were looked at, and the next page goes on from there.
+    `cursor` leads to the next page; None means that there is none. `looked_to` is set where the page came
+    short though there may be more: all events down to this time were looked at, and the next page goes on
+    from there.
     """
 
     events: list[RecordedEvent]
@@ -62,7 +65,10 @@ def by_recorded(session: Session, tenant: int, which: Filter, cursor: str | None
 
 
 def around(session: Session, tenant: int, which: Filter, event: RecordedEvent, limit: int) -> EventPage:
-    """Return the page that holds this event, with those just newer above it; the cursor leads to older ones."""
+    """Return the page that holds this event, with those just newer above it.
+
+    The cursor leads to older ones.
+    """
     above = feed.newer(session, tenant, which, key_of(event), (limit - 1) // 2)
     # The next higher number of the same moment: the older ones begin with the event itself.
     start = FeedKey(event.occurred_at, event.seq + 1)

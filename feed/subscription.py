@@ -1,4 +1,7 @@
-"""What comes by pub/sub, and what of it is believed: messages that this deployment signed, on their own channel."""
+"""What comes by pub/sub, and what of it is believed.
+
+Messages that this deployment signed, on their own channel.
+"""
 
 import structlog
 

@@ -1,4 +1,7 @@
-"""Verify that a log is whole: every number there, every hash as recomputed, every payload as recorded, the head where the chain ends."""
+"""Verify that a log is whole.
+
+Every number there, every hash as recomputed, every payload as recorded, the head where the chain ends.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -40,7 +43,10 @@ class Report(msgspec.Struct):
 def verify(
     tenant_id: int, checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None
 ) -> Report:
-    """Recompute a tenant's whole chain and return what is wrong with it; `progress` is told the number reached, now and then."""
+    """Recompute a tenant's whole chain and return what is wrong with it.
+
+    `progress` is told the number reached, now and then.
+    """
     with begin("auditor") as session:
         seq, stored_hash = audit.head(
             session, tenant_id

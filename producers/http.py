@@ -1,7 +1,10 @@
-"""Requests to addresses that others chose: a customer's web site, a webhook, a provider. They reach the public internet and nothing inside.
+"""Requests to addresses that others chose: a customer's web site, a webhook, a provider.
 
-The address that is checked is the address that is connected to, on every connection and so on every redirect: a name that resolves to
-another address a moment later gains nothing. Time and size are bounded, cookies and proxies of the environment are not used.
+They reach the public internet and nothing inside.
+
+The address that is checked is the address that is connected to, on every connection and so on every redirect:
+a name that resolves to another address a moment later gains nothing. Time and size are bounded, cookies and
+proxies of the environment are not used.
 """
 
 import asyncio
@@ -37,7 +40,10 @@ class OutboundFailed(ActivityError):
 
 
 class OutboundRefused(OutboundFailed):
-    """A request that is not made: its address is not public, or no web address. ACTIVITY_OUTBOUND_ALLOW names networks to allow."""
+    """A request that is not made: its address is not public, or no web address.
+
+    ACTIVITY_OUTBOUND_ALLOW names networks to allow.
+    """
 
 
 class AnswerUnusable(OutboundFailed):
@@ -54,7 +60,10 @@ class Answer(NamedTuple):
 
 
 def is_public(address: Address) -> bool:
-    """Say whether an address is on the public internet; an IPv4 address inside an IPv6 one counts as itself."""
+    """Say whether an address is on the public internet.
+
+    An IPv4 address inside an IPv6 one counts as itself.
+    """
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if address in _NAT64:
@@ -150,10 +159,12 @@ class _CheckedTransport(httpx.AsyncHTTPTransport):
 
 
 class Outbound:
-    """A client for requests to addresses that others chose; use it as an async context manager, and one for many requests.
+    """A client for requests to addresses that others chose.
 
-    `connections` is about how many requests are under way at once; it bounds none of them.
-    `allow` are networks that may be reached though they are not public, by default those of ACTIVITY_OUTBOUND_ALLOW.
+    Use it as an async context manager, and one for many requests.
+
+    `connections` is about how many requests are under way at once; it bounds none of them. `allow` are
+    networks that may be reached though they are not public, by default those of ACTIVITY_OUTBOUND_ALLOW.
     """
 
     def __init__(self, *, allow: tuple[Network, ...] | None = None, connections: int = 100) -> None:
@@ -181,9 +192,12 @@ class Outbound:
         max_bytes: int = MAX_BYTES,
         redirects: int = 5,
     ) -> Answer:
-        """Send a request and return the answer, whatever its status; `timeout_s` bounds all of it, the redirects of a GET included.
+        """Send a request and return the answer, whatever its status.
 
-        Raises OutboundRefused, AnswerUnusable or OutboundFailed, whose texts name the host and never the rest of the URL.
+        `timeout_s` bounds all of it, the redirects of a GET included.
+
+        Raises OutboundRefused, AnswerUnusable or OutboundFailed, whose texts name the host and never the rest
+        of the URL.
         """
         try:
             async with asyncio.timeout(timeout_s):

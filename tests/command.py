@@ -6,7 +6,10 @@ from cli.main import app
 
 
 def activity(*arguments: object, code: int = 0, stdin: str | None = None) -> str:
-    """Run it and return what it prints; with an exit code that is no success, also what it says of the error."""
+    """Run it and return what it prints.
+
+    With an exit code that is no success, also what it says of the error.
+    """
     result = CliRunner().invoke(
         app, [str(argument) for argument in arguments], input=stdin, catch_exceptions=False
     )

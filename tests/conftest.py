@@ -20,7 +20,7 @@ S = TypeVar("S", EmbeddedPostgres, EmbeddedValkey)
 
 @contextmanager
 def _server_dir() -> Iterator[Path]:
-    """A folder whose parents the account of an embedded PostgreSQL can pass, which pytest's own tmp_path forbids to root."""
+    """A folder whose parents an embedded PostgreSQL's account can pass, unlike tmp_path's under root."""
     with tempfile.TemporaryDirectory(prefix="activity-") as folder:
         yield Path(folder)
 
@@ -92,7 +92,10 @@ def migrated(postgres: EmbeddedPostgres) -> Iterator[str]:
 def environment(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
-    """A migrated database of the test's own and an empty Valkey, configured here and, by the variables returned, in child processes."""
+    """A migrated database of the test's own and an empty Valkey, configured here.
+
+    The variables returned configure child processes.
+    """
     from db.engine import close_connections
     from db.log import deployment
     from worker import redis
@@ -119,7 +122,10 @@ def environment(
 
 @pytest.fixture
 def admin(environment: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
-    """A superuser's connection to the test's database, in autocommit: to look at everything, and to do what nobody may."""
+    """A superuser's connection to the test's database, in autocommit.
+
+    To look at everything, and to do what nobody may.
+    """
     with psycopg.connect(environment["ACTIVITY_DATABASE_URL"], autocommit=True) as connection:
         yield connection
 

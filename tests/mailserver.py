@@ -12,12 +12,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Fault = str | None
-"""What the server answers instead, such as "451 4.3.0 later"; "drop" closes the connection, "drop-after" does so after taking the mail,
+"""What the server answers instead, such as "451 4.3.0 later"; "drop" closes the connection,
+    "drop-after" does so after taking the mail,
 and "slow" waits until eleven others were taken."""
 
 
 class Sink:
-    """What the server took, and what it does wrong: `at_rcpt(address)` and `at_data(address)` return a fault or None.
+    """What the server took, and what it does wrong.
+
+    `at_rcpt(address)` and `at_data(address)` return a fault or None.
 
     `takes` is how many connections it greets; `heedless` has it want the content of a mail that it refused.
     """

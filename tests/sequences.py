@@ -1,4 +1,7 @@
-"""A workspace with a mailbox on a real mail server: a few verbs, so that a test of sequences reads as its promise."""
+"""A workspace with a mailbox on a real mail server.
+
+A few verbs, so that a test of sequences reads as its promise.
+"""
 
 from typing import Any
 
@@ -82,5 +85,8 @@ class Workspace:
     def events(self, *types: str) -> list[Row]:
         while append_batch(1000):
             pass
-        query = "select type, contact_id, payload->>'step', payload->>'reason' from activity.event where type = any(%s) order by seq"
+        query = (
+            "select type, contact_id, payload->>'step', payload->>'reason' from activity.event where "
+            "type = any(%s) order by seq"
+        )
         return self.admin.execute(query, (list(types),)).fetchall()

@@ -1,4 +1,4 @@
-"""What is shipped, installed as the image has it, and its services as docker-compose.yml runs them, on this machine."""
+"""What is shipped, installed as the image has it, and its services as docker-compose.yml runs them."""
 
 import os
 import re
@@ -21,7 +21,10 @@ _VARIABLE = re.compile(r"\$\{([A-Z_]+)[^}]*\}")
 
 
 def install(folder: Path) -> Path:
-    """Build the wheel and install it with requirements.txt alone, as the Dockerfile does; return its programs' folder."""
+    """Build the wheel and install it with requirements.txt alone, as the Dockerfile does.
+
+    Return its programs' folder.
+    """
     build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     wheel = next(folder.glob("*.whl"))
@@ -36,7 +39,10 @@ def install(folder: Path) -> Path:
 
 @dataclass
 class Deployment:
-    """The services of the file: each has exactly the variables that the file gives it, and the image's own."""
+    """The services of the file.
+
+    Each has exactly the variables that the file gives it, and the image's own.
+    """
 
     programs: Path
     folder: Path
@@ -80,7 +86,10 @@ class Deployment:
         return [str(self.programs / "activity"), *words]
 
     def run(self, service: str, *arguments: str, fails: bool = False) -> str:
-        """Run a command in the place of a service's own, as `docker compose run` does; return what it prints."""
+        """Run a command in the place of a service's own, as `docker compose run` does.
+
+        Return what it prints.
+        """
         command = [self.command(service)[0], *arguments] if arguments else self.command(service)
         done = subprocess.run(
             command,

@@ -9,7 +9,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class Frame(NamedTuple):
-    """One frame: its event name (`message` where none was given), its data, and the last id the stream gave."""
+    """One frame: its event name (`message` where none was given), its data, and the stream's last id."""
 
     name: str
     data: str
@@ -17,7 +17,10 @@ class Frame(NamedTuple):
 
 
 class SseReader:
-    """Makes frames of the bytes of a stream, however they are cut. `retry_ms` is what the stream asked for last."""
+    """Makes frames of the bytes of a stream, however they are cut.
+
+    `retry_ms` is what the stream asked for last.
+    """
 
     def __init__(self) -> None:
         self.last_id = ""

@@ -1,4 +1,7 @@
-"""The shared append task: from the outbox into the log, then out to the followers. Every event of the system takes this road."""
+"""The shared append task: from the outbox into the log, then out to the followers.
+
+Every event of the system takes this road.
+"""
 
 import time
 from collections import Counter
@@ -60,7 +63,10 @@ look_for(Sweep(TASK, append_all, _has_waiting, every_s=0.5, bound_s=60))
 
 
 def append_batch(limit: int) -> Counter[str]:
-    """Move one batch from the outbox into the log in one transaction, publish it and wake the playbooks; empty where nothing waited."""
+    """Move one batch from the outbox into the log in one transaction, publish it and wake the playbooks.
+
+    Empty where nothing waited.
+    """
     moved = move(limit)
     if moved is None:
         return Counter()
@@ -77,7 +83,10 @@ def append_batch(limit: int) -> Counter[str]:
 
 
 def _sift(limit: int) -> tuple[list[Stored], int]:
-    """Move a batch that the log refused as a whole: append what can be, park what can't; return the former, and how many the latter."""
+    """Move a batch that the log refused as a whole.
+
+    Append what can be, park what can't; return the former, and how many the latter.
+    """
     with begin("writer") as session:
         waiting = outbox.claim(session, limit)
         stored = [part for wave in _waves(waiting) for part in _store(session, wave)]
@@ -97,7 +106,7 @@ def _waves(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
 
 
 def _store(session: Session, rows: list[Waiting]) -> list[Stored]:
-    """Append rows; where the log refuses them, halve until the culprit is alone, and park it with the reason."""
+    """Append rows; where the log refuses them, halve until the culprit is alone, and park it with why."""
     answer = append(session, [row.doc for row in rows])
     if isinstance(answer, Receipts):
         return [Stored(rows, answer)]
@@ -110,7 +119,10 @@ def _store(session: Session, rows: list[Waiting]) -> list[Stored]:
 
 
 def _appended(part: Stored) -> Iterator[Appended]:
-    """Yield the events that are new, as they travel: the document with its number and the moment it was recorded."""
+    """Yield the events that are new, as they travel.
+
+    The document with its number and the moment it was recorded.
+    """
     recorded_at = (
         (_UNIX_EPOCH + timedelta(microseconds=part.receipts.recorded_us)).isoformat().replace("+00:00", "Z")
     )

@@ -15,9 +15,9 @@ VERSIONS = {"celery": "5.7.0", "kombu": "5.7.0"}
 class _Channel(transport.Channel):
     """A channel that, once closed, raises what its users expect.
 
-    Celery closes the connection of a lost broker after it dropped the client beneath. The channel then gives back
-    the messages that are not acknowledged, asks the absent client for its host, and an AttributeError that nobody
-    expects ends the worker: only one that is busy, and only with acks_late.
+    Celery closes the connection of a lost broker after it dropped the client beneath. The channel then gives
+    back the messages that are not acknowledged, asks the absent client for its host, and an AttributeError
+    that nobody expects ends the worker: only one that is busy, and only with acks_late.
     """
 
     @contextmanager

@@ -1,8 +1,11 @@
-"""Each worker process is its own clock: it looks itself, by a monotonic clock, whether work waits that it serves.
+"""Each worker process is its own clock.
 
-A message makes work begin earlier, and nothing else: with the broker away, full, frozen or half-open, with beat dead
-or its clock wrong, what is due is done. A look that finds something nudges the task, so that a worker does it as
-always and Flower shows it; where that does not help by the next look, or no nudge can be sent, the clock works itself.
+It looks itself, by a monotonic clock, whether work waits that it serves.
+
+A message makes work begin earlier, and nothing else: with the broker away, full, frozen or half-open, with
+beat dead or its clock wrong, what is due is done. A look that finds something nudges the task, so that a
+worker does it as always and Flower shows it; where that does not help by the next look, or no nudge can be
+sent, the clock works itself.
 """
 
 import threading
@@ -26,8 +29,8 @@ _FRESH_S = 2.5  # a task that runs for longer may hang: what it holds is claimed
 class Sweep:
     """Work that a worker looks for by itself.
 
-    `waits` tells cheaply whether there is any; None: there always is, and only the clock does it. `work` does it, and
-    is safe to run at the same time as the task `task`. `every_s` are the seconds between two looks.
+    `waits` tells cheaply whether there is any; None: there always is, and only the clock does it. `work` does
+    it, and is safe to run at the same time as the task `task`. `every_s` are the seconds between two looks.
     """
 
     task: str
@@ -51,7 +54,10 @@ def sweeps() -> Collection[Sweep]:
 
 
 class Clock:
-    """Looks for one kind of work until it is stopped. Runs in a thread of its own, so that none waits for another."""
+    """Looks for one kind of work until it is stopped.
+
+    Runs in a thread of its own, so that none waits for another.
+    """
 
     def __init__(self, looks_for: Sweep, nudge: Callable[[str], bool] = nudge) -> None:
         self._sweep, self._nudge = looks_for, nudge
@@ -96,7 +102,10 @@ class Clock:
 
 
 def start(queues: Collection[str], queue_of: Callable[[str], str]) -> list[Clock]:
-    """Start a clock for each sweep whose task is in one of these queues, and the watchdog; return the clocks."""
+    """Start a clock for each sweep whose task is in one of these queues, and the watchdog.
+
+    Return the clocks.
+    """
     watchdog.start()
     clocks = [Clock(found) for found in sweeps() if queue_of(found.task) in queues]
     for clock in clocks:

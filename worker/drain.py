@@ -10,7 +10,7 @@ _AT_MOST_S = 2.0  # then the next task goes on, so that a shutdown never waits f
 
 
 def drain(task: str, step: Callable[[], Counter[str]]) -> str:
-    """Repeat `step` until it says with an empty tally that nothing waits, or until it is the next task's turn; return a line for operators.
+    """Repeat `step` until nothing waits or it is the next task's turn; return a line for operators.
 
     `task` is the name of the task that calls this: a nudge that comes from here on sends it again.
     """

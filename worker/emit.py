@@ -11,7 +11,9 @@ from worker.nudge import nudge_after_commit
 
 
 def emit(session: Session, events: Event | Iterable[Event]) -> int:
-    """Emit one event or many: durable once the session's transaction commits, as if never emitted if it rolls back.
+    """Emit one event or many.
+
+    Durable once the session's transaction commits, as if never emitted if it rolls back.
 
     Returns how many. Raises InvalidEvent, and emits none of them, if one is invalid.
     """

@@ -1,4 +1,4 @@
-"""Followers with a name and a cursor in the database, for workers that must miss nothing and do nothing twice."""
+"""Followers with a name and a cursor in the database: they miss nothing and do nothing twice."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,10 +17,13 @@ Handle = Callable[[Session, int, Sequence[RecordedEvent]], object]
 
 
 def follow_once(name: str, handle: Handle, *, page: int = 500) -> Counter[str]:
-    """Hand each tenant's next page of unseen events to `handle(session, tenant_id, events)`; an empty tally says that there were none.
+    """Hand each tenant's next page of unseen events to `handle(session, tenant_id, events)`.
 
-    What `handle` does in its session is committed together with the cursor `name`: exactly once, in order, however often this is called,
-    at the same time as well. A new follower begins at the beginning of every log: a handler that wants less passes over what is older.
+    An empty tally says that there were none.
+
+    What `handle` does in its session is committed together with the cursor `name`: exactly once, in order,
+    however often this is called, at the same time as well. A new follower begins at the beginning of every
+    log: a handler that wants less passes over what is older.
     """
     with begin("producer") as session:
         waiting = cursors.behind(session, name)

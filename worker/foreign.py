@@ -1,8 +1,9 @@
 """The door for programs that share only the broker with us: `activity.append` with `events`.
 
-Such a message is the only copy of what it says, so whatever shape it has, all of it is kept: valid events wait in the
-outbox, everything else is parked whole, with the reason. Whoever may write to the broker can send anything, so a
-message proves with a workspace's key which workspace it is from, unless the deployment trusts its broker.
+Such a message is the only copy of what it says, so whatever shape it has, all of it is kept: valid events
+wait in the outbox, everything else is parked whole, with the reason. Whoever may write to the broker can send
+anything, so a message proves with a workspace's key which workspace it is from, unless the deployment trusts
+its broker.
 """
 
 import json
@@ -33,7 +34,8 @@ class _Judged(NamedTuple):
 def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> str:
     """Emit the events of a message and park what is invalid; on return all of it is durable.
 
-    An event without an id is given one of the message's, so that a message that is delivered again adds nothing.
+    An event without an id is given one of the message's, so that a message that is delivered again adds
+    nothing.
     """
     try:
         events, key = _arguments(args, kwargs)

@@ -1,4 +1,7 @@
-"""What many coroutines want of the database at one moment is done at once, beside the event loop: a group commit, or a read they share."""
+"""What many coroutines want of the database at one moment is done at once, beside the event loop.
+
+A group commit, or a read they share.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,7 +12,10 @@ Answer = TypeVar("Answer")
 
 
 class Batched(Generic[Entry, Answer]):
-    """Hands entries to `work`, in a thread: all that wait at once, one batch after the other. No answer is older than its question."""
+    """Hands entries to `work`, in a thread: all that wait at once, one batch after the other.
+
+    No answer is older than its question.
+    """
 
     def __init__(
         self, work: Callable[[Sequence[Entry]], Sequence[Answer | Exception]], at_most: int = 200

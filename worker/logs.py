@@ -42,8 +42,8 @@ class Seldom:
 class OncePerCause(logging.Filter):
     """Lets what a library logs of a fault that lasts through once a minute, in one line.
 
-    A server that is away makes some of them log a traceback a second. What a task was called with is left out: it
-    may name people. The traceback of a task that failed is kept, since it may be our own defect.
+    A server that is away makes some of them log a traceback a second. What a task was called with is left
+    out: it may name people. The traceback of a task that failed is kept, since it may be our own defect.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class OncePerCause(logging.Filter):
 
 
 def configure_logging() -> None:
-    """Send this process's log, and that of the libraries it uses, to standard error in the configured form."""
+    """Send the log of this process and of its libraries to standard error in the configured form."""
     console = settings().log_format == "console"
     render: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=False) if console else structlog.processors.JSONRenderer()
@@ -89,7 +89,8 @@ def configure_logging() -> None:
     )
     handler.addFilter(OncePerCause())
     logging.basicConfig(handlers=[handler], level=settings().log_level.upper(), force=True)
-    # Celery's two lines a task would repeat the arguments, and say less than the line that each task logs itself.
+    # Celery's two lines a task would repeat the arguments, and say less than the line that each task logs
+    # itself.
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(

@@ -28,7 +28,10 @@ def nudge(task: str) -> bool:
 
 
 def mark_started(task: str) -> None:
-    """Record that `task` started and sees all that is committed: what is committed from now on needs a new nudge."""
+    """Record that `task` started and sees all that is committed.
+
+    What is committed from now on needs a new nudge.
+    """
     try_redis(f"nudge {task}", lambda client: client.delete(_key(task)))
 
 

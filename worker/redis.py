@@ -42,8 +42,8 @@ def redis_client() -> "redis.Redis":
 def try_redis(purpose: str, act: Callable[["redis.Redis"], T]) -> T | None:
     """Return what `act` does with Redis, or None where it cannot be done now.
 
-    Whatever it raises is logged as redis_failed and forgotten: what is done here makes things faster, and is done
-    after a commit that must not seem to have failed. For two seconds after that Redis is left alone.
+    Whatever it raises is logged as redis_failed and forgotten: what is done here makes things faster, and is
+    done after a commit that must not seem to have failed. For two seconds after that Redis is left alone.
     """
     if time.monotonic() < _Rest.until or settings().redis_url is None:
         return None

@@ -1,4 +1,7 @@
-"""Ends a process whose work never ends. An end is safe at any moment here, and a supervisor starts it again."""
+"""Ends a process whose work never ends.
+
+An end is safe at any moment here, and a supervisor starts it again.
+"""
 
 import os
 import threading

@@ -70,7 +70,9 @@ _V1 = {
         "[ for {cost:money}]"
     ),
     "enrichment_failed": "could not enrich [{name}|the record][ (tried {providers:list})][: {reason}]",
-    "playbook.started": "started the playbook {playbook}[ for {account_name}][ {trigger:=trigger}| on {trigger}]",
+    "playbook.started": (
+        "started the playbook {playbook}[ for {account_name}][ {trigger:=trigger}| on {trigger}]"
+    ),
     "playbook.step_completed": (
         "completed [step {step}|a step] of the playbook {playbook}[ for {account_name}][ ({action})]"
     ),

@@ -40,7 +40,8 @@ _ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": set(access.S
 class Caller:
     """Who calls, for which workspace, and what they may do.
 
-    `name` stays the same when a key is rotated or a token renewed. `is_user`: they can act only as themselves.
+    `name` stays the same when a key is rotated or a token renewed. `is_user`: they can act only as
+    themselves.
     """
 
     tenant: int
@@ -60,7 +61,8 @@ def may(scope: str) -> Callable[[Request], Awaitable[Caller]]:
         if scope not in caller.scopes:
             raise Problem(
                 "forbidden",
-                f"this needs the scope '{scope}'; {caller.name} has: {', '.join(sorted(caller.scopes)) or 'none'}",
+                f"this needs the scope '{scope}'; {caller.name} has: "
+                f"{', '.join(sorted(caller.scopes)) or 'none'}",
             )
         return caller
 
@@ -106,7 +108,7 @@ UseKey = Callable[[Session], access.ApiKey | None]
 
 
 class LiveKeys:
-    """The callers of the API keys in use, by key or by its id, cached for a few seconds in one application."""
+    """The callers of the keys in use, by key or by its id, cached for a few seconds in one application."""
 
     def __init__(self) -> None:
         self._callers: TTLCache[str | int, Caller] = TTLCache(_CACHED, _CACHED_S)
@@ -252,7 +254,10 @@ def make_session(caller: Caller) -> tuple[str, str]:
 
 
 def read_session(cookie: str) -> dict[str, Any]:
-    """Return the claims of a session's cookie. Raises the problem unauthenticated if it is forged or has ended."""
+    """Return the claims of a session's cookie.
+
+    Raises the problem unauthenticated if it is forged or has ended.
+    """
     try:
         claims: dict[str, Any] = jwt.decode(
             cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf"]}

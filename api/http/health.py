@@ -23,7 +23,10 @@ async def alive() -> Response:
 
 @router.get("/readyz")
 def ready() -> Response:
-    """Say whether requests can be answered: 503 while PostgreSQL is away. Without Redis only the stream is slower."""
+    """Say whether requests can be answered: 503 while PostgreSQL is away.
+
+    Without Redis only the stream is slower.
+    """
     checks = {"postgresql": _database_answers(), "redis": _redis_answers()}
     return json_response(
         {"status": "ok" if all(checks.values()) else "degraded", "checks": checks},

@@ -1,4 +1,7 @@
-"""Which other sites may show the timeline in their pages: they call with a token of theirs, never with our cookie."""
+"""Which other sites may show the timeline in their pages.
+
+They call with a token of theirs, never with our cookie.
+"""
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -10,7 +13,10 @@ _READ = ("Idempotent-Replayed", "Retry-After", "X-Request-ID")
 
 
 def install(app: FastAPI) -> None:
-    """Let the pages of ACTIVITY_EMBED_ORIGINS call this application; without any, browsers keep other sites out."""
+    """Let the pages of ACTIVITY_EMBED_ORIGINS call this application.
+
+    Without any, browsers keep other sites out.
+    """
     origins = settings().embed_origins.split()
     if origins:
         app.add_middleware(

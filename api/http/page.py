@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 # In the wheel the built page lies in this package; in a checkout it is where Vite writes it.
 _PLACES = (Path(__file__).parents[1] / "dist", Path(__file__).parents[2] / "web" / "dist")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types lit-html"
 )
@@ -18,7 +19,10 @@ _OURS = ("v1", "problems", "openapi.json", "healthz", "readyz", "metrics")  # ne
 
 
 class Page:
-    """What answers when no route does: a file of the page, the page itself for its own addresses, else 404."""
+    """What answers when no route does.
+
+    A file of the page, the page itself for its own addresses, else 404.
+    """
 
     def __init__(self) -> None:
         found = next((place for place in _PLACES if (place / "index.html").is_file()), None)

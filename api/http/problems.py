@@ -40,7 +40,8 @@ KINDS: Mapping[str, Kind] = {
     "forbidden": Kind(
         403,
         "Not allowed",
-        "The key or token lacks the scope that this needs: 'activity key add --scope ...' makes one that has it.",
+        "The key or token lacks the scope that this needs: 'activity key add --scope ...' makes one that "
+        "has it.",
     ),
     "csrf": Kind(
         403,
@@ -65,7 +66,8 @@ KINDS: Mapping[str, Kind] = {
     "too-large": Kind(
         413,
         "Too large",
-        "Send fewer or smaller events: 500 of 64 KiB each at the most, and no more bytes in all than the detail says.",
+        "Send fewer or smaller events: 500 of 64 KiB each at the most, and no more bytes in all than the "
+        "detail says.",
     ),
     "unsupported-media-type": Kind(
         415,
@@ -80,7 +82,8 @@ KINDS: Mapping[str, Kind] = {
     "idempotency-key-reused": Kind(
         422,
         "This Idempotency-Key was used for something else",
-        "A key stands for one event for good. Make a new one for a new event; a retry repeats the same content.",
+        "A key stands for one event for good. Make a new one for a new event; a retry repeats the same "
+        "content.",
     ),
     "quota-exceeded": Kind(
         429,
@@ -202,5 +205,6 @@ def explain(slug: str) -> HTMLResponse:
         raise Problem("not-found", "there is no such kind of problem")
     title = escape(kind.title)
     return HTMLResponse(
-        f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1><p>Status {kind.status}.</p><p>{escape(kind.help)}</p></html>"
+        f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1><p>Status "
+        f"{kind.status}.</p><p>{escape(kind.help)}</p></html>"
     )

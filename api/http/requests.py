@@ -1,4 +1,7 @@
-"""What happens around every request: its id, its line in the log, its place in the metrics, and the answer to a defect."""
+"""What happens around every request.
+
+Its id, its line in the log, its place in the metrics, and the answer to a defect.
+"""
 
 import re
 import time

@@ -26,7 +26,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
-                timeout_keep_alive=75,  # longer than a proxy keeps its own side open, so that it never sends into a closed connection
+                # Longer than a proxy keeps its own side open, so that it never sends into a closed connection
+                timeout_keep_alive=75,
             )
         )
 

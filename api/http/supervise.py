@@ -11,7 +11,10 @@ _PAUSE_S = 1.0
 
 
 async def supervise(name: str, work: Callable[[], Awaitable[None]], pause_s: float = _PAUSE_S) -> None:
-    """Run `work` again and again: an error, and an end that nobody asked for, are logged and it is started anew."""
+    """Run `work` again and again.
+
+    An error, and an end that nobody asked for, are logged and it is started anew.
+    """
     while True:
         try:
             await work()

@@ -54,7 +54,10 @@ class Filters(BaseModel):
     source: Annotated[Name | None, Field(description="What this producer said")] = None
 
     def which(self, session: Session, tenant: int, **more: datetime | int | None) -> Filter:
-        """Return the filter; a prefix is made into the types there are. Raises the problem of a tab that is none."""
+        """Return the filter; a prefix is made into the types there are.
+
+        Raises the problem of a tab that is none.
+        """
         if self.tab is not None and self.tab not in _TABS:
             raise Problem(
                 "invalid",
@@ -82,7 +85,10 @@ class Filters(BaseModel):
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """Return the beginnings of types asked for: also of types that no event has yet. A category has none."""
+        """Return the beginnings of types asked for: also of types that no event has yet.
+
+        A category has none.
+        """
         if self.category is not None or self.tab not in (None, "all", "hierarchy"):
             return ()
         return tuple(name[:-1] for name in self.type or () if name.endswith(".*"))

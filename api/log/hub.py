@@ -1,7 +1,8 @@
 """The hub: one for each process. It follows the logs that somebody watches, and wakes those who watch.
 
-An event is decoded once and encoded once for each language, whoever watches. Nobody has a queue: a channel keeps its newest events, each
-stream keeps its own place, and who falls behind what is kept reads the log until they have caught up. So a slow reader costs no memory.
+An event is decoded once and encoded once for each language, whoever watches. Nobody has a queue: a channel
+keeps its newest events, each stream keeps its own place, and who falls behind what is kept reads the log
+until they have caught up. So a slow reader costs no memory.
 """
 
 import asyncio
@@ -91,7 +92,10 @@ class Watcher:
 
 
 class Channel:
-    """One workspace's log as this process follows it: where it stands, and its newest events without a gap."""
+    """One workspace's log as this process follows it.
+
+    Where it stands, and its newest events without a gap.
+    """
 
     def __init__(self, tenant: int) -> None:
         self.tenant = tenant
@@ -102,7 +106,10 @@ class Channel:
         self._behind = False
 
     async def open(self) -> None:
-        """Find out where the log stands, and keep its newest events: those who were cut off just now ask for them."""
+        """Find out where the log stands, and keep its newest events.
+
+        Those who were cut off just now ask for them.
+        """
         head, newest = await run_in_threadpool(self._newest)
         self.position = Position(self.tenant, head.epoch, newest[-1].seq if newest else head.seq)
         self._kept = [Item(event) for event in newest]
@@ -113,7 +120,10 @@ class Channel:
             return head, by_seq.after(session, self.tenant, max(0, head.seq - KEPT), 2 * KEPT).events
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
-        """Return the events after `seq`, up to `limit`; none where this stands there; None where they are not kept any more."""
+        """Return the events after `seq`, up to `limit`; none where this stands there.
+
+        None where they are not kept any more.
+        """
         if seq >= self.position.seq:
             return []
         if not self._kept or self._kept[0].event.seq > seq + 1:

@@ -1,4 +1,7 @@
-"""A cache of newest pages: most requests ask for a page that was just sent, and the log did not grow since."""
+"""A cache of newest pages.
+
+Most requests ask for a page that was just sent, and the log did not grow since.
+"""
 
 from collections.abc import Callable, Coroutine
 from threading import Lock
@@ -38,7 +41,10 @@ def store(request: Request, tenant: int, head: Head, page: Response) -> None:
 
 
 class CachingRoute(APIRoute):
-    """A route that sends a cached page until the log grows; requests of one moment share the query for its head."""
+    """A route that sends a cached page until the log grows.
+
+    Requests of one moment share the query for its head.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return a handler that calls the route's own only if no cached page is as new as the log."""

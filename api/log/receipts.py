@@ -130,7 +130,7 @@ def _validate(event: Event) -> _Valid | Receipt:
 def _settle(
     receipt: Receipt, event: Event, stored: by_seq.StoredEvent, status: Literal["appended", "duplicate"]
 ) -> None:
-    """Complete a receipt by whether the log holds this very event, by its own rule, or another under the id."""
+    """Complete a receipt: the log holds this very event, by its own rule, or another under the id."""
     same = stored.type == event.type and (
         stored.payload is None or stored.payload == canonical(event.payload)
     )

@@ -1,4 +1,7 @@
-"""GET /v1/stream: what is recorded, as it is recorded, as server-sent events. A raw ASGI response for each client, fed by the hub."""
+"""GET /v1/stream: what is recorded, as it is recorded, as server-sent events.
+
+A raw ASGI response for each client, fed by the hub.
+"""
 
 import asyncio
 import random
@@ -204,7 +207,7 @@ class StreamResponse(Response):
         return self._watcher.gone or self._hub.closing
 
     async def _next(self) -> list[Item]:
-        """Return the events that come next, from what the channel keeps or else from the log, and move the place past them."""
+        """Return the events that come next, from what is kept or else from the log, and move past them."""
         items = self._channel.since(self._seq, _AT_ONCE)
         if items is None:
             async with self._hub.reads:

@@ -23,7 +23,10 @@ Contact = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x
 
 
 class Enrolling(msgspec.Struct, forbid_unknown_fields=True):
-    """Whom to enrol. With `refuse` nobody is enrolled if one of them is or was, or does not exist; else those are left out."""
+    """Whom to enrol. With `refuse` nobody is enrolled if one of them is or was, or does not exist.
+
+    Else those are left out.
+    """
 
     contacts: Annotated[list[Contact], Meta(min_length=1, max_length=1000)]
     refuse: bool = False
@@ -37,7 +40,10 @@ class Enrolled(msgspec.Struct):
 
 
 class Count(msgspec.Struct):
-    """How many enrolments or messages are in one state, for one reason; `next_at` is when the first of them is due."""
+    """How many enrolments or messages are in one state, for one reason.
+
+    `next_at` is when the first of them is due.
+    """
 
     kind: str
     state: str

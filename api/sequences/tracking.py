@@ -1,4 +1,7 @@
-"""What the links in mails lead to: the pixel, the tracked links, and the page to unsubscribe. Open to anybody who holds a token of ours."""
+"""What the links in mails lead to: the pixel, the tracked links, and the page to unsubscribe.
+
+Open to anybody who holds a token of ours.
+"""
 
 from base64 import b64decode
 from collections.abc import Callable
@@ -24,10 +27,13 @@ _PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _NEVER_STORED = {"cache-control": "no-store, private", "x-robots-tag": "noindex"}
 _PAGE_HEADERS = {
     **_NEVER_STORED,
-    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": (
+        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
 }
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title></head>
 <body><main><h1>{title}</h1>{body}</main></body></html>
 """
 
@@ -91,7 +97,10 @@ def _target(kind: TokenKind, token: str) -> Target | None:
 
 
 def _kept(kind: str, keep: Callable[[], bool]) -> None:
-    """Keep what happened; while the database is away the recipient is served all the same, and the log says what was lost."""
+    """Keep what happened.
+
+    While the database is away the recipient is served all the same, and the log says what was lost.
+    """
     try:
         keep()
     except OperationalError:

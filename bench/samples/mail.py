@@ -1,6 +1,9 @@
-"""`python -m bench.mail_samples`: real webhook requests, mails and user agents of other projects against ours, as tables.
+"""`python -m bench.mail_samples`.
 
-The samples are not part of this project: $ACTIVITY_SHARED_DATA names their folder, else ../shared/data beside the project.
+Real webhook requests, mails and user agents of other projects against ours, as tables.
+
+The samples are not part of this project: $ACTIVITY_SHARED_DATA names their folder, else ../shared/data beside
+the project.
 """
 
 import asyncio
@@ -45,7 +48,8 @@ _CLASSES = {
     "read_receipt": {"receipt"},
     "delivery_success": {"delivered"},
 }
-# Sisimai, which part of the manifest is from, makes up such codes where a mail names none; we say nothing then.
+# Sisimai, which part of the manifest is from, makes up such codes where a mail names none; we say nothing
+# then.
 _MADE_UP_STATUS = re.compile(r"5\.0\.9\d\d")
 
 
@@ -114,7 +118,8 @@ def _recipient_differences(expected: list[Sample], found: list[Failure]) -> Iter
         status = None if _MADE_UP_STATUS.fullmatch(one.get("status") or "") else one.get("status")
         hard = one.get("hard_bounce")
         if not any(failure.status == status and hard in (None, failure.hard) for failure in about):
-            yield f"{[(failure.recipient, failure.status, failure.hard) for failure in about]} in place of {named} {status} {hard}"
+            said = [(failure.recipient, failure.status, failure.hard) for failure in about]
+            yield f"{said} in place of {named} {status} {hard}"
 
 
 # --- user agents ---
@@ -150,7 +155,7 @@ def _share(agents: list[str]) -> float:
 
 
 def _check_stream(data: Path) -> dict[str, float]:
-    """Judge a stream of opens and clicks that is labelled by address and IP, with the time since each mail was sent."""
+    """Judge a stream of opens and clicks that is labelled by address and IP, with each mail's age."""
     labels = json.loads((data / "bots" / "gophish_campaign_labels.json").read_text("utf-8"))["labels"]
     is_machine = {(one["email"], ip["ip"]): ip["is_bot"] for one in labels for ip in one["ips"]}
     sent: dict[str, datetime] = {}
@@ -188,7 +193,8 @@ def run() -> None:
         raise SystemExit("the samples are not here: set ACTIVITY_SHARED_DATA")
     for name, counts in sorted(check_mails(data).items()):
         print(
-            f"mail     {name:20} {counts['mails']:4} mails {counts['wrong']:4} wrong {counts['made up status']:4} made-up status"
+            f"mail     {name:20} {counts['mails']:4} mails {counts['wrong']:4} wrong "
+            f"{counts['made up status']:4} made-up status"
         )
     for name, figure in check_agents(data).items():
         print(f"agents   {name:24} {figure:9.4g}")
@@ -200,7 +206,8 @@ def run() -> None:
         pin_certificates(data, Path(certificates))
         for name, counts in sorted(asyncio.run(check_webhooks(create_app(), data, admin)).items()):
             print(
-                f"webhooks {name:18} {counts['samples']:4} samples {counts['rejected']:3} to refuse {counts['wrong']:3} wrong"
+                f"webhooks {name:18} {counts['samples']:4} samples {counts['rejected']:3} to refuse "
+                f"{counts['wrong']:3} wrong"
             )
 
 

@@ -1,6 +1,7 @@
 """Real webhook requests of other projects against ours.
 
-Each is sent twice to the real API over ASGI, with a source and a workspace of its own; what it made is read from the outbox and the counts.
+Each is sent twice to the real API over ASGI, with a source and a workspace of its own; what it made is read
+from the outbox and the counts.
 """
 
 import hashlib
@@ -68,7 +69,10 @@ def secret_of(sample: Sample) -> str | None:
 
 
 def pin_certificates(data: Path, into: Path) -> None:
-    """Put the certificates of the SNS samples where the setting sns_certificates finds them: they have expired, and nothing is fetched."""
+    """Put the certificates of the SNS samples where the setting sns_certificates finds them.
+
+    They have expired, and nothing is fetched.
+    """
     for _, sample in webhook_samples(data):
         proof = sample["verification"] or {}
         if "certificate_pem" in proof:
@@ -145,7 +149,8 @@ async def _send(client: httpx.AsyncClient, provider: str, source: str, sample: S
 
 def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
     row = admin.execute(
-        "select coalesce(max(n), 0), (select coalesce(sum(count), 0) from crm.mail_unknown) from activity.outbox"
+        "select coalesce(max(n), 0), (select coalesce(sum(count), 0) from crm.mail_unknown) from "
+        "activity.outbox"
     ).fetchone()
     assert row is not None
     return row[0], row[1]
@@ -187,7 +192,8 @@ def _event_differences(one: dict[str, Any], event: dict[str, Any], body: str) ->
     kind = one.get("event_type")
     if kind and kind != payload["kind"] and not any({kind, payload["kind"]} <= same for same in SAME):
         yield f"kind {payload['kind']} in place of {kind}"
-    # SES says three times: of the mail, of what happened, of the notification. The samples' sources choose differently; we take the second.
+    # SES says three times: of the mail, of what happened, of the notification. The samples' sources choose
+    # differently; we take the second.
     said = one["timestamp"][:19] in body if one.get("timestamp") and "mail\\" in body else False
     if one.get("timestamp") and not said and not _same_moment(one["timestamp"], event["occurred_at"]):
         yield f"occurred at {event['occurred_at']}, not {one['timestamp']}"

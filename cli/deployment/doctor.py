@@ -24,7 +24,10 @@ class Finding(NamedTuple):
 
 
 def doctor(json: Json = False) -> None:
-    """Check settings, logins, schema, log, broker and workers; where one fails say what to do, and exit with 1."""
+    """Check settings, logins, schema, log, broker and workers.
+
+    Where one fails say what to do, and exit with 1.
+    """
     import msgspec
 
     well = True

@@ -1,4 +1,7 @@
-"""How Flower runs here. It reads the names below; its own variables (FLOWER_PORT, FLOWER_BASIC_AUTH=user:password, ...) set the rest."""
+"""How Flower runs here.
+
+It reads the names below; its own variables (FLOWER_PORT, FLOWER_BASIC_AUTH=user:password, ...) set the rest.
+"""
 
 import os
 from typing import Any
@@ -8,7 +11,8 @@ from worker.celery import app
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 if address not in {"127.0.0.1", "::1", "localhost"} and not os.environ.get("FLOWER_BASIC_AUTH"):
     raise SystemExit(
-        "Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines by FLOWER_ADDRESS"
+        "Flower shows every task: set FLOWER_BASIC_AUTH=user:password before you open it to other machines "
+        "by FLOWER_ADDRESS"
     )
 
 # Looking on is what it is for here; whoever wants to revoke tasks by hand says FLOWER_READ_ONLY=false.
@@ -26,12 +30,16 @@ natural_time = True
 
 
 def format_task(task: Any) -> Any:
-    """Hide the events of a message from a foreign program: they name people, and its sender may not have thought of Flower."""
+    """Hide the events of a message from a foreign program.
+
+    They name people, and its sender may not have thought of Flower.
+    """
     if task.name == "activity.append" and task.kwargs not in (None, "", "{}"):
         task.kwargs = "(events, not shown)"
     return task
 
 
 # Flower asks each worker eight things at once, and each question holds one connection while it takes another:
-# with the few connections that suffice a worker, the questions wait for each other for ever, and its page stays empty.
+# with the few connections that suffice a worker, the questions wait for each other for ever, and its page
+# stays empty.
 app.conf.broker_pool_limit = 200

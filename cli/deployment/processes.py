@@ -1,4 +1,7 @@
-"""The processes a deployment is made of: `activity dev` runs all of them, and each is a command of its own."""
+"""The processes a deployment is made of.
+
+`activity dev` runs all of them, and each is a command of its own.
+"""
 
 import os
 import sys
@@ -39,7 +42,8 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 
 def _worker(name: str, queues: str, *pool: str) -> tuple[str, ...]:
-    # Gossip and mingle are for workers that look for each other: ours do not, and start a second sooner without.
+    # Gossip and mingle are for workers that look for each other: ours do not, and start a second sooner
+    # without.
     return _celery(
         "worker", f"--queues={queues}", f"--hostname={name}@%h", "--without-gossip", "--without-mingle", *pool
     )

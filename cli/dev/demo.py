@@ -18,7 +18,10 @@ def demo(
         float, typer.Option(min=0.05, max=3600, help="Seconds between two live events, about.")
     ] = 4.0,
 ) -> None:
-    """Write the demo workspace: accounts in a hierarchy, contacts, deals, ninety days of history. A repeat adds nothing."""
+    """Write the demo workspace: accounts in a hierarchy, contacts, deals, ninety days of history.
+
+    A repeat adds nothing.
+    """
     from activity.catalogue import summarise
     from db.engine import begin
     from db.records import records

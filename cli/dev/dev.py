@@ -120,7 +120,8 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
         if missing:  # a password made here would lock out whoever else uses that server's roles
             names = ", ".join(f"ACTIVITY_{name.upper()}" for name in missing)
             raise Unreachable(
-                f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: {names}"
+                f"ACTIVITY_DATABASE_URL names a server of yours, so set the passwords of its roles too: "
+                f"{names}"
             )
         passwords = []
     made = {
@@ -139,7 +140,7 @@ def _migrate() -> None:
 
 
 def _seed_key(folder: Path) -> None:
-    """Let the development key into the workspace `demo`, which is made if it is not there, and give it a mailbox."""
+    """Let the development key into the workspace `demo`, made if it is not there, and give it a mailbox."""
     from db.access import SCOPES, add_key
     from db.engine import begin
     from db.records.records import make_tenant
@@ -177,7 +178,10 @@ async def _run_all(folder: Path, started: float, no_demo: bool) -> None:
 
 
 async def _until_up(probes: Mapping[str, Callable[[], bool]]) -> None:
-    """Return when every probe has said yes; raises Unreachable with the names of those that did not within UP_WITHIN."""
+    """Return when every probe has said yes.
+
+    Raises Unreachable with the names of those that did not within UP_WITHIN.
+    """
     waiting = dict(probes)
     try:
         async with asyncio.timeout(UP_WITHIN):

@@ -1,4 +1,7 @@
-"""The mail server of `activity dev`: it takes every mail, sends none on, and keeps them as a Maildir that people and mail programs read."""
+"""The mail server of `activity dev`.
+
+It takes every mail, sends none on, and keeps them as a Maildir that people and mail programs read.
+"""
 
 import os
 import sys

@@ -41,5 +41,8 @@ def first_free(candidates: Iterable[int]) -> int:
 
 
 def free_port() -> int:
-    """Return a free port below the range the kernel gives to outgoing connections, so that a restarted server finds it free again."""
+    """Return a free port that a restarted server finds free again.
+
+    It is below the range that the kernel gives to outgoing connections.
+    """
     return first_free(random.sample(range(20_000, 32_000), 100))

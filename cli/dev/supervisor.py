@@ -1,4 +1,7 @@
-"""Keeps child processes running: relays what they print, starts those that die again, and stops all of them in time."""
+"""Keeps child processes running.
+
+Relays what they print, starts those that die again, and stops all of them in time.
+"""
 
 import asyncio
 import os
@@ -20,7 +23,7 @@ Say = Callable[[str, str], None]  # (name of the child, one line)
 
 
 class Child(NamedTuple):
-    """A process to keep: what its lines are prefixed with, its command, and what its environment has beside ours."""
+    """A process to keep: the prefix of its lines, its command, and what its environment has beside ours."""
 
     name: str
     argv: tuple[str, ...]
@@ -28,7 +31,10 @@ class Child(NamedTuple):
 
 
 class Supervisor:
-    """Runs children until told to stop; each has a process group of its own, which no end of ours leaves behind."""
+    """Runs children until told to stop.
+
+    Each has a process group of its own, which no end of ours leaves behind.
+    """
 
     def __init__(self, children: Sequence[Child], say: Say) -> None:
         self._children = children
@@ -46,7 +52,10 @@ class Supervisor:
             self.kill()
 
     def stop(self) -> None:
-        """Ask the children, the last started first, to end, and kill those left after PATIENCE; called again: kill them now."""
+        """Ask the children to end, the last started first, and kill those left after PATIENCE.
+
+        Called again, kill them now.
+        """
         if self._stopping.is_set():
             self.kill()
             return

@@ -1,8 +1,9 @@
 """Ends the processes that this one started when it dies, however it dies.
 
-A process that owns servers or workers starts one warden: a tiny Python process that reads, from a pipe, which process groups
-the owner has running. The kernel closes that pipe even after kill -9, and its end makes the warden end what is left.
-PR_SET_PDEATHSIG would do less: Linux only, lost on setuid, tied to the starting thread, and blind to grandchildren.
+A process that owns servers or workers starts one warden: a tiny Python process that reads, from a pipe, which
+process groups the owner has running. The kernel closes that pipe even after kill -9, and its end makes the
+warden end what is left. PR_SET_PDEATHSIG would do less: Linux only, lost on setuid, tied to the starting
+thread, and blind to grandchildren.
 """
 
 import atexit
@@ -62,7 +63,10 @@ def signal_group(group: int, number: int) -> bool:
 
 
 def signal_leader(group: int, number: int) -> None:
-    """Ask a group to end through its first process, which ends the others in its own way: a task of theirs may still be running."""
+    """Ask a group to end through its first process, which ends the others in its own way.
+
+    A task of theirs may still be running.
+    """
     with suppress(ProcessLookupError):
         os.kill(group, number)
 

@@ -18,18 +18,24 @@ _APPEND = text(
 _SEPARATOR = chr(30)  # no JSON text holds this character, and a text passes in half the time of an array
 _MOVE = f"""
 with taken as ({TAKE}),
-     batch as (select array_agg(doc) as docs, array_agg(tenant_id) as tenants, string_agg(doc::text, chr(30)) as text
+     batch as (select array_agg(doc) as docs, array_agg(tenant_id) as tenants, string_agg(doc::text,
+         chr(30)) as text
                  from (select * from taken order by tenant_id, n) ordered),
-     stored as (insert into activity.inbox (doc) select docs from batch where docs is not null returning {_RECEIPT} as receipt)
+     stored as (insert into activity.inbox (doc) select docs from batch where docs is not null
+         returning {_RECEIPT} as receipt)
 select receipt, tenants, text from stored, batch
 """
 
-# SQLSTATE classes that say the event itself is at fault: data exceptions, broken constraints, a program limit. All others are the moment's.
+# SQLSTATE classes that say the event itself is at fault: data exceptions, broken constraints, a program
+# limit. All others are the moment's.
 _POISON = ("22", "23", "54")
 
 
 class Receipts(msgspec.Struct):
-    """The log's answer for a batch, in the order given: the events' numbers, and a letter each: a(ppended), d(uplicate), c(onflict)."""
+    """The log's answer for a batch, in the order given: the events' numbers, and a letter each.
+
+    A(ppended), d(uplicate), c(onflict).
+    """
 
     recorded_us: int
     epochs: dict[int, UUID]
@@ -54,9 +60,10 @@ _decode_receipts = msgspec.json.Decoder(Receipts).decode
 
 
 def move(limit: int) -> Stored | Poison | None:
-    """Take a fair batch of up to `limit` events out of the outbox and append it, in one statement that is one transaction.
+    """Take a fair batch of up to `limit` events out of the outbox and append it, in one transaction.
 
-    Returns what was stored, or None where nothing waits, or why the batch can't be stored as it is: then all is as it was.
+    Returns what was stored, or None where nothing waits, or why the batch can't be stored as it is: then all
+    is as it was.
     """
     try:
         with engine("writer").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -70,7 +77,10 @@ def move(limit: int) -> Stored | Poison | None:
 
 
 def append(session: Session, docs: list[str]) -> Receipts | Poison:
-    """Append a batch of documents, none of them twice, within the session's transaction; a refusal leaves that as it was before."""
+    """Append a batch of documents, none of them twice, within the session's transaction.
+
+    A refusal leaves that as it was before.
+    """
     try:
         with session.begin_nested():
             return _decode_receipts(session.execute(_APPEND, {"docs": docs}).scalar_one())

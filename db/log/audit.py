@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from activity.chain import Link
 
 _CHAIN = text("""
-select tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id, contact_id, record_type, record_id,
+select tenant_id, seq, event_id, type, version, occurred_at, recorded_at, actor, source, account_id,
+    contact_id, record_type, record_id,
        cause_id, payload::text, salt, payload_sha256, hash
   from activity.event where tenant_id = :tenant and seq > :after order by seq
 """)
@@ -24,7 +25,10 @@ def chain(session: Session, tenant_id: int, after: int = 0) -> Iterator[Link]:
 
 
 def head(session: Session, tenant_id: int) -> tuple[int, bytes]:
-    """Return the number and the hash that a tenant's head claims. Raises NoResultFound for an unknown tenant."""
+    """Return the number and the hash that a tenant's head claims.
+
+    Raises NoResultFound for an unknown tenant.
+    """
     row = session.execute(
         text("select seq, hash from activity.head where tenant_id = :tenant"), {"tenant": tenant_id}
     ).one()

@@ -32,7 +32,7 @@ def after(session: Session, tenant: int, seq: int, limit: int, which: Filter = _
 
 
 def before(session: Session, tenant: int, which: Filter, seq: int | None, limit: int) -> SeqSlice:
-    """Return the events before number `seq` (None: the newest) that pass, the highest first, as `after` does."""
+    """Return the events before number `seq` (None: the newest) that pass, the highest first. As `after`."""
     within = "true" if seq is None else "seq < %(seq)s"
     return _slice(session, tenant, which, within, "desc", seq, limit)
 

@@ -31,17 +31,20 @@ def key_of(event: RecordedEvent) -> FeedKey:
 
 
 class FeedSlice(NamedTuple):
-    """The events found, the newest first, and the key down to which all that pass were found. None: to the end."""
+    """The events found, the newest first, and the key down to which all that pass were found.
+
+    None: to the end.
+    """
 
     events: list[RecordedEvent]
     reached: FeedKey | None
 
 
 def older(session: Session, tenant: int, which: Filter, before: FeedKey | None, limit: int) -> FeedSlice:
-    """Return at most `limit` events that pass and are older than `before` (None: the newest), the newest first.
+    """Return at most `limit` events that pass and are older than `before` (None: the newest), newest first.
 
-    A filter that no index serves is tried on a bounded number of events: fewer than `limit` may be found though
-    there are more. Go on from `reached`, unless that is None.
+    A filter that no index serves is tried on a bounded number of events: fewer than `limit` may be found
+    though there are more. Go on from `reached`, unless that is None.
     """
     query = FeedQuery(tenant, which, accounts_beneath(session, tenant, which), before, limit)
     found = fetch(session, query.page(), query.values)

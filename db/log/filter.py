@@ -44,9 +44,9 @@ _BENEATH = "account_id = any(%(accounts)s) and (account_id <> %(beneath)s or typ
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """The events that meet every field that is given.
 
-    `types` means any of these. `beneath` means the events of the accounts beneath this one, and the changes of
-    its own place among them. `since` is included, `until` is not. `as_of` is the log as it was when its last
-    event had this number.
+    `types` means any of these. `beneath` means the events of the accounts beneath this one, and the changes
+    of its own place among them. `since` is included, `until` is not. `as_of` is the log as it was when its
+    last event had this number.
     """
 
     account: str | None = None
@@ -76,7 +76,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def predicate(self, accounts: Collection[str]) -> Predicate:
-        """Return the function that tells whether an event meets the conditions. `accounts`: as for `values`."""
+        """Return the function that tells whether an event meets the conditions.
+
+        `accounts`: as for `values`.
+        """
         values = self.values(())
         rules = [(rule.column, rule.holds, values[name]) for name, rule in _RULES.items() if name in values]
         among = frozenset(accounts)

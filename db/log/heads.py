@@ -31,7 +31,10 @@ def moved_since(session: Session, moment: datetime) -> list[Head]:
 
 
 def head(session: Session, tenant_id: int) -> Head:
-    """Return where one tenant's log stands: for the role reader, in a transaction that names the tenant. Raises NoResultFound."""
+    """Return where one tenant's log stands: for the role reader, in a transaction that names the tenant.
+
+    Raises NoResultFound.
+    """
     with driver_errors():
         row = (
             driver(session)
@@ -44,7 +47,10 @@ def head(session: Session, tenant_id: int) -> Head:
 
 
 def heads_now(tenant_ids: Sequence[int]) -> list[Head]:
-    """Return where these logs stand, in the same order, with one message to the server for each log. Raises NoResultFound."""
+    """Return where these logs stand, in the same order, with one message to the server for each log.
+
+    Raises NoResultFound.
+    """
     with engine("reader").connect() as connection:
         server = raw(connection)
         found = {tenant_id: _ask(server, tenant_id) for tenant_id in set(tenant_ids)}
@@ -52,7 +58,10 @@ def heads_now(tenant_ids: Sequence[int]) -> list[Head]:
 
 
 def _ask(server: BoundedConnection, tenant_id: int) -> Head | None:
-    """Return where a log stands, or None where the server does not say it. Statements in one message are one transaction."""
+    """Return where a log stands, or None where the server does not say it.
+
+    Statements in one message are one transaction.
+    """
     which = f"select epoch, seq from activity.head where tenant_id = {tenant_id:d}"
     answer = server.ask(f"select set_config('activity.tenant', '{tenant_id:d}', true); {which}".encode())[-1]
     if answer.status != ExecStatus.TUPLES_OK or not answer.ntuples:

@@ -1,4 +1,7 @@
-"""What the log refused: parked documents, each with the reason. For the role auditor, who sees those without a tenant too."""
+"""What the log refused: parked documents, each with the reason.
+
+For the role auditor, who sees those without a tenant too.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -22,12 +25,16 @@ class Rejected(msgspec.Struct, frozen=True):
 def rejected(
     session: Session, tenant: int | None = None, ids: Collection[int] | None = None, limit: int = 1000
 ) -> list[Rejected]:
-    """Return refused documents, the newest first: of a tenant where one is given, and of these numbers where some are."""
+    """Return refused documents, the newest first.
+
+    Of a tenant where one is given, and of these numbers where some are.
+    """
     asked: dict[str, Any] = {"tenant": tenant, "ids": None if ids is None else list(ids), "limit": limit}
     rows = session.execute(
         text("""
             select id, tenant_id, doc, reason, rejected_at from activity.rejected
-             where (cast(:tenant as int) is null or tenant_id = :tenant) and (cast(:ids as bigint[]) is null or id = any(:ids))
+             where (cast(:tenant as int) is null or tenant_id = :tenant) and (cast(:ids as bigint[]) is null
+                 or id = any(:ids))
              order by id desc limit :limit"""),
         asked,
     )

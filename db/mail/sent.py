@@ -1,4 +1,7 @@
-"""The mails that sequences sent and the contacts they went to, as a report names them. A transaction names its tenant."""
+"""The mails that sequences sent and the contacts they went to, as a report names them.
+
+A transaction names its tenant.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +12,10 @@ from sqlalchemy.orm import Session
 
 
 class SentMail(NamedTuple):
-    """A mail of a sequence that a report refers to. `message_id` is without < and >, `recipient` lower-cased."""
+    """A mail of a sequence that a report refers to.
+
+    `message_id` is without < and >, `recipient` lower-cased.
+    """
 
     message_id: str
     recipient: str
@@ -58,7 +64,8 @@ def contacts_by_address(session: Session, tenant: int, addresses: Iterable[str])
     """Return the contact of each of some lower-cased addresses; of several with one address, the oldest."""
     statement = text("""
         select distinct on (lower(email)) lower(email), id, account_id from crm.contact
-         where tenant_id = :tenant and lower(email) = any(:addresses) order by lower(email), created_at, id""")
+         where tenant_id = :tenant and lower(email) = any(:addresses) order by lower(email), created_at,
+             id""")
     found = session.execute(statement, {"tenant": tenant, "addresses": sorted(set(addresses))})
     return {row[0]: ContactRef(row[1], row[2]) for row in found}
 

@@ -100,7 +100,9 @@ def add(
     url: str | None = None,
     mailbox: object | None = None,
 ) -> None:
-    """Add a source; without a secret it is unsigned. A mailbox is read from now on. Raises MailSourceConflict.
+    """Add a source; without a secret it is unsigned. A mailbox is read from now on.
+
+    Raises MailSourceConflict.
 
     `mailbox` is anything that JSON can hold an object of.
     """
@@ -122,7 +124,10 @@ def add(
 
 
 def rotate(session: Session, tenant: int, public_id: str, secret: str, overlap_s: int) -> None:
-    """Add a secret; the earlier ones are valid for at most `overlap_s` seconds more. Raises MailSourceNotFound."""
+    """Add a secret; the earlier ones are valid for at most `overlap_s` seconds more.
+
+    Raises MailSourceNotFound.
+    """
     found = _of_tenant(session, tenant, public_id)
     statement = text("""
         update crm.mail_secret

@@ -8,14 +8,20 @@ from sqlalchemy.orm import Session
 
 
 def targets(address: str) -> list[str]:
-    """Return what blocks an address when it is suppressed, the nearest first: itself, its domain, those above it."""
+    """Return what blocks an address when it is suppressed, the nearest first.
+
+    Itself, its domain, those above it.
+    """
     address = address.strip().lower()
     labels = address.rpartition("@")[2].split(".")
     return [address, *(".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))]
 
 
 def add(session: Session, tenant: int, target: str, reason: str, *, cause_id: UUID | None = None) -> bool:
-    """Suppress an address or a domain until it is lifted; return whether it is new. A repeat keeps the first reason."""
+    """Suppress an address or a domain until it is lifted; return whether it is new.
+
+    A repeat keeps the first reason.
+    """
     statement = text("""
         insert into crm.suppression (tenant_id, target, reason, cause_id)
         values (:tenant, :target, :reason, :cause)

@@ -42,7 +42,10 @@ def _number(file: Path) -> str:
 
 
 def _upgrade_by(file: Path) -> Callable[[], None]:
-    """Return what runs a file as the role that migrates; one that makes objects names activity_owner itself."""
+    """Return what runs a file as the role that migrates.
+
+    One that makes objects names activity_owner itself.
+    """
 
     def upgrade() -> None:
         # The driver's own cursor: in SQLAlchemy's text() a ':' in the file would be a parameter.

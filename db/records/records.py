@@ -1,7 +1,8 @@
 """The records that events are about: tenants, their members, accounts, contacts and opportunities.
 
-Every function takes the session and the tenant; the session's transaction must name the same tenant (`db.engine.begin`). Tenants themselves
-are looked up with the role producer, since a reader sees its own alone.
+Every function takes the session and the tenant; the session's transaction must name the same tenant
+(`db.engine.begin`). Tenants themselves are looked up with the role producer, since a reader sees its own
+alone.
 """
 
 import re
@@ -40,7 +41,10 @@ Address = Annotated[str, Meta(max_length=320, pattern=r"^[^\s@]+@[^\s@]+$")]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A row of a tenant. What is None, or a field that is not in `fields`, stays as it is stored when the record is upserted."""
+    """A row of a tenant.
+
+    What is None, or a field that is not in `fields`, stays as it is stored when the record is upserted.
+    """
 
 
 class Member(Record, frozen=True, kw_only=True):
@@ -115,13 +119,16 @@ class InvalidSlug(ActivityError):
 
 
 def make_tenant(session: Session, slug: str, name: str) -> Tenant:
-    """Make the workspace, with an empty log; return the existing one where the slug is taken. Raises InvalidSlug.
+    """Make the workspace, with an empty log; return the existing one where the slug is taken.
+
+    Raises InvalidSlug.
 
     A slug of digits alone could be taken for another workspace's id.
     """
     if not _SLUG.fullmatch(slug):
         raise InvalidSlug(
-            f"{slug!r} is not a slug: write at most 63 of a-z, 0-9 and -, with a letter in it, the first not -"
+            f"{slug!r} is not a slug: write at most 63 of a-z, 0-9 and -, with a letter in it, the first "
+            f"not -"
         )
     session.execute(
         text("insert into crm.tenant (slug, name) values (:slug, :name) on conflict (slug) do nothing"),
@@ -141,7 +148,8 @@ def get_tenant(session: Session, ref: str | int) -> Tenant:
         found = session.execute(text(f"{_TENANT} where {which}"), {"ref": ref}).one_or_none()
     if found is None:
         raise TenantNotFound(
-            f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes one"
+            f"no tenant {ref!r}: `activity tenant list` shows those there are, `activity tenant add` makes "
+            f"one"
         )
     return Tenant(*found)
 
@@ -164,7 +172,10 @@ def list_tenants(session: Session, limit: int = 1000) -> list[Tenant]:
 
 
 def upsert(session: Session, tenant: int, records: Iterable[R]) -> int:
-    """Insert or change records of one kind, all at once; return how many were new or changed. Of two with one key, the later wins."""
+    """Insert or change records of one kind, all at once; return how many were new or changed.
+
+    Of two with one key, the later wins.
+    """
     by_key: dict[str, R] = {}
     for record in records:
         key = getattr(record, _TABLES[type(record)].key)
@@ -185,7 +196,10 @@ def _over(earlier: R, later: R) -> R:
 
 @cache
 def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
-    """Insert what is new, then change what differs: the second statement sees what others inserted meanwhile."""
+    """Insert what is new, then change what differs.
+
+    The second statement sees what others inserted meanwhile.
+    """
     table, columns = _TABLES[kind], kind.__struct_fields__
     typed = ", ".join(f"{column} {_SQL_TYPES.get(column, 'text')}" for column in columns)
     said = f"json_to_recordset(cast(:rows as json)) as r({typed})"
@@ -196,12 +210,15 @@ def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
         for column in changing
     ]
     sets = ", ".join(f"{column} = {value}" for column, value in zip(changing, after, strict=True))
-    return (  # in the order of the key, so that two of these wait for each other and never lock each other out
+    # In the order of the key, so that two of these wait for each other and never lock each other out
+    return (
         text(f"""insert into {table.name} (tenant_id, {", ".join(columns)}) select :tenant, {new} from {said}
                   order by r.{table.key} on conflict do nothing"""),
-        text(f"""update {table.name} t set {sets}{", updated_at = clock_timestamp()" if table.stamped else ""} from {said}
+        text(f"""update {table.name} t set {sets}{", updated_at = clock_timestamp()" if table.stamped else ""}
+                  from {said}
                   where t.tenant_id = :tenant and t.{table.key} = r.{table.key}
-                    and ({", ".join(f"t.{column}" for column in changing)}) is distinct from ({", ".join(after)})"""),
+                    and ({", ".join(f"t.{column}" for column in changing)})
+                     is distinct from ({", ".join(after)})"""),
     )
 
 
@@ -211,7 +228,10 @@ def get(session: Session, tenant: int, kind: type[R], key: str) -> R | None:
 
 
 def hold(session: Session, tenant: int, kind: type[Record], key: str) -> None:
-    """Keep others from changing this record by `hold` too, until the transaction ends; it need not be there yet."""
+    """Keep others from changing this record by `hold` too, until the transaction ends.
+
+    It need not be there yet.
+    """
     name = f"{tenant}/{_TABLES[kind].name}/{key}"
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
@@ -252,8 +272,10 @@ _BENEATH = text("""
 with recursive beneath (id, depth) as (
   select id, 1 from crm.account where tenant_id = :tenant and parent_id = :account
   union
-  select a.id, b.depth + 1 from crm.account a join beneath b on a.parent_id = b.id where a.tenant_id = :tenant and b.depth < :depth)
-select id from (select id, min(depth) as depth from beneath where id <> :account group by id) b order by depth, id limit :limit""")
+  select a.id, b.depth + 1 from crm.account a join beneath b on a.parent_id = b.id where a.tenant_id = :tenant
+      and b.depth < :depth)
+select id from (select id, min(depth) as depth from beneath where id <> :account group by id) b
+    order by depth, id limit :limit""")
 
 
 def beneath(session: Session, tenant: int, account_id: str, depth: int = 10, limit: int = 5000) -> list[str]:
@@ -272,5 +294,6 @@ def names(session: Session, tenant: int, kind: type[Record], ids: Collection[str
 
 def _select(session: Session, kind: type[R], where: str, **values: Any) -> list[R]:
     columns = kind.__struct_fields__
-    query = f"select {', '.join(columns)} from {_TABLES[kind].name} where tenant_id = :tenant and {where}"  # constants of ours
+    # Constants of ours
+    query = f"select {', '.join(columns)} from {_TABLES[kind].name} where tenant_id = :tenant and {where}"
     return [kind(**row) for row in session.execute(text(query), values).mappings()]

@@ -1,4 +1,7 @@
-"""Runs an import: a thousand rows are one transaction; a row that does not fit is rejected with its reason."""
+"""Runs an import: a thousand rows are one transaction.
+
+A row that does not fit is rejected with its reason.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,7 @@
-"""What follows from a report: suppressions, consent, the count of soft bounces, and the end of enrollments."""
+"""What follows from a report.
+
+Suppressions, consent, the count of soft bounces, and the end of enrollments.
+"""
 
 from uuid import UUID
 

@@ -35,12 +35,12 @@ TYPES: Mapping[ReportKind, str] = {
 class MailEvent:
     """One thing that happened to one mail to one recipient.
 
-    `name` is the provider's own word for it. `message_id` is what the provider calls the mail, `header_id` its
-    Message-ID header where the report holds it. `identity` is what makes the event itself and no other: the same
-    in every repeat, and with no arrival time in it. `request_id` is of the request that brought it, where the
-    provider gives it one of its own. `machine` is the provider's own verdict. `type` is one of the catalogue,
-    where it does not follow from the kind; `references` are earlier mails of the thread, the nearest first;
-    `extra` are the fields that only a reply has.
+    `name` is the provider's own word for it. `message_id` is what the provider calls the mail, `header_id`
+    its Message-ID header where the report holds it. `identity` is what makes the event itself and no other:
+    the same in every repeat, and with no arrival time in it. `request_id` is of the request that brought it,
+    where the provider gives it one of its own. `machine` is the provider's own verdict. `type` is one of the
+    catalogue, where it does not follow from the kind; `references` are earlier mails of the thread, the
+    nearest first; `extra` are the fields that only a reply has.
     """
 
     kind: ReportKind

@@ -10,11 +10,17 @@ from producers.mail.event import BounceType
 _PATTERNS: Mapping[str, tuple[str, ...]] = {
     "sendinglimit": (
         r"(daily|hourly|user|your|outbound|sending|message)[\w ]* (sending )?(limit|quota)[\w ]* exceed",
-        r"exceed\w* [\w ]*(sending|messag\w+|daily|hourly|rate) (limit|quota|rate)|too many (messages|mails) sent",
+        (
+            r"exceed\w* [\w ]*(sending|messag\w+|daily|hourly|rate) (limit|quota|rate)|too many (messages"
+            r"|mails) sent"
+        ),
     ),
     "badsender": (
         r"bad (outbound )?sender|sender (address |domain )?(rejected|denied|not allowed|blocked)",
-        r"not (allowed|authori[sz]ed|permitted) to (send|relay)|account (is )?(not allowed|blocked) (to|from) send",
+        (
+            r"not (allowed|authori[sz]ed|permitted) to (send|relay)|account (is )?(not allowed|blocked) (to"
+            r"|from) send"
+        ),
     ),
     "mailboxfull": (
         r"(mail)?box (is )?(full|over)",
@@ -40,9 +46,15 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
     "userunknown": (
         r"(user|recipient|mailbox|address|account)( \S+)? (is )?(unknown|unavailable|invalid)",
-        r"(user|recipient|mailbox|address|account)( \S+)? (is )?(not found|not known|not exist|does ?n.t exist)",
+        (
+            r"(user|recipient|mailbox|address|account)( \S+)? (is )?(not found|not known|not exist|does ?n.t "
+            r"exist)"
+        ),
         r"(unknown|no such|invalid) (local )?(user|recipient|mailbox|address|account|person)",
-        r"does not exist|doesn.t have an? |does not have an? |recipnotfound|not a valid (mailbox|recipient|user)",
+        (
+            r"does not exist|doesn.t have an? |does not have an? |recipnotfound"
+            r"|not a valid (mailbox|recipient|user)"
+        ),
         r"no mailbox (here|by that)|no account by that|undeliverable address",
     ),
     "spamdetected": (r"\bspam\b|unsolicited|junk",),
@@ -63,7 +75,8 @@ _REASONS = [(name, re.compile("|".join(patterns), re.IGNORECASE)) for name, patt
 
 Subject = Literal["recipient", "quota", "sender", "message", "way", "unknown"]
 
-# Whom the words are about: the recipient's address, its full mailbox, us who send, this one mail, or the way there.
+# Whom the words are about: the recipient's address, its full mailbox, us who send, this one mail, or the way
+# there.
 _SUBJECTS: Mapping[str, Subject] = {
     "userunknown": "recipient",
     "hasmoved": "recipient",
@@ -128,13 +141,13 @@ def judge(
 ) -> MailVerdict:
     """Judge a permanent refusal, whether a server answered it, a mail reported it or a provider did.
 
-    `status` is RFC 3463's, `code` the SMTP code where a server answered us, `reason` what the words give where
-    the caller knows more of them, `claimed` a provider's own verdict. `after_data`: it came after the content,
-    when filters say "unknown user" of people who exist.
+    `status` is RFC 3463's, `code` the SMTP code where a server answered us, `reason` what the words give
+    where the caller knows more of them, `claimed` a provider's own verdict. `after_data`: it came after the
+    content, when filters say "unknown user" of people who exist.
 
-    An address is gone ("hard") only where that is sure: by a status that says so and nothing else, by words with
-    an exact permanent status, by words to a bare RCPT, or by a provider's word that nothing contradicts. What a
-    server says of us, of this mail or of the way there never condemns the recipient.
+    An address is gone ("hard") only where that is sure: by a status that says so and nothing else, by words
+    with an exact permanent status, by words to a bare RCPT, or by a provider's word that nothing contradicts.
+    What a server says of us, of this mail or of the way there never condemns the recipient.
     """
     reason = reason or reason_of(words)
     subject = _subject(status, reason)

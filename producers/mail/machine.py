@@ -1,4 +1,7 @@
-"""Tell a machine's open or click from a person's. Nothing is dropped for it: the verdict is in the event, and can be judged anew."""
+"""Tell a machine's open or click from a person's.
+
+Nothing is dropped for it: the verdict is in the event, and can be judged anew.
+"""
 
 import re
 from typing import NamedTuple
@@ -21,14 +24,19 @@ class Verdict(NamedTuple):
     rule: str
 
 
-# What mail security products, link previews and HTTP libraries call themselves beside the crawlers that the library knows.
+# What mail security products, link previews and HTTP libraries call themselves beside the crawlers that the
+# library knows.
 _MACHINE = re.compile(
-    r"(?<!cu)bot\b|(?<!cu)bot[/_-]|crawl|spider|scann|preview|pre-?fetch|link.?(expand|check|resolv)|url.?(defen[cs]e|protect|scan|inspect)"
-    r"|safe.?links|safe.?browsing|security|threat|phish|antivirus|sandbox|monitor|validator|headless|phantomjs|selenium|puppeteer|playwright"
-    r"|barracuda|mimecast|proofpoint|fireeye|trellix|kaspersky|symantec|messagelabs|ironport|trend ?micro|forcepoint|sophos|bitdefender"
+    r"(?<!cu)bot\b|(?<!cu)bot[/_-]|crawl|spider|scann|preview|pre-?fetch|link.?(expand|check|resolv)"
+    r"|url.?(defen[cs]e|protect|scan|inspect)"
+    r"|safe.?links|safe.?browsing|security|threat|phish|antivirus|sandbox|monitor|validator|headless"
+    r"|phantomjs|selenium|puppeteer|playwright"
+    r"|barracuda|mimecast|proofpoint|fireeye|trellix|kaspersky|symantec|messagelabs|ironport|trend ?micro"
+    r"|forcepoint|sophos|bitdefender"
     r"|cloudflare"
     r"|virustotal|zscaler|checkpoint|avanan|cofense|\+https?://|[\w.]+@[\w-]+\.[a-z]"
-    r"|^(curl|wget|python|java|go-http|libwww|axios|node|got|okhttp|apache-http|http|ruby|perl|php|guzzle|postman|insomnia|scrapy|aiohttp|httpx)\b",
+    r"|^(curl|wget|python|java|go-http|libwww|axios|node|got|okhttp|apache-http|http|ruby|perl|php|guzzle"
+    r"|postman|insomnia|scrapy|aiohttp|httpx)\b",
     re.IGNORECASE,
 )
 _IMAGE_PROXY = re.compile(
@@ -36,7 +44,8 @@ _IMAGE_PROXY = re.compile(
     re.IGNORECASE,
 )
 _SCANNING_REFERRER = re.compile(
-    r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)|mimecast(protect)?\.com|linkprotect\.cudasvc\.com)\b",
+    r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)"
+    r"|mimecast(protect)?\.com|linkprotect\.cudasvc\.com)\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(
@@ -59,9 +68,10 @@ def classify(
 ) -> Verdict:
     """Judge one open or click; the first rule that applies decides.
 
-    `user_agent` is None where it is not known and "" where the request had none. `provider_flag` is what the e-mail provider said,
-    `seconds_since_delivery` counts from delivery (from the send, where no delivery was reported), and `links_at_once` is how many
-    different links of the same mail were followed within ten seconds.
+    `user_agent` is None where it is not known and "" where the request had none. `provider_flag` is what the
+    e-mail provider said, `seconds_since_delivery` counts from delivery (from the send, where no delivery was
+    reported), and `links_at_once` is how many different links of the same mail were followed within ten
+    seconds.
     """
     for verdict in (
         _said(provider_flag, method),

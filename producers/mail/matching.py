@@ -57,7 +57,10 @@ def arrivals_of(events: Sequence[MailEvent]) -> dict[tuple[str, str], datetime]:
 
 
 def match(event: MailEvent, known: KnownMails) -> ReportMatch:
-    """Return what a report refers to: by its message ids, else by the last mail to its address, else by the address."""
+    """Return what a report refers to.
+
+    By its message ids, else by the last mail to its address, else by the address.
+    """
     to = address(event)
     found = next((known.by_id[bare(id_)] for id_ in _ids(event) if bare(id_) in known.by_id), None)
     if found is not None:
@@ -70,7 +73,10 @@ def match(event: MailEvent, known: KnownMails) -> ReportMatch:
 
 
 def recipient(event: MailEvent, found: ReportMatch) -> str:
-    """Return the address that was written to: a report may hide it, or name one that the mail was forwarded to."""
+    """Return the address that was written to.
+
+    A report may hide it, or name one that the mail was forwarded to.
+    """
     return found.sent.recipient if found.sent and found.by == "message_id" else address(event)
 
 

@@ -48,7 +48,10 @@ def event_of(
 
 
 def _record_id(event: MailEvent, id_: UUID) -> str:
-    """Return what names a mail that the engine did not send: its id at the provider, or the digest of a long one."""
+    """Return what names a mail that the engine did not send.
+
+    Its id at the provider, or the digest of a long one.
+    """
     found = event.message_id or event.header_id or str(id_)
     if len(found) <= 320 and not _CONTROL.search(found):
         return found
@@ -112,7 +115,10 @@ def _engagement(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict
 
 
 def _fitting(payload: dict[str, Any]) -> dict[str, Any]:
-    """Return a payload that an event can hold: printable texts no longer than their field, small enough together."""
+    """Return a payload that an event can hold.
+
+    Printable texts no longer than their field, small enough together.
+    """
     fitted = {name: _clipped(value, _MAX_CHARACTERS.get(name, 500)) for name, value in payload.items()}
     if len(msgspec.json.encode(fitted)) > _MAX_BYTES:
         fitted = {name: _clipped(value, 200) for name, value in payload.items()}
@@ -135,7 +141,10 @@ def _clipped(value: Any, limit: int) -> Any:
 
 
 def _clipped_inside(value: Any) -> Any:
-    """Return a value of the sender's own: a number, a boolean or a short text; what is nested or huge becomes text."""
+    """Return a value of the sender's own.
+
+    A number, a boolean or a short text; what is nested or huge becomes text.
+    """
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 2**53):
         return value
     return _clipped(value if isinstance(value, str) else msgspec.json.encode(value).decode(), 300)

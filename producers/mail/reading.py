@@ -1,4 +1,7 @@
-"""Read what providers send: JSON or forms, times in seconds, milliseconds or ISO, values that change their type."""
+"""Read what providers send.
+
+JSON or forms, times in seconds, milliseconds or ISO, values that change their type.
+"""
 
 import hashlib
 import re
@@ -40,7 +43,10 @@ def objects_of(value: Any) -> list[Mapping[str, Any]]:
 
 
 def object_in(value: Any) -> Mapping[str, Any]:
-    """Return the object that a text holds as JSON, else an empty one. Raises InvalidReport for a broken one."""
+    """Return the object that a text holds as JSON, else an empty one.
+
+    Raises InvalidReport for a broken one.
+    """
     found = text(value)
     return object_of(json_of(found)) if found and found.startswith("{") else {}
 

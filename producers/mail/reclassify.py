@@ -1,4 +1,7 @@
-"""Judge opens and clicks anew: each verdict that differs is appended as `event.classified`; what was said before stays as it is."""
+"""Judge opens and clicks anew.
+
+Each verdict that differs is appended as `event.classified`; what was said before stays as it is.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +23,10 @@ PAGE = 2000
 
 
 def judge_all(tenant: int, page: int = PAGE) -> Iterator[Counter[str]]:
-    """Judge every open and click of a workspace by today's rules; yield what came of each page. Safe to interrupt and to repeat."""
+    """Judge every open and click of a workspace by today's rules; yield what came of each page.
+
+    Safe to interrupt and to repeat.
+    """
     after = 0
     while True:
         with begin("reader", tenant) as session:

@@ -1,4 +1,7 @@
-"""The entrance of a report: find its mail and contact, emit its event, draw the consequences, in one transaction."""
+"""The entrance of a report.
+
+Find its mail and contact, emit its event, draw the consequences, in one transaction.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,10 +37,12 @@ def record(
     *,
     source: str | None = None,
 ) -> int:
-    """Emit what was reported, in the session's transaction, and draw the consequences; return how many events.
+    """Emit what was reported, in the session's transaction, and draw the consequences.
 
-    A report that no contact is found for is an event about its message. A report that the engine's own mail was
-    sent makes no event: the engine emitted it.
+    Return how many events.
+
+    A report that no contact is found for is an event about its message. A report that the engine's own mail
+    was sent makes no event: the engine emitted it.
     """
     reports = [(id_, _judged(event)) for id_, event in reports]
     known = matching.look_up(session, tenant, [event for _, event in reports])
@@ -54,7 +59,10 @@ def record(
 
 
 def _judged(event: MailEvent) -> MailEvent:
-    """Return a bounce with the judge's verdict: a provider calls hard what its words say of us or of the mail."""
+    """Return a bounce with the judge's verdict.
+
+    A provider calls hard what its words say of us or of the mail.
+    """
     if event.event_type != "email.bounced":
         return event
     verdict = judge(status=event.status, words=event.reason or "", claimed=event.bounce_type)

@@ -21,8 +21,8 @@ _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|([A-Za-z][A-Za-z0-9]
 def attribute_value(source: str) -> str:
     """Return what a browser reads in an attribute's value.
 
-    Unlike in text, a name without a semicolon before `=` or another letter is no reference there (HTML standard,
-    13.2.5.73): `?a=1&region=eu` is a query, not `?a=1®ion=eu`.
+    Unlike in text, a name without a semicolon before `=` or another letter is no reference there (HTML
+    standard, 13.2.5.73): `?a=1&region=eu` is a query, not `?a=1®ion=eu`.
     """
 
     def read(found: re.Match[str]) -> str:

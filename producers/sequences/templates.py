@@ -155,7 +155,10 @@ def _compiled(source: str, html: bool) -> Any:
 
 
 def render(source: str, names: Mapping[str, Any], *, html: bool) -> str:
-    """Return the text that a template makes of these names. Raises InvalidTemplate, with the name that is missing."""
+    """Return the text that a template makes of these names.
+
+    Raises InvalidTemplate, with the name that is missing.
+    """
     parts, length = [], 0
     try:
         for part in _compiled(source, html).generate(names):

@@ -77,7 +77,7 @@ class Dev:
         return [process for process in found if having in command(process)]
 
     def end(self, number: signal.Signals) -> list[str]:
-        """Send a signal, wait for the end, and return the commands of what is still there five seconds after the signal."""
+        """Send a signal, wait for the end, and return the commands of what is there five seconds later."""
         everything = self.descendants()
         commands = {process.pid: command(process) for process in everything}
         seconds = 5 * max(
@@ -97,7 +97,10 @@ class Dev:
 
 @pytest.fixture(scope="module")
 def run(postgres: EmbeddedPostgres) -> Iterator[Callable[..., Dev]]:
-    """Start runs of `activity dev`, each in a folder of its own unless one is given; depends on a server only to be skipped with it."""
+    """Start runs of `activity dev`, each in a folder of its own unless one is given.
+
+    Depends on a server only to be skipped with it.
+    """
     runs: list[Dev] = []
     with TemporaryDirectory(prefix="activity-") as top:
 

@@ -1,4 +1,6 @@
-"""Playbooks over a real log, with and without kill -9: `pytest -m soak tests/acceptance/test_playbook_soak.py -s`.
+"""Playbooks over a real log, with and without kill -9.
+
+`pytest -m soak tests/acceptance/test_playbook_soak.py -s`.
 
 SOAK_ROWS=20000 in front of it takes the first 20,000 rows of the log alone.
 """
@@ -79,7 +81,8 @@ while True:
 IDLE = """
 select (select count(*) from activity.outbox)
      + (select count(*) from playbook.run where tenant_id = %(tenant)s and state = 'running')
-     + (select h.seq - coalesce((select seq from activity.cursor where name = 'playbooks' and tenant_id = h.tenant_id), 0)
+     + (select h.seq - coalesce((select seq from activity.cursor where name = 'playbooks'
+         and tenant_id = h.tenant_id), 0)
           from activity.head h where h.tenant_id = %(tenant)s)"""
 # A killed worker's claims are another's after the lease; here at once, so that kills may come close together.
 END_LEASES = "update playbook.run set due_at = now() where state = 'running' and due_at > now()"
@@ -100,7 +103,10 @@ class Worker:
 
     @property
     def due(self) -> bool:
-        """Whether it has worked for as long as this life is to last: up to three seconds from its first step."""
+        """Whether it has worked for as long as this life is to last.
+
+        Up to three seconds from its first step.
+        """
         assert self.process.stdout is not None
         if self.process.stdout.read():
             self.die_at = time.monotonic() + random.uniform(0.1, 3)
@@ -132,7 +138,10 @@ def worker() -> Iterator[Worker]:
 def play(
     tenant: int, folder: Path, moves: Callable[[Worker], None], idle: Callable[[], bool]
 ) -> tuple[int, float]:
-    """Enable the playbooks, import the log, and let a worker do the rest; return its kills and the seconds it took."""
+    """Enable the playbooks, import the log, and let a worker do the rest.
+
+    Return its kills and the seconds it took.
+    """
     folder.mkdir()
     log = folder / "log.csv"
     with gzip.open(LOG, "rt", encoding="utf-8") as lines:
@@ -196,7 +205,8 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
             {
                 row[0]: row[1]
                 for row in rows(
-                    "select trigger_id, heard->>'event_id' from playbook.run r join playbook.playbook p on p.id = r.playbook_id"
+                    "select trigger_id, heard->>'event_id' from playbook.run r join playbook.playbook p on "
+                    "p.id = r.playbook_id"
                     " where r.tenant_id = %s and p.name = %s",
                     tenant,
                     name,
@@ -206,7 +216,8 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
         )
         rate = tested.examined / tested.seconds
         tell(
-            f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live {len(live)}, killed {len(under)}"
+            f"{name}: backtest {len(tested.starts)} of {tested.examined} events at {rate:.0f}/s, live "
+            f"{len(live)}, killed {len(under)}"
         )
         assert tested.starts
         assert set(tested.starts) == live.keys() == under.keys()
@@ -215,7 +226,8 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
     for tenant in (calm, killed):
         said = dict(
             rows(
-                "select type, count(*) from activity.event where tenant_id = %s and source = 'playbook' group by type",
+                "select type, count(*) from activity.event where tenant_id = %s and source = 'playbook' "
+                "group by type",
                 tenant,
             )
         )

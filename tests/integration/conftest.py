@@ -24,7 +24,10 @@ def key(tenant: int) -> str:
 
 @pytest.fixture
 def send(key: str) -> Callable[..., httpx.Response]:
-    """A function that sends a request to the API with the key; a body is sent as JSON, header names have _ for -."""
+    """A function that sends a request to the API with the key.
+
+    A body is sent as JSON, header names have _ for -.
+    """
     from api.http.app import create_app
 
     def request(method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:

@@ -16,7 +16,7 @@ SYSTEM_USER = "embedded_postgres"  # the account PostgreSQL runs as under root, 
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """PostgreSQL 18 with its data in `data_dir`, listening on 127.0.0.1 with a generated superuser password."""
+    """PostgreSQL 18 with its data in `data_dir`, on 127.0.0.1, with a generated superuser password."""
 
     name = "PostgreSQL"
     end_with = signal.SIGINT  # a fast shutdown: no waiting for clients, nothing to recover at the next start
@@ -30,7 +30,7 @@ class EmbeddedPostgres(EmbeddedServer):
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start the server, on a new cluster if there is none, and make sure the database `activity` exists."""
+        """Start the server, on a new cluster if there is none, with the database `activity`."""
         super().start()
         self.ensure_database("activity")
 
@@ -112,7 +112,7 @@ class EmbeddedPostgres(EmbeddedServer):
         unfinished.rename(self._cluster)
 
     def _grant_access(self) -> None:
-        """Let the account that PostgreSQL runs as under root read its password, the data's parents, the programs."""
+        """Let PostgreSQL's account under root read its password, the data's parents, the programs."""
         if os.geteuid() != 0:
             return
         try:
@@ -137,14 +137,17 @@ class EmbeddedPostgres(EmbeddedServer):
             shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
 
     def _as_user(self) -> dict[str, Any]:
-        """Return the arguments of subprocess for the account that runs a program, and a folder it can be in."""
+        """Return subprocess's arguments for the account that runs a program, and a folder it can be in."""
         if os.geteuid() != 0:
             return {"cwd": self.data_dir}
         account = pwd.getpwnam(SYSTEM_USER)
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": self.data_dir}
 
     def _require_no_other(self) -> None:
-        """Refuse to start beside a live server; remove a dead one's pid file, whose pid may be reused by now."""
+        """Refuse to start beside a live server.
+
+        Remove a dead one's pid file, whose pid may be reused by now.
+        """
         lock = self._cluster / "postmaster.pid"
         if not lock.exists():
             return

@@ -136,7 +136,10 @@ def write_private(path: Path, text: str) -> None:
 
 
 def wheel(package: str) -> Path:
-    """Return the folder of a wheel that holds programs. Its Python code is not imported: it starts servers."""
+    """Return the folder of a wheel that holds programs.
+
+    Its Python code is not imported: it starts servers.
+    """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise WheelMissing(package.replace("_", "-"))

@@ -10,7 +10,10 @@ from cli.dev.embedded.server import EmbeddedServer, wheel, write_private
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """Valkey 9 with its data in `data_dir`, listening on 127.0.0.1 with a generated password; it never evicts."""
+    """Valkey 9 with its data in `data_dir`, listening on 127.0.0.1 with a generated password.
+
+    It never evicts.
+    """
 
     name = "Valkey"
 

@@ -15,7 +15,8 @@ from producers.untrusted_html import too_deep
 
 _MAX_BYTES = 1_500_000
 _SOCIAL = re.compile(
-    r"https?://(?:www\.|[a-z]{2}\.)?(linkedin\.com/company|x\.com|twitter\.com|facebook\.com|instagram\.com|youtube\.com|github\.com)/[\w@.%/-]+",
+    r"https?://(?:www\.|[a-z]{2}\.)?(linkedin\.com/company|x\.com|twitter\.com|facebook\.com|instagram\.com"
+    r"|youtube\.com|github\.com)/[\w@.%/-]+",
     re.IGNORECASE,
 )
 _NO_PROFILE = re.compile(r"/(share|sharer|intent|sharer\.php|dialog|watch|embed|login|home)\b", re.IGNORECASE)

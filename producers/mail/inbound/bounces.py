@@ -1,4 +1,7 @@
-"""Bounces: RFC 3464 reports, and the many that are not. What a server said is kept; whether the address is of no use is judged."""
+"""Bounces: RFC 3464 reports, and the many that are not.
+
+What a server said is kept; whether the address is of no use is judged.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +19,10 @@ Action = Literal["failed", "delayed", "delivered"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a report says of one recipient. `status` is null where the server named none; `final` is the address that the mail ended at."""
+    """What a report says of one recipient.
+
+    `status` is null where the server named none; `final` is the address that the mail ended at.
+    """
 
     recipient: str
     action: Action
@@ -40,8 +46,10 @@ _ACTIONS: Mapping[str, Action] = {
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ANGLED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
 _ORIGINAL = re.compile(
-    r"^[ \t>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message follows"
-    r"|this is a copy of the message|the header of the original message|copy of the original|returned message|included is a copy"
+    r"^[ \t>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message "
+    r"follows"
+    r"|this is a copy of the message|the header of the original message|copy of the original|returned "
+    r"message|included is a copy"
     r"|forwarded message)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -49,20 +57,26 @@ _DAEMON = re.compile(
     r"mailer-?daemon|postmaster|mail delivery (sub)?system|mail\.?daemon|mdaemon|bounce", re.IGNORECASE
 )
 _SUBJECT = re.compile(
-    r"undeliver|deliver(y|ing)[\w ()]*(fail|error|status|problem|notif|report|unsuccess|delay|impossible)|returned mail|failure notice"
-    r"|failed (mail|delivery)|mail (system )?(error|status|failure)|could ?n.t be delivered|not delivered|unzustellbar|non remis"
+    r"undeliver|deliver(y|ing)[\w ()]*(fail|error|status|problem|notif|report|unsuccess|delay|impossible)"
+    r"|returned mail|failure notice"
+    r"|failed (mail|delivery)|mail (system )?(error|status|failure)|could ?n.t be delivered|not delivered"
+    r"|unzustellbar|non remis"
     r"|no entregado|non recapitabile",
     re.IGNORECASE,
 )
 _DELAYED = re.compile(
-    r"\(delay\)|delayed|warning message only|will be retried|still being retried|could not be delivered for|temporarily deferred",
+    r"\(delay\)|delayed|warning message only|will be retried|still being retried|could not be delivered for"
+    r"|temporarily deferred",
     re.IGNORECASE,
 )
 _FIELD = re.compile(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 
 
 def failures(message: Message, text: str) -> list[Failure]:
-    """Return what a report says of each recipient; nothing where the mail is no report. `text` is what it says to people."""
+    """Return what a report says of each recipient; nothing where the mail is no report.
+
+    `text` is what it says to people.
+    """
     found = list(_reported(message)) or list(_reported_in_text(message))
     if not found and looks_like_a_report(message):
         found = list(_guessed(message, text))
@@ -88,7 +102,10 @@ def _first(message: Message, *names: str) -> str:
 
 
 def _reported(message: Message) -> Iterator[Failure]:
-    """Yield from message/delivery-status parts: a group of fields for the message, then one for each recipient."""
+    """Yield from message/delivery-status parts.
+
+    A group of fields for the message, then one for each recipient.
+    """
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status" and isinstance(part.get_payload(), list):
             for group in part.get_payload():
@@ -179,7 +196,10 @@ def _named(message: Message, text: str) -> Iterable[str]:
 
 
 def _about(address: str, text: str, recipients: int) -> str | None:
-    """Return what the notification says of one address: all of it where there is one, else the paragraph after its name."""
+    """Return what the notification says of one address.
+
+    All of it where there is one, else the paragraph after its name.
+    """
     if recipients == 1:
         return _folded(text[-2000:])
     _, found, after = text.partition(address)
@@ -189,7 +209,10 @@ def _about(address: str, text: str, recipients: int) -> str | None:
 
 
 def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
-    """Add the reason and whether the address is of no use; what the server answered in `told` is more exact than a vague status."""
+    """Add the reason and whether the address is of no use.
+
+    What the server answered in `told` is more exact than a vague status.
+    """
     about = _about(failure.recipient, told, 2) or _about(failure.final or failure.recipient, told, 2)
     said, status = failure.diagnostic or about or "", failure.status
     if is_vague(status):

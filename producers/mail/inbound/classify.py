@@ -1,4 +1,7 @@
-"""Classify an inbound mail: a bounce, a complaint, a receipt, an automatic answer, a reply, or something else."""
+"""Classify an inbound mail.
+
+A bounce, a complaint, a receipt, an automatic answer, a reply, or something else.
+"""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +36,8 @@ _AUTO_HEADERS = (
 )
 _AUTO_SUBJECT = re.compile(
     r"^\W*(re:\s*)?(auto(matic|matische|mated)?[ -]?(reply|response|answer|antwort|respond)|autoreply"
-    r"|out of (the )?office|ooo\b|abwesen|automatisch|réponse automatique|absence|respuesta automática|fuera de"
+    r"|out of (the )?office|ooo\b|abwesen|automatisch|réponse automatique|absence|respuesta automática"
+    r"|fuera de"
     r"|risposta automatica|fuori ufficio|resposta automática|autosvar|automatisk svar|automaattinen"
     r"|odpowiedź automatyczna|automatická|on (annual )?(leave|vacation|holiday)|away from)",
     re.IGNORECASE,
@@ -76,7 +80,10 @@ class Inbound:
 
 
 class UnreadableMail(ActivityError):
-    """Reading a mail raised, which a stranger's mail can make happen: it is set aside, and the next one is read."""
+    """Reading a mail raised, which a stranger's mail can make happen.
+
+    It is set aside, and the next one is read.
+    """
 
 
 def read_mail(raw: bytes) -> Inbound:

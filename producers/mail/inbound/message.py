@@ -75,8 +75,8 @@ def text_of(parts: Sequence[Message]) -> str:
 def _tidy(text: str) -> str:
     """Return a text in lines as long as mail may have, without trailing blanks and repeated empty lines.
 
-    Patterns that look for quotes and addresses take time with the square of a line's length and of the number of
-    empty lines, and anybody may send those.
+    Patterns that look for quotes and addresses take time with the square of a line's length and of the number
+    of empty lines, and anybody may send those.
     """
     lines = [
         part.rstrip() for line in text[:_MAX_CHARACTERS].split("\n") for part in _LINE.findall(line) or [""]

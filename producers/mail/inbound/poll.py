@@ -24,7 +24,10 @@ _MAX_MAILS = 50  # of a claim
 
 
 def poll_chunk() -> Counter[str]:
-    """Do what is due for one source, so that it has its whole lease; an empty tally means that nothing was due."""
+    """Do what is due for one source, so that it has its whole lease.
+
+    An empty tally means that nothing was due.
+    """
     with begin("producer", EVERY_TENANT) as session:
         claimed = claim(session, SOURCES, 1)
     return Counter(_work(row) for row in claimed)

@@ -6,7 +6,8 @@ from typing import Any
 from producers.mail import reading
 from producers.mail.event import BounceType, MailEvent, ReportKind
 
-# Field of MailEvent -> key, or keys of which the first that holds something counts; a/b is the key b of the object a.
+# Field of MailEvent -> key, or keys of which the first that holds something counts; a/b is the key b of the
+# object a.
 Fields = Mapping[str, str | tuple[str, ...]]
 
 # Why a mail is rejected where the kind alone tells.

@@ -1,4 +1,7 @@
-"""Accept a provider's request: check its proof, read it, match it and record it, all before it is answered."""
+"""Accept a provider's request.
+
+Check its proof, read it, match it and record it, all before it is answered.
+"""
 
 import time
 from collections import Counter

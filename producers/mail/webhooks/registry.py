@@ -45,7 +45,10 @@ CREDENTIALS = ("basic:", "header:")
 
 
 def authenticate(provider: WebhookProvider, request: Request, checks: list[Check], unsigned: bool) -> None:
-    """Raise InvalidProof unless one of the source's secrets proves the request. A source with no secret takes any, if it was added so."""
+    """Raise InvalidProof unless one of the source's secrets proves the request.
+
+    A source with no secret takes any, if it was added so.
+    """
     if not checks and unsigned:
         return
     proofs = [_proves(provider, request, check) for check in checks]

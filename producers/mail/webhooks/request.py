@@ -9,7 +9,10 @@ from producers.mail.event import MailEvent
 
 
 class InvalidProof(ActivityError):
-    """A request whose signature, credentials or age do not prove that the provider sent it: nothing is stored."""
+    """A request whose signature, credentials or age do not prove that the provider sent it.
+
+    Nothing is stored.
+    """
 
 
 class InvalidReport(ActivityError):
@@ -17,7 +20,10 @@ class InvalidReport(ActivityError):
 
 
 class Request(NamedTuple):
-    """A request as it came: lower-cased header names, the raw body, and the address that the provider called."""
+    """A request as it came.
+
+    Lower-cased header names, the raw body, and the address that the provider called.
+    """
 
     headers: Mapping[str, str]
     body: bytes

@@ -57,7 +57,10 @@ def md5_hex(message: bytes) -> str:
 
 
 def standard_webhooks(request: Request, check: Check) -> bool:
-    """Check the headers of Standard Webhooks (webhook-*) or of Svix (svix-*): any of the v1 signatures may be right."""
+    """Check the headers of Standard Webhooks (webhook-*) or of Svix (svix-*).
+
+    Any of the v1 signatures may be right.
+    """
     for prefix in ("webhook", "svix"):
         identifier, stamp, given = (
             request.headers.get(f"{prefix}-{name}") for name in ("id", "timestamp", "signature")
@@ -78,7 +81,10 @@ def _decoded(value: str) -> bytes:
 
 
 def public_key_verifies(key: str, signature: str | None, message: bytes, hash_: hashes.HashAlgorithm) -> bool:
-    """Check a base64 signature by a public key given as PEM, or as the base64 of its DER: RSA (PKCS #1) or ECDSA."""
+    """Check a base64 signature by a public key given as PEM, or as the base64 of its DER.
+
+    RSA (PKCS #1) or ECDSA.
+    """
     der = b"" if "-----" in key else _decoded("".join(key.split()))
     try:
         public = (
@@ -99,7 +105,10 @@ def public_key_verifies(key: str, signature: str | None, message: bytes, hash_: 
 
 
 def credentials(request: Request, secret: str) -> bool:
-    """Check what a provider that signs nothing was told to send: `basic:USER:PASSWORD`, or `header:NAME:VALUE`."""
+    """Check what a provider that signs nothing was told to send.
+
+    `basic:USER:PASSWORD`, or `header:NAME:VALUE`.
+    """
     form, _, rest = secret.partition(":")
     if form == "basic":
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

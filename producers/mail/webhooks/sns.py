@@ -1,4 +1,7 @@
-"""Amazon SNS: messages signed with a certificate that only its hosts serve, and subscriptions confirmed at an address that we make."""
+"""Amazon SNS: signed messages and subscriptions.
+
+The certificate is one that only Amazon's hosts serve; a subscription is confirmed at an address that we make.
+"""
 
 import base64
 import re
@@ -60,7 +63,10 @@ def _signed(said: Mapping[str, Any]) -> bytes:
 
 
 def _key(url: str, now: float) -> rsa.RSAPublicKey | None:
-    """Return the key of the certificate at an address of SNS; None where the address or the certificate is not theirs."""
+    """Return the key of the certificate at an address of SNS.
+
+    None where the address or the certificate is not theirs.
+    """
     if not is_certificate_url(url):
         return None
     certificate, pinned = _certificate(url, str(settings().sns_certificates or ""))
@@ -72,7 +78,10 @@ def _key(url: str, now: float) -> rsa.RSAPublicKey | None:
 
 
 def is_certificate_url(url: str) -> bool:
-    """Say whether an address is that of an SNS certificate: https, a host of SNS, a .pem at its root, and nothing else."""
+    """Say whether an address is that of an SNS certificate.
+
+    Https, a host of SNS, a .pem at its root, and nothing else.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -83,7 +92,10 @@ def is_certificate_url(url: str) -> bool:
 
 @lru_cache(16)
 def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
-    """Return the certificate and whether an operator put it there. Raises OutboundFailed where SNS cannot be reached: it tries again."""
+    """Return the certificate and whether an operator put it there.
+
+    Raises OutboundFailed where SNS cannot be reached: it tries again.
+    """
     try:
         if pinned_in and (file := Path(pinned_in) / Path(urlsplit(url).path).name).is_file():
             return x509.load_pem_x509_certificate(file.read_bytes()), True
@@ -94,7 +106,10 @@ def _certificate(url: str, pinned_in: str) -> tuple[x509.Certificate, bool]:
 
 
 def confirmation(request: Request) -> str | None:
-    """Return the address that confirms the subscription a verified message offers: made of its topic and token, not the one in it."""
+    """Return the address that confirms the subscription a verified message offers.
+
+    Made of its topic and token, not the one in it.
+    """
     said = reading.object_of(reading.json_of(request.body))
     topic, token = str(said.get("TopicArn")), str(said.get("Token"))
     match = _TOPIC.fullmatch(topic)

@@ -35,7 +35,10 @@ def return_unsent(box: Mailbox, mails: Sequence[Outgoing], down: ServerDown | No
 
 
 def _return(box: Mailbox, mails: Sequence[Outgoing], due_at: datetime | None, reason: str | None) -> None:
-    """Let others send these mails, at `due_at` or when the mailbox is resumed; they count against no limit."""
+    """Let others send these mails, at `due_at` or when the mailbox is resumed.
+
+    They count against no limit.
+    """
     spread = timedelta(seconds=random.random())  # noqa: S311  # no secret
     at = due_at and due_at + spread
     moves = [Move(out.due.id, out.due.fence, out.step, at, out.due.attempt, reason=reason) for out in mails]

@@ -2,8 +2,8 @@
 
 A round is one mail over each connection, and one commit for all of them. `sending` is committed when the mail
 server has all of a mail but its end; then the end is sent, and after the server's 250 `sent` is committed
-together with email.sent. A worker that dies between the two leaves `sending`, and the mail may or may not have
-been accepted: it becomes `unknown`, and is not sent again. Wherever else a worker dies, the mail was not
+together with email.sent. A worker that dies between the two leaves `sending`, and the mail may or may not
+have been accepted: it becomes `unknown`, and is not sent again. Wherever else a worker dies, the mail was not
 accepted, and whoever claims it next sends it.
 """
 
@@ -97,7 +97,10 @@ class Sender:
         return self._tally
 
     async def _round(self, turns: Turns) -> Turns:
-        """Mark the mails of all turns that are done soon, and let each go on; no turn waits for a slow one."""
+        """Mark the mails of all turns that are done soon, and let each go on.
+
+        No turn waits for a slow one.
+        """
         done, slow = await asyncio.wait(turns, timeout=_SOON_S)
         opened = [one for turn in done if (one := turn.result()) is not None]
         await self._all_saved()

@@ -20,8 +20,8 @@ from producers.sequences.mail import ComposedMail
 class ServerDown(ActivityError):
     """The mail server accepts nothing from this mailbox now.
 
-    `permanent`: it will not until a person changes something. `of_mailbox`: no other connection helps, since the
-    server refuses the mailbox itself, for its standing or its quota.
+    `permanent`: it will not until a person changes something. `of_mailbox`: no other connection helps, since
+    the server refuses the mailbox itself, for its standing or its quota.
     """
 
     def __init__(self, reason: str, *, permanent: bool = False, of_mailbox: bool = False) -> None:
@@ -165,7 +165,10 @@ class Connection:
 
 
 def _refused(refused: Refused) -> Refused | ServerDown:
-    """Return what a refusal means: one of us who send holds the mailbox, and says nothing of the recipient."""
+    """Return what a refusal means.
+
+    One of us who send holds the mailbox, and says nothing of the recipient.
+    """
     if refused.verdict.subject == "sender":
         return ServerDown(f"the mail server refuses this mailbox: {refused}", of_mailbox=True)
     return refused

@@ -42,7 +42,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:
-    """Return when a wall clock shows this; for a time that the clock skips, the moment of the skip or later."""
+    """Return when a wall clock shows this.
+
+    For a time that the clock skips, the moment of the skip or later.
+    """
     if clock == "24:00":
         day, clock = day + timedelta(days=1), "00:00"
     return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)

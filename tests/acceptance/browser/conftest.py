@@ -74,7 +74,10 @@ def faults() -> list[str]:
 
 @pytest.fixture
 def open_page(site: Site, browser: Browser, faults: list[str]) -> Iterator[Open]:
-    """A function that opens an address of the site, signed in; pages of one test share a browser profile unless `fresh`."""
+    """A function that opens an address of the site, signed in.
+
+    Pages of one test share a browser profile unless `fresh`.
+    """
     profiles: list[Any] = []
 
     def hear(said: ConsoleMessage) -> None:

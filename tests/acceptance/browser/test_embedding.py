@@ -1,4 +1,7 @@
-"""What a CRM that shows the timeline in its own pages is promised. Its site is another origin: localhost instead of 127.0.0.1."""
+"""What a CRM that shows the timeline in its own pages is promised.
+
+Its site is another origin: localhost instead of 127.0.0.1.
+"""
 
 import json
 import time
@@ -102,7 +105,10 @@ def test_the_element_takes_its_colour_and_heading_from_the_host(host_page: Page)
 
 
 def test_a_site_that_is_not_named_is_kept_out(site: Site, host_page: Page) -> None:
-    read = "(url) => fetch(url, {headers: {Authorization: 'Bearer x'}}).then((answer) => answer.status, (error) => error.name)"
+    read = (
+        "(url) => fetch(url, {headers: {Authorization: 'Bearer x'}}).then((answer) => answer.status, "
+        "(error) => error.name)"
+    )
     assert host_page.evaluate(read, f"{site.url}/v1/events") == 401
     host_page.goto(host_page.url.replace("localhost", "127.0.0.1"))
     assert host_page.evaluate(read, f"{site.url}/v1/events") == "TypeError"

@@ -1,4 +1,7 @@
-"""What the page promises while things happen: events appear by themselves, reading is not disturbed, nothing is missed or doubled."""
+"""What the page promises while things happen.
+
+Events appear by themselves, reading is not disturbed, nothing is missed or doubled.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +14,8 @@ from tests.site import Open, Site, until
 OTHER_LOG = f"00000000-0000-4000-8000-000000000000-{7:016d}"  # a position
 SHOWN = """async (text) => {
   const feed = document.querySelector('activity-feed');
-  const isShown = () => [...feed.shadowRoot.querySelectorAll('article')].some((row) => row.textContent.includes(text));
+  const rows = () => [...feed.shadowRoot.querySelectorAll('article')];
+  const isShown = () => rows().some((row) => row.textContent.includes(text));
   while (!isShown()) await new Promise(requestAnimationFrame);
   return Date.now();
 }"""

@@ -13,7 +13,10 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def violations(page: Page) -> list[str]:
-    """What axe objects to, by rule and place: everything in light colours, and in dark ones what depends on colour."""
+    """What axe objects to, by rule and place.
+
+    Everything in light colours, and in dark ones what depends on colour.
+    """
     if not AXE.exists():
         cannot("axe-core is not installed: make install")
     page.evaluate(AXE.read_text())

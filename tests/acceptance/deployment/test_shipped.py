@@ -1,4 +1,7 @@
-"""What is shipped runs: the wheel with the pinned requirements alone, each service with the variables of docker-compose.yml."""
+"""What is shipped runs.
+
+The wheel with the pinned requirements alone, each service with the variables of docker-compose.yml.
+"""
 
 import json
 import secrets

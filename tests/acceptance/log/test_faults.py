@@ -1,4 +1,6 @@
-"""Acknowledged is never lost, said twice is stored once, numbers have no gap: whatever is killed, flushed or restarted.
+"""Acknowledged is never lost, said twice is stored once, numbers have no gap.
+
+Whatever is killed, flushed or restarted.
 
 Real processes on servers of the test's own, under load the whole time. Each test prints what it counted.
 """
@@ -182,7 +184,8 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
         settings.cache_clear()
         migrate()
         running.query(
-            "insert into crm.tenant (id, slug, name) select n, 't' || n, 't' from generate_series(1, %s) n returning id",
+            "insert into crm.tenant (id, slug, name) select n, 't' || n, 't' from generate_series(1, %s) n "
+            "returning id",
             len(TENANTS),
         )
         for _ in range(workers):
@@ -323,8 +326,10 @@ def test_two_append_workers_at_once_with_repeats(capsys: pytest.CaptureFixture[s
             for _ in range(5):  # what was said is said again, later and in another order
                 running.until_more(50)
                 admin.execute("""insert into activity.outbox (tenant_id, doc)
-                    select tenant_id, json_build_object('event_id', event_id, 'tenant_id', tenant_id, 'type', type, 'version', version,
-                      'occurred_at', occurred_at, 'actor', actor, 'source', source, 'account_id', account_id, 'payload', payload)
+                    select tenant_id, json_build_object('event_id', event_id, 'tenant_id', tenant_id, 'type',
+                        type, 'version', version,
+                      'occurred_at', occurred_at, 'actor', actor, 'source', source, 'account_id', account_id,
+                          'payload', payload)
                     from activity.event order by random() limit 200""")
         settle(running, "two append workers, repeats and reorder", capsys)
 

@@ -1,7 +1,7 @@
-"""The road never stops while the database is well, whatever Redis, the broker, the network or another workspace do.
+"""The road never stops while the database is well, whatever Redis, the broker, the network or others do.
 
-Each fault is planted under a real append worker; events are then put into the outbox one after the other, without a
-nudge. `ACTIVITY_WRITE_FAULTS=1` writes what was measured into docs/faults.md.
+Each fault is planted under a real append worker; events are then put into the outbox one after the other,
+without a nudge. `ACTIVITY_WRITE_FAULTS=1` writes what was measured into docs/faults.md.
 """
 
 import os

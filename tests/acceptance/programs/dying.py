@@ -1,4 +1,6 @@
-"""An append worker that kills itself (SIGKILL) the first times it comes to a named point; then it is a worker like any other.
+"""An append worker that kills itself (SIGKILL) the first times it comes to a named point.
+
+Then it is a worker like any other.
 
 Arguments: the point, the folder where it counts its deaths, and how often to die. The points:
     before_move      the task has begun, nothing is claimed

@@ -1,7 +1,10 @@
-"""A real mail server in a process of its own that fails on purpose: 421, 450 and 550 answers, drops, slowness.
+"""A real mail server in a process of its own that fails on purpose.
 
-Arguments: the port, the file that gets a line for each mail taken (before the answer is sent), and the share of faults, such as 0.15.
-A line is the recipient and the Message-ID. Addresses whose number ends in 50 do not exist; the other faults fall by chance.
+421, 450 and 550 answers, drops, slowness.
+
+Arguments: the port, the file that gets a line for each mail taken (before the answer is sent), and the share
+of faults, such as 0.15. A line is the recipient and the Message-ID. Addresses whose number ends in 50 do not
+exist; the other faults fall by chance.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A producer process: says events until it is ended, and writes the id of each to standard output once its commit returned.
+"""A producer process: says events until it is ended, and prints the id of each once its commit returned.
 
 Arguments: tenant ids. About every fifth transaction says an earlier event again; some are rolled back.
 """

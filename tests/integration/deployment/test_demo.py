@@ -31,7 +31,8 @@ def test_ninety_days_of_history_are_written_once_however_often_and_whenever(
     write(tenant, _END + timedelta(days=3))
     assert _append() == 0
     rows = admin.execute(
-        "select min(occurred_at), max(occurred_at), count(distinct type), count(distinct contact_id) from activity.event"
+        "select min(occurred_at), max(occurred_at), count(distinct type), count(distinct contact_id) from "
+        "activity.event"
     )
     ((first, last, types, contacts),) = rows.fetchall()
     assert _END - timedelta(days=90) <= first < last <= _END

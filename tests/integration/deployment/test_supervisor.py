@@ -26,7 +26,8 @@ print(subprocess.Popen([sys.executable, '-S', '-c', {STUBBORN!r}]).pid, flush=Tr
 OWNER = f"""
 import asyncio, sys
 from cli.dev.supervisor import Child, Supervisor
-children = [Child(name, (sys.executable, '-S', '-c', code)) for name, code in [('a', {HAS_STUBBORN_CHILD!r}), ('b', {LIVES!r})]]
+programs = [('a', {HAS_STUBBORN_CHILD!r}), ('b', {LIVES!r})]
+children = [Child(name, (sys.executable, '-S', '-c', code)) for name, code in programs]
 asyncio.run(Supervisor(children, lambda name, line: print(line, flush=True)).run())
 """
 

@@ -1,4 +1,7 @@
-"""Every operation does what the OpenAPI description says, whatever it is sent: no 5xx, no answer that is not described."""
+"""Every operation does what the OpenAPI description says, whatever it is sent.
+
+No 5xx, no answer that is not described.
+"""
 
 import threading
 import time
@@ -19,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
 from api.http.app import create_app
 from api.http.server import Server
 
-# The stream ends with its client, and a mail is no format that examples are made of; both have tests of their own.
+# The stream ends with its client, and a mail is no format that examples are made of; both have tests of their
+# own.
 _APART = {"/v1/stream", "/v1/inbound/email"}
 
 

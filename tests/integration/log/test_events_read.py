@@ -1,4 +1,7 @@
-"""What reading the log promises: every event once, in the feed's order, at a cost that does not grow with the log."""
+"""What reading the log promises.
+
+Every event once, in the feed's order, at a cost that does not grow with the log.
+"""
 
 import random
 import re
@@ -264,10 +267,13 @@ def test_a_page_reads_by_index_and_no_more_than_it_may_look_at(
 def _fill_up(admin: psycopg.Connection[Any], tenant: int) -> None:
     """Add 20,000 events to the log without the append task: what a planner sees."""
     admin.execute(
-        """insert into activity.event (seq, occurred_at, recorded_at, event_id, salt, tenant_id, version, type, actor, source,
+        """insert into activity.event (seq, occurred_at, recorded_at, event_id, salt, tenant_id, version,
+            type, actor, source,
              account_id, contact_id, payload, payload_sha256, hash)
-           select 1000 + n, '2026-01-01'::timestamptz + n * interval '1 minute', now(), gen_random_uuid(), '\\x00', %s, 1,
-             (array['note.added', 'email.sent', 'email.opened'])[1 + n %% 3], 'ana@example.com', 'api', 'account-' || n %% 50, 'jo', '{}',
+           select 1000 + n, '2026-01-01'::timestamptz + n * interval '1 minute', now(), gen_random_uuid(),
+               '\\x00', %s, 1,
+             (array['note.added', 'email.sent', 'email.opened'])[1 + n %% 3], 'ana@example.com', 'api',
+                 'account-' || n %% 50, 'jo', '{}',
              sha256('\\x00'::bytea || convert_to('{}', 'UTF8')), sha256('')
              from generate_series(1, 20000) n""",
         (tenant,),

@@ -1,4 +1,4 @@
-"""Whatever shape a message of a foreign program has, all of it is kept, and it proves which workspace it is from."""
+"""Whatever shape a foreign program's message has, all of it is kept, and it proves its workspace."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""An operator's commands: erase a person, verify an exported log, replay rejected events, check a deployment."""
+"""An operator's commands.
+
+Erase a person, verify an exported log, replay rejected events, check a deployment.
+"""
 
 import json
 from collections.abc import Callable

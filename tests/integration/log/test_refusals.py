@@ -136,9 +136,11 @@ def test_no_role_reads_more_than_its_work_needs(connect: Connect, role: str) -> 
 def test_the_writer_holds_one_privilege_on_the_log(admin: psycopg.Connection[Any]) -> None:
     rows = admin.execute("""
         select table_name, privilege_type, column_name from information_schema.column_privileges
-         where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head', 'inbox')
+         where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head',
+             'inbox')
         union all select table_name, privilege_type, null from information_schema.table_privileges
-         where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head', 'inbox')""").fetchall()
+         where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head',
+             'inbox')""").fetchall()
     assert rows == [("inbox", "INSERT", "doc")]
 
 

@@ -57,7 +57,10 @@ def test_a_log_that_nobody_touched_is_whole(filled: int) -> None:
         ("delete from activity.event where seq = 10", "the head says seq 10, the chain ends at 9"),
         ("update activity.head set hash = sha256('x')", "the head has another hash"),
         (
-            "alter table activity.event drop constraint payload_matches_digest; update activity.event set payload = '{}' where seq = 5",
+            (
+                "alter table activity.event drop constraint payload_matches_digest; "
+                "update activity.event set payload = '{}' where seq = 5"
+            ),
             "payload of seq 5 is not the one that was recorded",
         ),
     ],
@@ -76,7 +79,8 @@ def test_a_tail_cut_with_the_head_rewound_is_found_by_a_checkpoint_kept_outside(
     kept = Checkpoint(filled, before.seq, before.hash)
     admin.execute("delete from activity.event where seq > 8")
     admin.execute(
-        "update activity.head h set seq = 8, hash = e.hash from activity.event e where e.seq = 8 and h.tenant_id = e.tenant_id"
+        "update activity.head h set seq = 8, hash = e.hash from activity.event e where e.seq = 8 and "
+        "h.tenant_id = e.tenant_id"
     )
     assert faults(filled) == ""
     assert "the log was cut" in faults(filled, kept)
@@ -92,12 +96,15 @@ def test_a_history_hashed_anew_is_found_by_a_checkpoint_kept_outside(
         with recursive chain as (
           select seq, hash from activity.event where seq = 4
           union all
-          select e.seq, sha256(c.hash || activity.header(account_id, actor, cause_id, contact_id, event_id, occurred_at, payload_sha256,
+          select e.seq, sha256(c.hash || activity.header(account_id, actor, cause_id, contact_id, event_id,
+              occurred_at, payload_sha256,
                  record_id, record_type,
-                 recorded_at, e.seq, source, tenant_id, type, version)) from chain c join activity.event e on e.seq = c.seq + 1)
+                 recorded_at, e.seq, source, tenant_id, type, version)) from chain c join activity.event e
+                     on e.seq = c.seq + 1)
         update activity.event e set hash = c.hash from chain c where c.seq = e.seq""")
     admin.execute(
-        "update activity.head h set hash = e.hash from activity.event e where e.seq = 10 and h.tenant_id = e.tenant_id"
+        "update activity.head h set hash = e.hash from activity.event e where e.seq = 10 and h.tenant_id = "
+        "e.tenant_id"
     )
     assert faults(filled) == ""
     assert "history was rewritten" in faults(filled, kept)

@@ -110,7 +110,8 @@ def report(
 def events(space: Workspace) -> list[tuple[Any, ...]]:
     append_batch(1000)
     query = """select type, contact_id, record_type, payload from activity.event
-               where source in ('inbound', 'sequence') and type not in ('email.sent', 'sequence.enrolled') order by seq"""
+               where source in ('inbound', 'sequence') and type not in ('email.sent', 'sequence.enrolled')
+                   order by seq"""
     return space.admin.execute(query).fetchall()
 
 

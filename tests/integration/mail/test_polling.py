@@ -1,4 +1,4 @@
-"""A source is worked on under a lease of its own, and what a worker does after it lost the lease does not count."""
+"""A source is worked on under a lease of its own; what a worker does after it lost it does not count."""
 
 from typing import Any
 

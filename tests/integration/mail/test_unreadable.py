@@ -1,4 +1,4 @@
-"""Whatever a stranger's mail makes its reader raise, it is set aside with the reason and the next one is read."""
+"""Whatever a mail makes its reader raise, it is set aside with the reason and the next one is read."""
 
 from contextlib import suppress
 from typing import Any

@@ -77,7 +77,10 @@ def said(admin: psycopg.Connection[Any], tenant: int) -> list[dict[str, Any]]:
     """Every event that the workspace's log holds, in order."""
     append_batch(1000)
     names = ("type", "contact_id", "account_id", "record_type", "record_id", "payload", "event_id", "source")
-    query = "select type, contact_id, account_id, record_type, record_id, payload, event_id, source from activity.event"
+    query = (
+        "select type, contact_id, account_id, record_type, record_id, payload, event_id, source from "
+        "activity.event"
+    )
     rows = admin.execute(f"{query} where tenant_id = %s order by seq", (tenant,)).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
 

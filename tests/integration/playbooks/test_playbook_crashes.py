@@ -63,7 +63,7 @@ WAIT: st.SearchStrategy[Any] = st.builds(
 def play_through(
     world: World, crashes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> Counter[tuple[str, str | None, str | None]]:
-    """Let one signal and one call happen and everything come to rest, with crashes at these commits, counted from the start."""
+    """Let one signal and one call happen and all come to rest, with crashes at these commits."""
     left, commits = set(crashes), 0
 
     def crash_at_times() -> None:

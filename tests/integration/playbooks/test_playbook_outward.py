@@ -87,7 +87,8 @@ def reasons(world: World) -> list[tuple[Any, ...]]:
 def test_a_webhook_is_signed_and_says_what_happened(world: World, hook: Hook) -> None:
     world.play(
         playbook(
-            f"  - {{do: call_webhook, url: '{hook.url}', secret: crm, data: {{text: 'Hi {{{{ account.name }}}}', n: 3}}}}"
+            f"  - {{do: call_webhook, url: '{hook.url}', secret: crm,"
+            " data: {text: 'Hi {{ account.name }}', n: 3}}"
         )
     )
     world.say()
@@ -234,7 +235,8 @@ def test_a_notification_goes_out_by_mail(world: World, monkeypatch: pytest.Monke
         settings.cache_clear()
         world.play(
             playbook(
-                '  - {do: notify, via: email, to: manager, message: "Look at {{ account.name }}\\nBcc: x@y.example"}'
+                '  - {do: notify, via: email, to: manager, message: "Look at {{ account.name }}\\nBcc: '
+                'x@y.example"}'
             )
         )
         world.say()

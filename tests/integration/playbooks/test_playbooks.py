@@ -86,7 +86,8 @@ def test_a_play_starts_once_for_an_account_and_again_after_its_cooldown(world: W
         world.say(occurred_at=msgspec.convert(f"2026-03-{day}T12:00:00Z", type=datetime))
         world.settle()
     started = world.sql(
-        "select p.name, count(*) from playbook.run r join playbook.playbook p on p.id = r.playbook_id group by 1 order by 1"
+        "select p.name, count(*) from playbook.run r join playbook.playbook p on p.id = r.playbook_id group "
+        "by 1 order by 1"
     )
     assert started == [("Daily", 3), ("Once", 1)]
 
@@ -101,8 +102,8 @@ def test_a_pattern_starts_for_every_type_it_holds_and_for_no_other(world: World)
 
 def test_an_awaited_event_lets_the_run_go_on(world: World) -> None:
     steps = (
-        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n"
-        + NOTE
+        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: "
+        "Late}]}\n" + NOTE
     )
     world.play(playbook(steps))
     world.say()
@@ -120,8 +121,8 @@ def test_an_awaited_event_lets_the_run_go_on(world: World) -> None:
 
 def test_a_wait_that_is_over_does_its_own_steps_and_goes_on(world: World) -> None:
     steps = (
-        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: Late}]}\n"
-        + NOTE
+        "  - {do: wait_for_event, event: call.completed, within: 4h, on_timeout: [{do: create_task, title: "
+        "Late}]}\n" + NOTE
     )
     world.play(playbook(steps))
     world.say()
@@ -376,8 +377,8 @@ def test_a_tenants_plays_are_its_own(admin: psycopg.Connection[Any], make_tenant
 def test_what_runs_keep_of_an_erased_person_is_forgotten(world: World) -> None:
     world.play(
         playbook(
-            "  - {do: create_task, title: 'Ask {{ contact.name }}'}\n  - {do: wait_for_event, event: email.replied, within: 3d}\n"
-            + NOTE
+            "  - {do: create_task, title: 'Ask {{ contact.name }}'}\n  - {do: wait_for_event, event: "
+            "email.replied, within: 3d}\n" + NOTE
         )
     )
     world.say(payload={"signal": "x", "name": "Jo Park is leaving"}, contact_id="jo")

@@ -155,7 +155,8 @@ def test_outside_its_window_a_mail_waits_for_the_contacts_morning(space: Workspa
     space.enroll(space.sequence(mail("One"), window=never_now), "jo", fields={"time_zone": "Asia/Tokyo"})
     space.send()
     local = space.one(
-        "select to_char(due_at at time zone 'Asia/Tokyo', 'Dy HH24:MI') from crm.enrolment where reason = 'outside the send window'"
+        "select to_char(due_at at time zone 'Asia/Tokyo', 'Dy HH24:MI') from crm.enrolment where reason = "
+        "'outside the send window'"
     )
     assert local == "Mon 00:00"
     assert sink.taken == []

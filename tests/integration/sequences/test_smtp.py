@@ -1,4 +1,7 @@
-"""What a connection promises whatever a mail server says: a mail is taken, refused, not taken, or nobody can know; and never sent twice."""
+"""What a connection promises whatever a mail server says.
+
+A mail is taken, refused, not taken, or nobody can know; and never sent twice.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,7 @@
-"""What a mapping file promises: it guesses nothing, and an invalid one is reported by the key that is wrong."""
+"""What a mapping file promises.
+
+It guesses nothing, and an invalid one is reported by the key that is wrong.
+"""
 
 import tomllib
 from datetime import UTC, datetime

@@ -14,14 +14,15 @@ from activity.catalogue.types.conversations import MeetingBooked
 
 ROOT = Path(__file__).parents[3]
 SPECIFIED = """
-email.sent email.delivered email.deferred email.opened email.clicked email.bounced email.replied email.auto_replied
-email.unsubscribed email.received email.subscribed email.complained email.rejected
-call.completed call.missed meeting.booked meeting.completed
-note.added comment.added contact.added contact.updated contact.merged contact.erased account.added account.updated
-account.parent_changed account.merged deal.added deal.stage_changed deal.amount_changed deal.won deal.lost
-signal.detected enrichment_completed enrichment_failed playbook.started playbook.step_completed playbook.completed
+email.sent email.delivered email.deferred email.opened email.clicked email.bounced email.replied
+email.auto_replied email.unsubscribed email.received email.subscribed email.complained email.rejected
+call.completed call.missed meeting.booked meeting.completed note.added comment.added contact.added
+contact.updated contact.merged contact.erased account.added account.updated account.parent_changed
+account.merged deal.added deal.stage_changed deal.amount_changed deal.won deal.lost signal.detected
+enrichment_completed enrichment_failed playbook.started playbook.step_completed playbook.completed
 playbook.failed playbook.cancelled playbook.paused sequence.enrolled sequence.step_skipped sequence.finished
-task.created task.completed mailbox.paused event.corrected event.classified privacy.bodies_erased import.completed
+task.created task.completed mailbox.paused event.corrected event.classified privacy.bodies_erased
+import.completed
 """
 
 each_type = pytest.mark.parametrize(

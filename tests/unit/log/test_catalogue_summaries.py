@@ -1,4 +1,7 @@
-"""The sentences: the golden file holds payloads as they were stored and the words they were shown with. Its lines never change."""
+"""The sentences: the golden file holds payloads as they were stored and the words they were shown with.
+
+Its lines never change.
+"""
 
 import itertools
 import json

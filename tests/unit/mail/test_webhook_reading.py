@@ -20,7 +20,8 @@ from producers.mail.webhooks.registry import PROVIDERS, authenticate
 from producers.mail.webhooks.request import Check, InvalidProof, InvalidReport, Request
 
 _WORDS = (
-    "event events email timestamp data type msys msg mail Message bounce payload message headers to signature event-data "
+    "event events email timestamp data type msys msg mail Message bounce payload message headers to "
+    "signature event-data "
     "delivery-status "
     "RecordType recipient user-variables tags time ts url auth eventType delivered click open "
     "status notificationType bouncedRecipients emailAddress"

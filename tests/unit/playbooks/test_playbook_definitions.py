@@ -118,7 +118,10 @@ steps:
         ),
         (
             "name: a\ntrigger: {schedule: every day, for_each: account}\nsteps: [{do: stop}]\n",
-            "line 2: trigger.schedule: write five cron fields: minute hour day month weekday, such as '0 8 * * 1-5'",
+            (
+                "line 2: trigger.schedule: write five cron fields: minute hour day month weekday, "
+                "such as '0 8 * * 1-5'"
+            ),
         ),
         (
             "name: a\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Berlin}\nsteps: [{do: stop}]\n",
@@ -295,7 +298,8 @@ def test_every_way_through_a_valid_playbook_goes_forward_to_its_end(steps: list[
 
 def test_a_schedule_comes_at_its_hour_in_its_own_zone_through_a_change_of_clocks() -> None:
     scheduled = build(
-        "name: x\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Europe/Berlin}\nsteps: [{do: stop}]\n"
+        "name: x\ntrigger: {schedule: 0 8 * * *, for_each: account, zone: Europe/Berlin}\nsteps: [{do: "
+        "stop}]\n"
     )
     assert scheduled.next_moment(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(
         2026, 3, 29, 6, tzinfo=UTC

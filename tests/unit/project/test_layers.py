@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("activity", "api", "cli", "feed", "producers", "worker")
 OUTSIDE_DB = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-# A transaction and what it read are passed on, its end is waited for, its errors are told apart; statements are made in db alone.
+# A transaction and what it read are passed on, its end is waited for, its errors are told apart; statements
+# are made in db alone.
 KNOWN_EVERYWHERE = {"sqlalchemy.Row", "sqlalchemy.orm.Session", "sqlalchemy.event.listen"}
 
 

@@ -1,4 +1,7 @@
-"""What sequences promise without any service: definitions, templates, windows, limits, the gate, tokens, links."""
+"""What sequences promise without any service.
+
+Definitions, templates, windows, limits, the gate, tokens, links.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,7 @@
-"""Brevo (Sendinblue): one event a request. It signs nothing: give it credentials in the webhook's URL or headers."""
+"""Brevo (Sendinblue): one event a request.
+
+It signs nothing: give it credentials in the webhook's URL or headers.
+"""
 
 from datetime import datetime
 from typing import Any

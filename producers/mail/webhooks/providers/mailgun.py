@@ -40,8 +40,8 @@ _FIELDS: Fields = {
 _LEGACY_OWN = {
     "event", "recipient", "timestamp", "token", "signature", "message-headers", "message-id", "tag",
     "x-mailgun-tag", "domain", "code", "error", "reason", "description", "url", "user-agent", "ip", "country",
-    "region", "city", "campaign-id", "campaign-name", "device-type", "client-type", "client-name", "client-os",
-    "body-plain", "attachment-count", "x-mailgun-sid", "notification", "mailing-list",
+    "region", "city", "campaign-id", "campaign-name", "device-type", "client-type", "client-name",
+    "client-os", "body-plain", "attachment-count", "x-mailgun-sid", "notification", "mailing-list",
 }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Mailjet's Event API: one event, or a list of them. It signs nothing: put credentials into the URL you give it."""
+"""Mailjet's Event API: one event, or a list of them.
+
+It signs nothing: put credentials into the URL you give it.
+"""
 
 from typing import Any
 

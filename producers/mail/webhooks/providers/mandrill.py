@@ -1,4 +1,7 @@
-"""Mandrill (Mailchimp Transactional): a form with a list of events, signed over the URL entered there and the fields."""
+"""Mandrill (Mailchimp Transactional).
+
+A form with a list of events, signed over the URL entered there and the fields.
+"""
 
 from typing import Any
 
@@ -36,7 +39,10 @@ _FIELDS: Fields = {
 
 
 def verify(request: Request, check: Check) -> bool:
-    """Check the HMAC-SHA1 of the URL and the sorted fields. The URL is the one entered at Mandrill, to the letter."""
+    """Check the HMAC-SHA1 of the URL and the sorted fields.
+
+    The URL is the one entered at Mandrill, to the letter.
+    """
     fields = "".join(name + value for name, value in sorted(reading.form_of(request)))
     given = request.headers.get("x-mandrill-signature")
     urls = {check.url, request.url} - {""}

@@ -1,4 +1,7 @@
-"""Amazon SES over SNS: a signed envelope with one event, which may be about several recipients: one MailEvent each."""
+"""Amazon SES over SNS: a signed envelope with one event, which may be about several recipients.
+
+One MailEvent each.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""SparkPost (and Bird): a list of wrapped events. It signs nothing: give it basic authentication or a header."""
+"""SparkPost (and Bird): a list of wrapped events.
+
+It signs nothing: give it basic authentication or a header.
+"""
 
 from typing import Any
 

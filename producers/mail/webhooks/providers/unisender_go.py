@@ -1,4 +1,7 @@
-"""Unisender Go: one event, or several by user; the body holds the MD5 of itself with the API key in the hash's place."""
+"""Unisender Go: one event, or several by user.
+
+The body holds the MD5 of itself with the API key in the hash's place.
+"""
 
 import re
 from collections.abc import Mapping
