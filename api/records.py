@@ -178,7 +178,7 @@ async def move_deal(
     request: Request, caller: Editor, key: Key, wanted: Annotated[StageIn, Depends(body(StageIn))]
 ) -> Response:
     """Move a deal to a stage and emit it. A repeat with the same Idempotency-Key moves nothing."""
-    move = upserts.Move(key, wanted.to_stage, wanted.outcome, wanted.reason)
+    move = upserts.DealMove(key, wanted.to_stage, wanted.outcome, wanted.reason)
     return await _change(request, caller, partial(upserts.move, wanted=move))
 
 

@@ -10,7 +10,7 @@ from cli.output import Json, print_each, print_json, print_one
 from cli.workspace import TenantOption, resolve, workspace
 
 if TYPE_CHECKING:
-    from db.mail.unreadable import UnreadableMail
+    from db.mail.unreadable import MailSetAside
     from producers.mail.inbound.imap import ImapMailbox
 
 sources = typer.Typer(
@@ -169,7 +169,7 @@ def unreadable_(
     sys.stdout.buffer.write(raw)
 
 
-def _unreadable_line(mail: "UnreadableMail") -> str:
+def _unreadable_line(mail: "MailSetAside") -> str:
     return f"{mail.id}  {mail.received_at:%Y-%m-%d %H:%M}Z  {mail.source}  {mail.size} bytes  {mail.reason}"
 
 

@@ -22,7 +22,7 @@ _LOOKS = 10  # how often a page goes on looking, a bounded number of events each
 _EVERYTHING = Filter()
 
 
-class EventPage(NamedTuple):
+class Page(NamedTuple):
     """Events in the order asked for.
 
     `cursor` leads to the next page; None means that there is none. `looked_to` is set where the page came
@@ -37,7 +37,7 @@ class EventPage(NamedTuple):
 
 def by_occurred(
     session: Session, tenant: int, which: Filter = _EVERYTHING, cursor: str | None = None, limit: int = 50
-) -> EventPage:
+) -> Page:
     """Return a page of the feed: what happened last comes first. Raises InvalidCursor."""
     if not 0 < limit <= MAX_PAGE:
         raise ActivityError(f"limit {limit}: a page holds 1 to {MAX_PAGE} events")
@@ -47,24 +47,24 @@ def by_occurred(
         events, before = feed.older(session, tenant, which, before, limit + 1 - len(found))
         found += events
         if len(found) > limit:
-            return EventPage(found[:limit], feed_cursor(key_of(found[limit - 1]), tenant, which))
+            return Page(found[:limit], feed_cursor(key_of(found[limit - 1]), tenant, which))
         if before is None:
-            return EventPage(found, None)
+            return Page(found, None)
     assert before is not None
-    return EventPage(found, feed_cursor(before, tenant, which), before.occurred_at)
+    return Page(found, feed_cursor(before, tenant, which), before.occurred_at)
 
 
-def by_recorded(session: Session, tenant: int, which: Filter, cursor: str | None, limit: int) -> EventPage:
+def by_recorded(session: Session, tenant: int, which: Filter, cursor: str | None, limit: int) -> Page:
     """Return a page of the audit view: what was recorded last comes first. Raises InvalidCursor."""
     seq = None if cursor is None else seq_of(cursor, tenant, which)
     found, reached = by_seq.before(session, tenant, which, seq, limit)
     if reached is None or reached <= 1:
-        return EventPage(found, None)
+        return Page(found, None)
     looked_to = found[-1].recorded_at if found and len(found) < limit else None
-    return EventPage(found, seq_cursor(reached, tenant, which), looked_to)
+    return Page(found, seq_cursor(reached, tenant, which), looked_to)
 
 
-def around(session: Session, tenant: int, which: Filter, event: RecordedEvent, limit: int) -> EventPage:
+def around(session: Session, tenant: int, which: Filter, event: RecordedEvent, limit: int) -> Page:
     """Return the page that holds this event, with those just newer above it.
 
     The cursor leads to older ones.
@@ -73,10 +73,10 @@ def around(session: Session, tenant: int, which: Filter, event: RecordedEvent, l
     # The next higher number of the same moment: the older ones begin with the event itself.
     start = FeedKey(event.occurred_at, event.seq + 1)
     events, reached = feed.older(session, tenant, which, start, limit - len(above))
-    return EventPage(above + events, None if reached is None else feed_cursor(reached, tenant, which))
+    return Page(above + events, None if reached is None else feed_cursor(reached, tenant, which))
 
 
-def after(session: Session, tenant: int, which: Filter, seq: int, limit: int) -> EventPage:
+def after(session: Session, tenant: int, which: Filter, seq: int, limit: int) -> Page:
     """Return what was recorded after a number, the oldest first; with a cursor where there may be more."""
     found, reached = by_seq.after(session, tenant, seq, limit, which)
-    return EventPage(found, None if reached is None else seq_cursor(reached, tenant, which))
+    return Page(found, None if reached is None else seq_cursor(reached, tenant, which))

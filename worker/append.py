@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from activity.settings import settings
 from db.engine import begin
 from db.log import outbox
-from db.log.append import Poison, Receipts, Stored, append, move
+from db.log.append import BatchAnswer, Poison, Stored, append, move
 from db.log.outbox import Waiting
 from db.log.rejected import park
 from worker.celery import app
@@ -108,7 +108,7 @@ def _waves(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
 def _store(session: Session, rows: list[Waiting]) -> list[Stored]:
     """Append rows; where the log refuses them, halve until the culprit is alone, and park it with why."""
     answer = append(session, [row.doc for row in rows])
-    if isinstance(answer, Receipts):
+    if isinstance(answer, BatchAnswer):
         return [Stored(rows, answer)]
     if len(rows) > 1:
         half = len(rows) // 2

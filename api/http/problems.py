@@ -149,49 +149,47 @@ def invalid(error: InvalidEvent, prefix: str = "") -> dict[str, str]:
     }
 
 
+async def _from_problem(request: Request, error: Problem) -> Response:
+    return problem(error.slug, error.detail, request.state.request_id, error.errors, error.headers)
+
+
+async def _from_event(request: Request, error: InvalidEvent) -> Response:
+    return problem("invalid", str(error), request.state.request_id, [invalid(error)])
+
+
+async def _from_parameters(request: Request, error: RequestValidationError) -> Response:
+    errors = [
+        {"pointer": "#/" + "/".join(map(str, one["loc"])), "detail": str(one["msg"])}
+        for one in error.errors()
+    ]
+    text = "; ".join(one["detail"] for one in errors)
+    return problem("invalid", text, request.state.request_id, errors)
+
+
+async def _from_http(request: Request, error: HTTPException) -> Response:
+    slug = _BY_STATUS.get(error.status_code, "bad-request" if error.status_code < 500 else "internal")
+    return problem(slug, str(error.detail), request.state.request_id, headers=error.headers)
+
+
+async def _from_database(request: Request, error: DBAPIError | PoolTimeout) -> Response:
+    is_away = isinstance(error, PoolTimeout | OperationalError) or error.connection_invalidated
+    if not is_away:
+        raise error
+    text = "the database does not answer"
+    return problem("unavailable", text, request.state.request_id, headers={"Retry-After": "2"})
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
-
-    async def from_problem(request: Request, error: Problem) -> Response:
-        return problem(error.slug, error.detail, request.state.request_id, error.errors, error.headers)
-
-    async def from_event(request: Request, error: InvalidEvent) -> Response:
-        return problem("invalid", str(error), request.state.request_id, [invalid(error)])
-
-    async def from_parameters(request: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"pointer": "#/" + "/".join(map(str, one["loc"])), "detail": str(one["msg"])}
-            for one in error.errors()
-        ]
-        return problem(
-            "invalid", "; ".join(one["detail"] for one in errors), request.state.request_id, errors
-        )
-
-    async def from_http(request: Request, error: HTTPException) -> Response:
-        slug = _BY_STATUS.get(error.status_code, "bad-request" if error.status_code < 500 else "internal")
-        return problem(slug, str(error.detail), request.state.request_id, headers=error.headers)
-
-    async def from_database(request: Request, error: DBAPIError | PoolTimeout) -> Response:
-        if isinstance(error, DBAPIError) and not (
-            isinstance(error, OperationalError) or error.connection_invalidated
-        ):
-            raise error
-        return problem(
-            "unavailable",
-            "the database does not answer",
-            request.state.request_id,
-            headers={"Retry-After": "2"},
-        )
-
     for kind, handler in (
-        (Problem, from_problem),
-        (InvalidEvent, from_event),
-        (RequestValidationError, from_parameters),
-        (HTTPException, from_http),
-        (DBAPIError, from_database),
-        (PoolTimeout, from_database),
+        (Problem, _from_problem),
+        (InvalidEvent, _from_event),
+        (RequestValidationError, _from_parameters),
+        (HTTPException, _from_http),
+        (DBAPIError, _from_database),
+        (PoolTimeout, _from_database),
     ):
-        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each handler takes its own kind of error
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each takes its own kind of error
 
 
 router = APIRouter(include_in_schema=False)

@@ -155,9 +155,7 @@ def _headers(request: Request, tag: str | None, cursor: str | None) -> dict[str,
     return headers
 
 
-def _list(
-    session: Session, tenant: int, which: Filter, query: PageQuery, head: heads.Head
-) -> pages.EventPage:
+def _list(session: Session, tenant: int, which: Filter, query: PageQuery, head: heads.Head) -> pages.Page:
     try:
         if query.after is not None:
             return pages.after(session, tenant, which, _place(query.after, head), query.limit)

@@ -31,7 +31,7 @@ select receipt, tenants, text from stored, batch
 _POISON = ("22", "23", "54")
 
 
-class Receipts(msgspec.Struct):
+class BatchAnswer(msgspec.Struct):
     """The log's answer for a batch, in the order given: the events' numbers, and a letter each.
 
     A(ppended), d(uplicate), c(onflict).
@@ -47,7 +47,7 @@ class Stored(NamedTuple):
     """Rows of the outbox and what the log answered for them, in the same order."""
 
     rows: list[Waiting]
-    receipts: Receipts
+    receipts: BatchAnswer
 
 
 class Poison(NamedTuple):
@@ -56,7 +56,7 @@ class Poison(NamedTuple):
     reason: str
 
 
-_decode_receipts = msgspec.json.Decoder(Receipts).decode
+_decode_answer = msgspec.json.Decoder(BatchAnswer).decode
 
 
 def move(limit: int) -> Stored | Poison | None:
@@ -73,17 +73,17 @@ def move(limit: int) -> Stored | Poison | None:
     if row is None:
         return None
     receipt, tenants, docs = row
-    return Stored(list(map(Waiting, tenants, docs.split(_SEPARATOR))), _decode_receipts(receipt))
+    return Stored(list(map(Waiting, tenants, docs.split(_SEPARATOR))), _decode_answer(receipt))
 
 
-def append(session: Session, docs: list[str]) -> Receipts | Poison:
+def append(session: Session, docs: list[str]) -> BatchAnswer | Poison:
     """Append a batch of documents, none of them twice, within the session's transaction.
 
     A refusal leaves that as it was before.
     """
     try:
         with session.begin_nested():
-            return _decode_receipts(session.execute(_APPEND, {"docs": docs}).scalar_one())
+            return _decode_answer(session.execute(_APPEND, {"docs": docs}).scalar_one())
     except DBAPIError as error:
         return _poison(error)
 

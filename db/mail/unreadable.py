@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
-class UnreadableMail(NamedTuple):
+class MailSetAside(NamedTuple):
     """A mail that was set aside; `size` is in bytes."""
 
     id: int
@@ -26,13 +26,13 @@ def add(session: Session, tenant: int, source: str, raw: bytes, reason: str) -> 
     session.execute(statement, values)
 
 
-def list_all(session: Session, tenant: int, limit: int = 100) -> list[UnreadableMail]:
+def list_all(session: Session, tenant: int, limit: int = 100) -> list[MailSetAside]:
     """Return the newest mails that were set aside."""
     statement = text("""
         select id, source, reason, octet_length(raw), received_at from crm.unreadable_mail
          where tenant_id = :tenant order by id desc limit :limit""")
     rows = session.execute(statement, {"tenant": tenant, "limit": limit})
-    return [UnreadableMail(*row) for row in rows]
+    return [MailSetAside(*row) for row in rows]
 
 
 def raw(session: Session, tenant: int, id_: int) -> bytes | None:

@@ -21,6 +21,10 @@ from sqlalchemy.orm import Session
 from activity.errors import ActivityError
 
 
+class ContactNotFound(ActivityError):
+    """No contact of the workspace has this id."""
+
+
 class TenantNotFound(ActivityError):
     """No workspace has this slug or id."""
 

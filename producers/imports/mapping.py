@@ -107,14 +107,12 @@ def compile_mapping(values: Mapping[str, Any], digest: str = "") -> ImportMap:
         times={section.path[6:]: compile_time(section) for section in root.tables("times", TIME_KEYS)},
     )
     tenant = root.table("tenant", "slug create")
+    table_keys = "file key match format delimiter encoding"
     mapping = ImportMap(
         source=source,
         digest=digest,
         form=_form(file),
-        tables=[
-            _table(section, context)
-            for section in root.tables("tables", "file key match format delimiter encoding")
-        ],
+        tables=[_table(section, context) for section in root.tables("tables", table_keys)],
         tenant=template(tenant.required("slug", str), "tenant.slug", context) if tenant.values else None,
         make_tenants=tenant.optional("create", bool, False),
         first_event_only=file.choice("events", "all first", "all") == "first",

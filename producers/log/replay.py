@@ -14,29 +14,29 @@ from db.log.rejected import Rejected
 from worker.emit import emit
 
 
-class Outcome(NamedTuple):
+class Replayed(NamedTuple):
     """What a replay did, in words, and whether the event is now in the log or in the outbox."""
 
     text: str
     accepted: bool
 
 
-def replay(rejected: Rejected, *, dry_run: bool = False) -> Outcome:
+def replay(rejected: Rejected, *, dry_run: bool = False) -> Replayed:
     """Emit the event of a rejected document, unless the log already has it."""
     try:
         event = _event(rejected)
     except InvalidEvent as error:
-        return Outcome(f"cannot be emitted as it is: {error}", False)
+        return Replayed(f"cannot be emitted as it is: {error}", False)
     with begin("reader", event.tenant_id) as session:
         stored = by_seq.stored(session, event.tenant_id, [event.event_id]).get(event.event_id)
     if stored is not None:
         conflict = rejected.reason.startswith("conflict")
         other = ", with another body" if conflict else ""
-        return Outcome(f"the log has {event.event_id} as seq {stored.seq}{other}", not conflict)
+        return Replayed(f"the log has {event.event_id} as seq {stored.seq}{other}", not conflict)
     if not dry_run:
         with begin("producer", event.tenant_id) as session:
             emit(session, event)
-    return Outcome(f"{'would be ' if dry_run else ''}emitted: {event.type} {event.event_id}", True)
+    return Replayed(f"{'would be ' if dry_run else ''}emitted: {event.type} {event.event_id}", True)
 
 
 def _event(rejected: Rejected) -> Event:

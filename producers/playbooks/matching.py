@@ -9,8 +9,9 @@ from uuid import UUID
 from activity.event import RecordedEvent
 from db.playbooks.playbooks import Enabled
 from db.playbooks.starts import NO_ANCESTRY, Ancestry
-from producers.playbooks.definition.conditions import Facts, Fetch, View
+from producers.playbooks.definition.conditions import View
 from producers.playbooks.definition.document import names_of
+from producers.playbooks.definition.names import Facts, Fetch
 from producers.playbooks.definition.program import Program
 from producers.playbooks.facts import Load
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from uuid_utils.compat import uuid7
 
-from activity.errors import ActivityError
 from activity.event import Event
 from activity.validation import encode
 from db.engine import begin
@@ -16,10 +15,6 @@ from db.log.filter import Filter
 from db.records import erasure, records
 from producers.log.appended import wait_for
 from worker.emit import emit_encoded
-
-
-class ContactNotFound(ActivityError):
-    """Nothing is known of a contact."""
 
 
 class Erasure(NamedTuple):
@@ -41,7 +36,7 @@ def check(wanted: Erasure) -> None:
             or feed.older(session, wanted.tenant, Filter(contact=wanted.contact), None, 1).events
         )
     if not known:
-        raise ContactNotFound(
+        raise records.ContactNotFound(
             f"nothing is known of a contact {wanted.contact!r}: give the id, as for `activity feed --contact`"
         )
 

@@ -63,7 +63,7 @@ def put(session: Session, context: ChangeContext, record: R) -> Changed:
     return Changed(after, before is None, events)
 
 
-class Move(NamedTuple):
+class DealMove(NamedTuple):
     """Where a deal moves; `outcome` (won, lost) if it ends there."""
 
     deal_id: str
@@ -72,7 +72,7 @@ class Move(NamedTuple):
     reason: str | None = None
 
 
-def move(context: ChangeContext, wanted: Move) -> Changed:
+def move(context: ChangeContext, wanted: DealMove) -> Changed:
     """Move a deal in a transaction of its own. A repeat with the same key moves nothing.
 
     Raises RecordNotFound.
@@ -86,7 +86,7 @@ def move(context: ChangeContext, wanted: Move) -> Changed:
         return _move(session, context, wanted)
 
 
-def _move(session: Session, context: ChangeContext, wanted: Move) -> Changed:
+def _move(session: Session, context: ChangeContext, wanted: DealMove) -> Changed:
     records.hold(session, context.tenant, Opportunity, wanted.deal_id)
     before = _existing_deal(session, context.tenant, wanted.deal_id)
     after = msgspec.structs.replace(before, stage=wanted.to_stage)

@@ -24,10 +24,6 @@ class EnrollmentConflict(ActivityError):
     """The contact is or was enrolled in the sequence: it goes through it once."""
 
 
-class ContactNotFound(ActivityError):
-    """No contact of the workspace has this id."""
-
-
 def enroll(
     session: Session,
     tenant: int,
@@ -47,7 +43,7 @@ def enroll(
     if made:
         return made[0].id
     if records.get(session, tenant, records.Contact, contact_id) is None:
-        raise ContactNotFound(f"no contact {contact_id!r}: add it first")
+        raise records.ContactNotFound(f"no contact {contact_id!r}: add it first")
     if on_duplicate == "refuse":
         raise EnrollmentConflict(
             f"contact {contact_id!r} is or was enrolled in this sequence: "

@@ -8,36 +8,17 @@ budget, and its `matches` takes linear time.
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
-from operator import attrgetter
 from typing import Any, NamedTuple
 
-import msgspec
 from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs and no py.typed
 
-from activity.catalogue import CATALOGUE
 from activity.errors import ActivityError
-from activity.event import RecordedEvent
-from db.records.values import COLUMNS
-from producers.playbooks.definition.document import names_of
+from producers.playbooks.definition import names
+from producers.playbooks.definition.names import RECORDS, Facts, Fetch
 
-_EVENT = [
-    "type",
-    "event_id",
-    "actor",
-    "source",
-    "account_id",
-    "contact_id",
-    "record_type",
-    "record_id",
-    "occurred_at",
-    "recorded_at",
-    "seq",
-]
-RECORDS = tuple(COLUMNS)
-_ABSENT = {"STRING": "", "BOOL": False}
 _LITERAL = re.compile(r"""(?:\b[rRbB]{1,2})?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 _PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
 _HAS = re.compile(r"\bhas\s*\(\s*event\s*\.\s*payload\b")
@@ -45,126 +26,9 @@ _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NO_VALUE = (RuntimeError, ValueError, TypeError, OverflowError)  # what CEL raises
 _POSITION = re.compile(r"ERROR: <input>:\d+:\d+: (.*)")
 
-Facts = Mapping[str, Any]  # what an expression may see: {"event": RecordedEvent, "account": {...}, ...}
-Fetch = Callable[[Facts], Any]
-
 
 class InvalidExpression(ActivityError, ValueError):
     """An expression that does not compile, or whose type is wrong."""
-
-
-def _declared(types: Iterable[str]) -> dict[str, tuple[Any, Fetch]]:
-    """Return every name an expression may use, with its CEL type and how to get it."""
-    kind = cel.Type
-    payload = kind.Map(kind.STRING, kind.DYN)
-    known: dict[str, tuple[Any, Fetch]] = {
-        "now": (kind.TIMESTAMP, lambda facts: facts.get("now") or datetime.now(UTC))
-    }
-    for of in ("event", "trigger"):
-        for name in _EVENT:
-            known[f"{of}.{name}"] = (_CEL_TYPES.get(name, kind.STRING), _from_event(of, name))
-        known[f"{of}.payload"] = (payload, _payload(of))
-    for name, type_ in _payload_types(types).items():
-        known[f"event.payload.{name}"] = (type_, _from_payload("event", name, type_))
-    for of, columns in COLUMNS.items():
-        for name in columns:
-            known[f"{of}.{name}"] = (kind.STRING, _from_record(of, name, ""))
-        for name in ("created_at", "updated_at"):
-            known[f"{of}.{name}"] = (kind.TIMESTAMP, _from_record(of, name))
-        known[f"{of}.fields"] = (payload, _from_record(of, "fields", {}))
-    known["opportunity.amount"] = (kind.DOUBLE, _from_record("opportunity", "amount"))
-    return known
-
-
-_CEL_TYPES = {"occurred_at": cel.Type.TIMESTAMP, "recorded_at": cel.Type.TIMESTAMP, "seq": cel.Type.INT}
-
-
-def _from_event(of: str, name: str) -> Fetch:
-    absent = None if name in _CEL_TYPES else ""
-    get = attrgetter(name)
-
-    def fetch(facts: Facts) -> Any:
-        event = facts.get(of)
-        value = None if event is None else get(event)
-        if value is None:
-            return absent
-        return str(value) if name == "event_id" else value
-
-    return fetch
-
-
-def payload_of(event: RecordedEvent) -> dict[str, Any]:
-    """Return an event's payload as a mapping; an erased one is empty."""
-    return msgspec.json.decode(event.payload) or {}
-
-
-def _payload(of: str) -> Fetch:
-    def fetch(facts: Facts) -> Any:
-        key = f"{of}.payload"
-        if key not in facts:
-            facts[key] = payload_of(facts[of]) if facts.get(of) else {}  # type: ignore[index]  # decoded once for all expressions: the caller gives a dict
-        return facts[key]
-
-    return fetch
-
-
-def _from_payload(of: str, name: str, type_: Any) -> Fetch:
-    payload, absent = _payload(of), _ABSENT.get(type_.name())
-
-    def fetch(facts: Facts) -> Any:
-        value = payload(facts).get(name)
-        return absent if value is None else value
-
-    return fetch
-
-
-def _from_record(of: str, name: str, absent: Any = None) -> Fetch:
-    def fetch(facts: Facts) -> Any:
-        value = (facts.get(of) or {}).get(name)
-        return absent if value is None else value
-
-    return fetch
-
-
-@cache
-def _fields(type_name: str) -> dict[str, Any]:
-    """Return the payload fields of a built-in type that have one CEL type; the others are dynamic."""
-    info = msgspec.inspect.type_info(CATALOGUE[type_name].payload)
-    assert isinstance(info, msgspec.inspect.StructType)
-    plain: dict[Any, Any] = {
-        msgspec.inspect.StrType: cel.Type.STRING,
-        msgspec.inspect.BoolType: cel.Type.BOOL,
-        msgspec.inspect.IntType: cel.Type.INT,
-    }
-    found = {}
-    for field in info.fields:
-        kinds = {type(_bare(part)) for part in _parts(field.type)} - {msgspec.inspect.NoneType}
-        found[field.encode_name] = plain.get(kinds.pop(), cel.Type.DYN) if len(kinds) == 1 else cel.Type.DYN
-    return found
-
-
-def _bare(kind: Any) -> Any:
-    return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
-
-
-def _parts(kind: Any) -> Iterable[Any]:
-    kind = _bare(kind)
-    return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
-
-
-def built_in(names: Iterable[str]) -> list[str]:
-    """Return the built-in types that event names and patterns mean."""
-    wanted = set(names)
-    return [type for type in CATALOGUE if wanted & set(names_of(type))]
-
-
-def _payload_types(types: Iterable[str]) -> dict[str, Any]:
-    """Return the types of the payload fields on which all of these event types agree."""
-    found: dict[str, Any] = {}
-    for fields in map(_fields, types):
-        for name, type_ in fields.items():
-            found[name] = type_ if found.get(name, type_) == type_ else cel.Type.DYN
-    return {name: type_ for name, type_ in found.items() if type_ != cel.Type.DYN}
 
 
 class ExpressionLanguage:
@@ -172,7 +36,7 @@ class ExpressionLanguage:
 
     def __init__(self, types: Iterable[str]) -> None:
         self._types = tuple(types)
-        self.declared = _declared(self._types)
+        self.declared = names.declared(self._types)
         types_of = {name: type_ for name, (type_, _) in self.declared.items()}
         self._env = cel.NewEnv(variables=types_of)
         # In has(event.payload.x) the name must be a key of the payload, not a variable of its own.
@@ -217,7 +81,7 @@ class ExpressionLanguage:
 
         Other fields may be there, since payloads may hold more.
         """
-        known = {name for type_ in self._types for name in _fields(type_)}
+        known = {name for type_ in self._types for name in names.fields_of(type_)}
         for path in paths:
             field = path.split(".")[2] if path.startswith("event.payload.") else ""
             if field and known and field not in known:
@@ -287,7 +151,7 @@ class View:
 
     def __init__(self, type: str, expressions: Iterable[Expression]) -> None:
         of_type = language(
-            tuple(built_in([type]))
+            tuple(names.built_in([type]))
         )  # it gives a name the type and value that every language of this event gives it
         needed = {name for expression in expressions for name, _ in expression.names}
         self._show = of_type.show
@@ -325,7 +189,7 @@ def _equality(text: str, fetch: Mapping[str, Fetch]) -> Equality | None:
     if path in fetch:
         return Equality(path, fetch[path], literal)
     if path.startswith("event.payload."):
-        name, payload = path.removeprefix("event.payload."), _payload("event")
+        name, payload = path.removeprefix("event.payload."), names.payload("event")
         return Equality(path, lambda facts: payload(facts).get(name), literal)
     return None
 

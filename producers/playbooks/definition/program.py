@@ -11,14 +11,11 @@ from cronsim import CronSim, CronSimError
 
 from activity.catalogue import CATALOGUE, nearest
 from producers.playbooks.definition.conditions import (
-    RECORDS,
     Equality,
     Expression,
     ExpressionLanguage,
-    Facts,
     InvalidExpression,
     TextTemplate,
-    built_in,
     language,
 )
 from producers.playbooks.definition.document import (
@@ -36,6 +33,7 @@ from producers.playbooks.definition.document import (
     names,
     span,
 )
+from producers.playbooks.definition.names import RECORDS, Facts, built_in
 from producers.playbooks.definition.source import Fault, InvalidPlaybook, Path
 
 MAX_STEPS, MAX_DEPTH = 100, 8

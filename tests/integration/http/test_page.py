@@ -11,7 +11,7 @@ from db.log import feed
 from db.log.filter import Filter
 from feed import pages
 from feed.cursor import InvalidCursor
-from feed.pages import EventPage, by_occurred
+from feed.pages import Page, by_occurred
 from worker.append import append_batch
 from worker.emit import emit
 
@@ -39,7 +39,7 @@ def filled(tenant: int) -> int:
     return tenant
 
 
-def _read(tenant: int, which: Filter, cursor: str | None = None, limit: int = 30) -> EventPage:
+def _read(tenant: int, which: Filter, cursor: str | None = None, limit: int = 30) -> Page:
     with begin("reader", tenant) as session:
         return by_occurred(session, tenant, which, cursor, limit)
 
