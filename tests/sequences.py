@@ -10,6 +10,8 @@ import psycopg
 from db.engine import begin
 from db.records import records
 from db.sequences import sequences
+from db.sequences.due import Due
+from db.sequences.limits import Mailbox
 from producers.sequences import enroll
 from producers.sequences.definition import EmailStep, SequenceDefinition, Step, Variant
 from producers.sequences.sending.send import send_chunk
@@ -90,3 +92,41 @@ class Workspace:
             "type = any(%s) order by seq"
         )
         return self.admin.execute(query, (list(types),)).fetchall()
+
+
+def due(**fields: Any) -> Due:
+    known: dict[str, Any] = dict.fromkeys(Due._fields)
+    known |= {
+        "id": 1,
+        "tenant_id": 1,
+        "sequence_id": 1,
+        "version": 1,
+        "mailbox_id": 1,
+        "step": 1,
+        "attempt": 0,
+        "sent": 0,
+        "fence": 1,
+    }
+    known |= {
+        "sequence": "S",
+        "sequence_paused": False,
+        "contact_id": "c",
+        "contact_name": "Jo Park",
+        "email": "jo@acme.example",
+    }
+    return Due(**(known | {"fields": {}, "gone": False, "earlier": ()} | fields))
+
+
+def box(**fields: Any) -> Mailbox:
+    known: dict[str, Any] = dict.fromkeys(Mailbox._fields)
+    known |= {
+        "id": 1,
+        "tenant_id": 1,
+        "address": "ana@v.example",
+        "name": "Ana",
+        "zone": "UTC",
+        "paused": False,
+        "recent": (),
+        "day_count": 0,
+    }
+    return Mailbox(**(known | fields))

@@ -1,117 +1,21 @@
 """What enrichment passes promise, over a farm of providers that misbehave."""
 
-import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from activity.settings import settings
-from bench.farm import counts, running
+from bench.farm import counts
 from db.engine import begin
 from db.enrichment import passes
-from producers.enrichment import Priority, ask, ask_all, commit
+from producers.enrichment import Priority, ask, commit
 from producers.enrichment.run import work_off
 from producers.enrichment.tasks import ask_for_stale
-from worker.append import append_batch
-
-Rows = list[tuple[Any, ...]]
-Admin = psycopg.Connection[Any]
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[int]:
-    """The port of a farm that answers, but for domains that name a fault."""
-    with running() as port:
-        yield port
-
-
-def provider(name: str, port: int, **more: object) -> str:
-    options = {
-        "uses": "http_json",
-        "cost": "0.05",
-        "timeout_s": 0.5,
-        "tries": 1,
-        "breaker_failures": 1000,
-        **more,
-    }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in options.items()]
-    request = f'''options.url = "http://127.0.0.1:{port}/{name}/lookup?domain={{domain}}"
-options.fields = {{ industry = "company.industry", employees = "company.employees" }}
-options.confidence = "score"'''
-    return f"[providers.{name}]\n" + "\n".join(lines) + f"\n{request}\n"
-
-
-FIELDS = """
-[fields.account]
-industry = { providers = ["orbit", "lumen"] }
-employees = { type = "integer", providers = ["orbit", "lumen"] }
-"""
-
-
-@pytest.fixture
-def configure(
-    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
-    """A function that makes a text the configuration."""
-
-    def use(*parts: str) -> None:
-        path = tmp_path / f"{time.monotonic_ns()}.toml"
-        path.write_text("\n".join(parts))
-        monkeypatch.setenv("ACTIVITY_ENRICHMENT_CONFIG", str(path))
-        monkeypatch.setenv("ACTIVITY_OUTBOUND_ALLOW", "127.0.0.1/32")
-        settings.cache_clear()
-
-    return use
-
-
-@pytest.fixture
-def two(configure: Callable[..., None], farm: int) -> None:
-    """Two providers of the farm."""
-    configure(provider("orbit", farm), provider("lumen", farm, cost="0.02"), FIELDS)
-
-
-def account(admin: Admin, tenant: int, id_: str, domain: str | None = None, **fields: Any) -> None:
-    admin.execute(
-        "insert into crm.account (tenant_id, id, name, domain, fields) values (%s, %s, %s, %s, %s)",
-        (tenant, id_, id_.title(), domain or f"{id_}.example", json.dumps(fields)),
-    )
-
-
-def enrich(tenant: int, *ids: str, fields: list[str] | None = None) -> None:
-    with begin("producer", tenant) as session:
-        ask_all(session, tenant, "account", ids, fields, priority=Priority.NOW, by="ana@example.com")
-    while work_off():
-        pass
-
-
-def events(admin: Admin, tenant: int) -> list[dict[str, Any]]:
-    while append_batch(1000):
-        pass
-    rows = admin.execute(
-        """select type, account_id, actor, cause_id, payload from activity.event
-            where tenant_id = %s order by seq""",
-        (tenant,),
-    )
-    return [
-        {"type": type_, "account": id_, "actor": actor, "cause": cause, **payload}
-        for type_, id_, actor, cause, payload in rows
-    ]
-
-
-def values(admin: Admin, tenant: int, id_: str) -> dict[str, Any]:
-    ((found,),) = admin.execute(
-        "select fields from crm.account where tenant_id = %s and id = %s", (tenant, id_)
-    ).fetchall()
-    assert isinstance(found, dict)
-    return found
+from tests.enrichment import FIELDS, Admin, account, enrich, events, provider, values
 
 
 @pytest.mark.usefixtures("two")
@@ -220,83 +124,6 @@ def test_a_record_that_went_away_ends_its_pass_with_an_event(admin: Admin, tenan
     work_off()
     (event,) = events(admin, tenant)
     assert (event["type"], event["reason"]) == ("enrichment_failed", "the account no longer exists")
-
-
-def test_a_month_costs_no_more_than_its_budget(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
-) -> None:
-    configure(provider("orbit", farm), provider("lumen", farm), "[budget]\nmonthly = 0.5", FIELDS)
-    ids = [f"a{number}" for number in range(30)]
-    for id_ in ids:
-        account(admin, tenant, id_)
-    enrich(tenant, *ids)
-    assert admin.execute("select spent, reserved from crm.enrichment_spend").fetchall() == [
-        (Decimal("0.5"), Decimal(0))
-    ]
-    types = [event["type"] for event in events(admin, tenant)]
-    assert (types.count("enrichment_completed"), types.count("enrichment_failed")) == (10, 20)
-    assert "over the month's budget of 0.5 EUR" in next(
-        e["reason"] for e in events(admin, tenant) if e["type"] == "enrichment_failed"
-    )
-
-
-def test_an_answer_is_kept_and_so_is_that_nothing_is_known(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
-) -> None:
-    caching = {"cache_days": 1, "negative_cache_days": 1}
-    configure(provider("orbit", farm, **caching), provider("lumen", farm, **caching), FIELDS)
-    account(admin, tenant, "one", "cached.example")
-    account(admin, tenant, "two", "cached.example")
-    account(admin, tenant, "three", "unknown.cached.example")
-    enrich(tenant, "one", "three")
-    asked = counts(farm)["asked"]
-    enrich(tenant, "two", "three")
-    assert counts(farm)["asked"] == asked
-    assert values(admin, tenant, "two") == values(admin, tenant, "one")
-    two = next(event for event in events(admin, tenant) if event["account"] == "two")
-    assert (two["cost"], two["cached"], two["providers"]) == ("0", ["orbit"], ["orbit"])
-
-
-def test_a_provider_that_keeps_failing_is_left_alone_and_tried_again_later(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
-) -> None:
-    configure(
-        "concurrency = 1",
-        provider("orbit", farm, breaker_failures=3, breaker_s=600),
-        FIELDS.replace(', "lumen"', ""),
-    )
-    for number in range(10):
-        account(admin, tenant, f"bad{number}", f"500.bad{number}.example")
-    account(admin, tenant, "good")
-    before = counts(farm)["asked"]
-    enrich(tenant, *(f"bad{number}" for number in range(10)))
-    assert counts(farm)["asked"] - before == 3
-    ((failures, is_open),) = admin.execute(
-        "select failures, open_until > now() from crm.enrichment_provider"
-    ).fetchall()
-    assert (failures, is_open) == (3, True)
-    assert any("left alone until" in event["reason"] for event in events(admin, tenant))
-    admin.execute("update crm.enrichment_provider set open_until = now()")
-    enrich(tenant, "good")
-    assert admin.execute("select failures, open_until from crm.enrichment_provider").fetchall() == [(0, None)]
-
-
-def test_a_rate_limit_holds_and_an_urgent_pass_goes_first(
-    admin: Admin, tenant: int, configure: Callable[..., None], farm: int
-) -> None:
-    configure("concurrency = 10", provider("orbit", farm, rate_per_s=20), FIELDS.replace(', "lumen"', ""))
-    ids = [f"a{number}" for number in range(20)]
-    for id_ in [*ids, "urgent"]:
-        account(admin, tenant, id_)
-    with begin("producer", tenant) as session:
-        ask_all(session, tenant, "account", ids, priority=Priority.SCHEDULE)
-        urgent = ask(session, tenant, "account", "urgent")
-    started = time.monotonic()
-    while work_off():
-        pass
-    assert time.monotonic() - started > 0.8
-    rows = admin.execute("select id from crm.enrichment_pass order by ended_at").fetchall()
-    assert (urgent,) in rows[:3]
 
 
 @pytest.mark.usefixtures("two")

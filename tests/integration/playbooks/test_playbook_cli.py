@@ -2,10 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
-import psycopg
-import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -14,12 +11,6 @@ from tests.plays import World, playbook
 SOURCE = playbook(
     "  - {do: create_task, title: 'Call {{ account.name }}'}\n  - {do: wait, for: 3d}", "once_per: account"
 )
-
-
-@pytest.fixture
-def world(admin: psycopg.Connection[Any], tenant: int) -> World:
-    """A workspace."""
-    return World(admin, tenant)
 
 
 def activity(*arguments: object) -> Result:

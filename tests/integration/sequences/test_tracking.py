@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from activity.settings import settings
@@ -32,11 +31,6 @@ def sink(environment: dict[str, str], free_port: int, monkeypatch: pytest.Monkey
     settings.cache_clear()
     with running(Sink(), free_port) as server:
         yield server
-
-
-@pytest.fixture
-def space(admin: psycopg.Connection[Any], tenant: int, sink: Sink) -> Workspace:
-    return Workspace(admin, tenant, sink.port)
 
 
 @pytest.fixture

@@ -3,21 +3,15 @@
 Definitions, templates, windows, limits, the gate, tokens, links.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
-from email.parser import BytesParser
-from email.policy import default
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from markupsafe import escape
 
 from activity.settings import settings
-from db.sequences.due import Due, Earlier
-from db.sequences.limits import Mailbox
+from db.sequences.due import Earlier
 from producers.sequences import tracking
 from producers.sequences.definition import (
     EmailStep,
@@ -29,12 +23,12 @@ from producers.sequences.definition import (
     read,
 )
 from producers.sequences.html import add_pixel, rewrite_links
-from producers.sequences.mail import InvalidAddress, Outgoing, compose, deliverable, message_id, thread_id
 from producers.sequences.sending.gate import End, GateInput, Hold, Send, judge
 from producers.sequences.sending.quota import Quota
 from producers.sequences.sending.window import Window, zone_of
 from producers.sequences.templates import InvalidTemplate, check
 from producers.sequences.tracking import Target
+from tests.sequences import box, due
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
 
@@ -193,44 +187,6 @@ DEFINITION = SequenceDefinition(
 )
 
 
-def due(**fields: Any) -> Due:
-    known: dict[str, Any] = dict.fromkeys(Due._fields)
-    known |= {
-        "id": 1,
-        "tenant_id": 1,
-        "sequence_id": 1,
-        "version": 1,
-        "mailbox_id": 1,
-        "step": 1,
-        "attempt": 0,
-        "sent": 0,
-        "fence": 1,
-    }
-    known |= {
-        "sequence": "S",
-        "sequence_paused": False,
-        "contact_id": "c",
-        "contact_name": "Jo Park",
-        "email": "jo@acme.example",
-    }
-    return Due(**(known | {"fields": {}, "gone": False, "earlier": ()} | fields))
-
-
-def box(**fields: Any) -> Mailbox:
-    known: dict[str, Any] = dict.fromkeys(Mailbox._fields)
-    known |= {
-        "id": 1,
-        "tenant_id": 1,
-        "address": "ana@v.example",
-        "name": "Ana",
-        "zone": "UTC",
-        "paused": False,
-        "recent": (),
-        "day_count": 0,
-    }
-    return Mailbox(**(known | fields))
-
-
 def test_the_gate_passes_over_steps_that_are_done_and_hands_out_tasks() -> None:
     world = GateInput(NOON, box(), (), {})
     assert judge(due(), DEFINITION, world).verdict == Send(1, FIRST)
@@ -330,98 +286,3 @@ def test_links_are_rewritten_and_nothing_else_is() -> None:
 def test_the_pixel_goes_before_the_end_of_the_body() -> None:
     assert add_pixel("<body>x</BODY></html>", "http://p").startswith('<body>x<img src="http://p"')
     assert add_pixel("x", "http://p").startswith('x<img src="http://p"')
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "jo",
-        "@acme.example",
-        "jo@",
-        "jo@acme..example",
-        "jo\r\nBcc: x@acme.example",
-        "a b@acme.example",
-        "a@b@c.example",
-        "a,b@c.example",
-        "<a@c.example>",
-    ],
-)
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(InvalidAddress):
-        deliverable(address)
-
-
-def test_an_address_is_written_as_mail_servers_take_it() -> None:
-    assert deliverable("jo@bücher.example") == ("jo@xn--bcher-kva.example", False)
-    assert deliverable("jö@acme.example") == ("jö@acme.example", True)
-
-
-@pytest.mark.usefixtures("keys")
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_whatever_a_contact_is_called_a_mail_has_the_headers_we_wrote(name: str, field: str) -> None:
-    variant = Variant(
-        subject="For {{ contact.fields.x }}", text="{{ contact.name }}", html="<p>{{ contact.name }}</p>"
-    )
-    definition = SequenceDefinition(
-        name="S", mailbox="ana@v.example", steps=(EmailStep(variants=(variant,)),)
-    )
-    out = Outgoing(
-        due(contact_name=name, fields={"x": field}),
-        definition,
-        variant,
-        1,
-        1,
-        message_id(1, 1, 1, "ana@v.example"),
-        thread_id(1, 1),
-    )
-    head = compose(out, box(name=name)).content.split(b"\r\n\r\n")[0].decode()
-    names = [line.split(":")[0] for line in head.split("\r\n") if not line.startswith(" ")]
-    assert names == [
-        *(
-            "From",
-            "To",
-            "Subject",
-            "Date",
-            "Message-ID",
-            "List-Unsubscribe",
-            "List-Unsubscribe-Post",
-            "MIME-Version",
-            "Content-Type",
-        ),
-    ]
-    assert max(len(line) for line in head.split("\r\n")) < 998
-
-
-@pytest.mark.usefixtures("keys")
-@given(st.text(max_size=300), st.integers(1, 60))
-@example("\r", 1)
-def test_whatever_a_mail_says_arrives_as_it_was_written_in_lines_that_every_server_takes(
-    field: str, times: int
-) -> None:
-    variant = Variant(
-        subject="S", text="{{ contact.fields.x }}\nEnd", html="<p>{{ contact.fields.x }}</p>\n<p>End</p>"
-    )
-    definition = SequenceDefinition(
-        name="S", mailbox="ana@v.example", steps=(EmailStep(variants=(variant,)),), track_opens=False
-    )
-    who = due(fields={"x": field * times})
-    content = compose(
-        Outgoing(who, definition, variant, 1, 1, message_id(1, 1, 1, "ana@v.example"), thread_id(1, 1)), box()
-    ).content
-    lines = content.split(b"\r\n")
-    assert max(map(len, lines)) <= 200
-    assert all(b"\n" not in line and b"\r" not in line and line.isascii() for line in lines)
-    mail: Any = BytesParser(policy=default).parsebytes(content)
-
-    def tidied(text: str) -> str:
-        text = re.sub("\r\n?", "\n", text)
-        return "".join(
-            "\N{REPLACEMENT CHARACTER}" if (c < " " and c not in "\t\n") or c == "\x7f" else c for c in text
-        )
-
-    said = [mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html")]
-    assert said == [
-        tidied(f"{field * times}\nEnd\n"),
-        tidied(f"<p>{escape(field * times)}</p>\n<p>End</p>\n"),
-    ]
