@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity.settings import settings
 from db.sequences.due import Earlier
 from producers.sequences import tracking
 from producers.sequences.definition import (
@@ -227,12 +226,6 @@ def test_variants_are_given_by_weight_and_stay() -> None:
     assert given_ == [step.variant(7, 1, f"c{n}").name for n in range(2000)]
     assert 0.2 < given_.count("A") / 2000 < 0.3
     assert "C" not in given_
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
-    settings.cache_clear()
 
 
 @pytest.mark.usefixtures("keys")
