@@ -79,7 +79,7 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
         {name.lower(): value for name, value in request.headers.items()}, body, _public(request)
     )
     try:
-        taken = await run_in_threadpool(receive.receive, provider, source, received)
+        counts = await run_in_threadpool(receive.receive, provider, source, received)
     except MailSourceNotFound as error:
         raise Problem("not-found", str(error)) from None
     except InvalidProof as error:
@@ -89,7 +89,7 @@ async def take_webhook(provider: Provider, source: Source, request: Request) -> 
         raise Problem("unavailable", str(error), headers={"Retry-After": "10"}) from None
     except InvalidReport as error:
         raise Problem("bad-request", str(error)) from None
-    return json_response(Reports(*taken))
+    return json_response(Reports(*counts))
 
 
 @router.head("/webhooks/{provider}/{source}", include_in_schema=False)

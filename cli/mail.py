@@ -64,8 +64,8 @@ def add(
     if (secret is None) != unsigned:
         raise typer.BadParameter("give --secret, or say --unsigned; not both")
     public_id = id or secrets.token_hex(16)
-    said = _read(secret)
-    mailbox = _checked(provider, said, public_id, url)
+    secret_text = _read(secret)
+    mailbox = _checked(provider, secret_text, public_id, url)
     with workspace(tenant) as (session, number):
         mail.add(
             session,
@@ -73,7 +73,7 @@ def add(
             provider,
             public_id,
             name=name,
-            secret=said,
+            secret=secret_text,
             tolerance_s=tolerance,
             url=url,
             mailbox=mailbox,
@@ -110,11 +110,13 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        heard = f"last report {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "nothing received yet"
+        last_report = (
+            f"last report {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "nothing received yet"
+        )
         failed = f"  failed: {row['failure']}" if row["failure"] else ""
         counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
         typer.echo(
-            f"{row['path']}  {row['name']}  proof: {row['proof']}  {heard}"
+            f"{row['path']}  {row['name']}  proof: {row['proof']}  {last_report}"
             + (f"  unknown: {counts}" if counts else "")
             + failed
         )
@@ -130,11 +132,11 @@ def rotate(
     """Add a new secret beside the old one, which ends after the overlap."""
     from db.mail import sources as mail
 
-    said = _read(secret)
-    if not said:
+    secret_text = _read(secret)
+    if not secret_text:
         raise typer.BadParameter("give the new secret with --secret")
     with workspace(tenant) as (session, number):
-        mail.rotate(session, number, source_id, said, int(overlap * 3600))
+        mail.rotate(session, number, source_id, secret_text, int(overlap * 3600))
     typer.echo(f"source {source_id} takes the new secret; the old one for {overlap:g} hours more")
 
 

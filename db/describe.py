@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-_OURS = (
+_OWN_SCHEMAS = (
     "nspname not in ('pg_catalog', 'information_schema', 'public', 'pg_toast') and nspname not like "
     "'pg_temp%'"
 )
@@ -21,27 +21,27 @@ select line from (
                     else ' identity' end)) as line
     from pg_class c join pg_namespace s on s.oid = relnamespace join pg_attribute a on attrelid = c.oid
     left join pg_attrdef d on adrelid = c.oid and adnum = attnum
-   where {_OURS} and relkind in ('r', 'p') and attnum > 0 and not attisdropped
+   where {_OWN_SCHEMAS} and relkind in ('r', 'p') and attnum > 0 and not attisdropped
   union all
   select 1, format('table %s.%s', nspname, relname), 0, '', format(E'\\ntable %s.%s%s', nspname, relname,
          case when relforcerowsecurity then ' (row-level security, forced)' when relrowsecurity
              then ' (row-level security)' else '' end)
-    from pg_class c join pg_namespace s on s.oid = relnamespace where {_OURS} and relkind in ('r', 'p')
+    from pg_class c join pg_namespace s on s.oid = relnamespace where {_OWN_SCHEMAS} and relkind in ('r', 'p')
   union all
   select 1, format('table %s.%s', nspname, relname), 2000, conname, format('  constraint %s %s', conname,
       pg_get_constraintdef(k.oid))
     from pg_constraint k join pg_class c on c.oid = conrelid join pg_namespace s on s.oid = relnamespace
-        where {_OURS} and contype <> 'n'
+        where {_OWN_SCHEMAS} and contype <> 'n'
   union all
   select 1, format('table %s.%s', nspname, c.relname), 2001, i.relname, '  ' || pg_get_indexdef(i.oid)
     from pg_index x join pg_class i on i.oid = indexrelid join pg_class c on c.oid = indrelid
     join pg_namespace s on s.oid = c.relnamespace
-   where {_OURS} and not indisprimary and not exists (select from pg_constraint where conindid = i.oid)
+   where {_OWN_SCHEMAS} and not indisprimary and not exists (select from pg_constraint where conindid = i.oid)
   union all
   select 1, format('table %s.%s', nspname, relname), 2002, tgname,
          format('  %s%s', pg_get_triggerdef(t.oid), case tgenabled when 'A' then ' (always)' else '' end)
     from pg_trigger t join pg_class c on c.oid = tgrelid join pg_namespace s on s.oid = relnamespace
-        where {_OURS} and not tgisinternal
+        where {_OWN_SCHEMAS} and not tgisinternal
   union all
   select 1, format('table %s.%s', schemaname, tablename), 2003, policyname,
          format('  policy %s for %s to %s using (%s) check (%s)', policyname, cmd, array_to_string(roles,
@@ -73,7 +73,7 @@ select line from (
                     order by grantee::regrole::text)
                                       from aclexplode(proacl)
                                      where grantee <> proowner and grantee <> 0), ''))
-    from pg_proc p join pg_namespace s on s.oid = pronamespace where {_OURS}
+    from pg_proc p join pg_namespace s on s.oid = pronamespace where {_OWN_SCHEMAS}
 ) described order by part, of, n, name, line
 """
 

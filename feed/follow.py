@@ -71,11 +71,11 @@ class _Tail:
             body = self._subscription.opened_anew(self._channel, message["data"])
         if body is None:
             return []
-        taken = self.position.hear(body)
-        if taken:
+        events = self.position.hear(body)
+        if events:
             self._checked = time.monotonic()
-        self._behind = taken is None or (self._behind and not taken)
-        return taken or []
+        self._behind = events is None or (self._behind and not events)
+        return events or []
 
     def _read_log(self) -> list[RecordedEvent]:
         """Return the next page of what the log holds beyond the position."""
@@ -104,8 +104,8 @@ class Follower(_Tail):
         An empty list says that there was none so far.
         """
         message = self._next(0 if self._due else timeout)
-        taken = self._take(message)
-        return taken or (self._read_log() if self._due else [])
+        events = self._take(message)
+        return events or (self._read_log() if self._due else [])
 
     def _next(self, timeout: float) -> dict[str, Any] | None:
         try:

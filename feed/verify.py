@@ -13,7 +13,7 @@ from activity.chain import GENESIS, Link, next_hash, payload_fits
 from db.engine import begin
 from db.log import audit
 
-_FAULTS_KEPT = 100  # of a log that is broken everywhere the beginning says enough
+_FAULTS_AT_MOST = 100  # of a log that is broken everywhere the beginning says enough
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Report(msgspec.Struct):
 
     def fault(self, what: str) -> None:
         """Note a fault."""
-        if len(self.faults) < _FAULTS_KEPT:
+        if len(self.faults) < _FAULTS_AT_MOST:
             self.faults.append(what)
 
 

@@ -30,7 +30,7 @@ MAX_BYTES = 1_000_000
 TIMEOUT_S = 10.0
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ADDRESSES = 4  # of one name are tried at the most
-_KEPT_ACROSS_ORIGINS = ("accept", "accept-language", "user-agent")
+_SENT_ACROSS_ORIGINS = ("accept", "accept-language", "user-agent")
 _A_POOL = 8  # requests at once: for each request a pool looks at every connection that it has
 _NAT64 = ip_network("64:ff9b::/96")
 
@@ -76,10 +76,10 @@ def is_public(address: Address) -> bool:
 
 
 @cache
-def networks(said: str) -> tuple[Network, ...]:
+def networks(listed: str) -> tuple[Network, ...]:
     """Return the networks of a comma-separated setting."""
     try:
-        return tuple(ip_network(part.strip()) for part in said.split(",") if part.strip())
+        return tuple(ip_network(part.strip()) for part in listed.split(",") if part.strip())
     except ValueError as error:
         raise ActivityError(
             f"ACTIVITY_OUTBOUND_ALLOW: {error}: write networks such as 10.1.0.0/16,127.0.0.1/32"
@@ -250,7 +250,7 @@ class Outbound:
                 url.port,
             ):  # what was meant for one is not for another
                 headers = {
-                    name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_ORIGINS
+                    name: value for name, value in headers.items() if name.lower() in _SENT_ACROSS_ORIGINS
                 }
             url = there
 

@@ -11,7 +11,7 @@ from api.access import session
 from api.access.callers import LiveKeys
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
-from api.http.page import Page
+from api.http.page import PageRoute
 from api.http.requests import Requests
 from api.log import events, stream, writing
 from api.log.hub import Hub
@@ -52,7 +52,7 @@ def create_app() -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.router.default = Page()
+    app.router.default = PageRoute()
     _describe(app)
     return app
 

@@ -15,10 +15,10 @@ _POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types lit-html"
 )
-_OURS = ("v1", "problems", "openapi.json", "healthz", "readyz", "metrics")  # never a route of the page
+_API_PATHS = ("v1", "problems", "openapi.json", "healthz", "readyz", "metrics")  # never a route of the page
 
 
-class Page:
+class PageRoute:
     """What answers when no route does.
 
     A file of the page, the page itself for its own addresses, else 404.
@@ -33,7 +33,7 @@ class Page:
         if scope["type"] != "http":
             return
         path = scope["path"].lstrip("/")
-        if self._files is None or path.split("/", 1)[0] in _OURS:
+        if self._files is None or path.split("/", 1)[0] in _API_PATHS:
             raise HTTPException(404, f"nothing is at {scope['path']:.200}")
         response = await self._file(self._files, path, scope)
         response.headers["Content-Security-Policy"] = _POLICY

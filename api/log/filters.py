@@ -103,13 +103,13 @@ class Filters(BaseModel):
 
 
 def _expanded(session: Session, tenant: int, wanted: Iterable[str]) -> Iterable[str]:
-    said: list[str] | None = None
+    known: list[str] | None = None
     for name in wanted:
         if not name.endswith(".*"):
             yield name
             continue
-        said = distinct_types(session, tenant) if said is None else said
-        yield from (found for found in {*said, *CATALOGUE} if found.startswith(name[:-1]))
+        known = distinct_types(session, tenant) if known is None else known
+        yield from (found for found in {*known, *CATALOGUE} if found.startswith(name[:-1]))
 
 
 def moment(value: AwareDatetime | None) -> datetime | None:

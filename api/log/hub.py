@@ -34,7 +34,7 @@ from feed.subscription import Subscription
 
 log = structlog.get_logger()
 
-KEPT = 1000  # events of a channel that are kept encoded, at the least
+BUFFERED = 1000  # events of a channel that are kept encoded, at the least
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
 _BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
 # How often the hub looks by itself whether it missed something; every second while Redis is away.
@@ -101,7 +101,7 @@ class Channel:
         self.tenant = tenant
         self.watchers: set[Watcher] = set()
         self.position: Position
-        self._kept: list[Item] = []
+        self._buffer: list[Item] = []
         self._reading = asyncio.Lock()
         self._behind = False
 
@@ -112,12 +112,12 @@ class Channel:
         """
         head, newest = await run_in_threadpool(self._newest)
         self.position = Position(self.tenant, head.epoch, newest[-1].seq if newest else head.seq)
-        self._kept = [Item(event) for event in newest]
+        self._buffer = [Item(event) for event in newest]
 
     def _newest(self) -> tuple[heads.Head, list[RecordedEvent]]:
         with begin("reader", self.tenant) as session:
             head = heads.head(session, self.tenant)
-            return head, by_seq.after(session, self.tenant, max(0, head.seq - KEPT), 2 * KEPT).events
+            return head, by_seq.after(session, self.tenant, max(0, head.seq - BUFFERED), 2 * BUFFERED).events
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
         """Return the events after `seq`, up to `limit`; none where this stands there.
@@ -126,17 +126,17 @@ class Channel:
         """
         if seq >= self.position.seq:
             return []
-        if not self._kept or self._kept[0].event.seq > seq + 1:
+        if not self._buffer or self._buffer[0].event.seq > seq + 1:
             return None
-        start = seq + 1 - self._kept[0].event.seq
-        return self._kept[start : start + limit]
+        start = seq + 1 - self._buffer[0].event.seq
+        return self._buffer[start : start + limit]
 
     def hear(self, body: bytes) -> bool:
         """Take an authentic message; return whether nothing is missing. Raises EpochChanged."""
-        taken = self.position.hear(body)
-        if taken:
-            self._push(taken)
-        return taken is not None
+        events = self.position.hear(body)
+        if events:
+            self._push(events)
+        return events is not None
 
     async def catch_up(self) -> None:
         """Read what is missing from the log. Raises EpochChanged."""
@@ -159,10 +159,10 @@ class Channel:
 
     def _push(self, fresh: list[RecordedEvent]) -> None:
         if any(event.type in ERASURES for event in fresh):
-            self._kept.clear()  # what was erased is forgotten here too: who falls behind reads the log
-        self._kept += [Item(event) for event in fresh]
-        if len(self._kept) > 2 * KEPT:
-            del self._kept[:-KEPT]
+            self._buffer.clear()  # what was erased is forgotten here too: who falls behind reads the log
+        self._buffer += [Item(event) for event in fresh]
+        if len(self._buffer) > 2 * BUFFERED:
+            del self._buffer[:-BUFFERED]
         self.wake()
 
     def wake(self) -> None:
@@ -233,14 +233,14 @@ class Hub:
     async def _hear(self, pubsub: redis.asyncio.client.PubSub, subscription: Subscription) -> None:
         """Take message after message. Raises OSError where the server is not heard any more."""
         loop = asyncio.get_running_loop()
-        heard_at = asked_at = loop.time()
-        while loop.time() - heard_at < _SILENT_S:
+        last_message_at = asked_at = loop.time()
+        while loop.time() - last_message_at < _SILENT_S:
             if loop.time() - asked_at >= _SILENT_S / 3:
                 asked_at = loop.time()
                 await pubsub.ping()
             message = await pubsub.get_message(timeout=1)
             if message is not None:
-                heard_at = loop.time()
+                last_message_at = loop.time()
                 await self._take(subscription, message)
         raise OSError("Redis answers no ping")
 

@@ -234,13 +234,13 @@ class StreamResponse(Response):
         return position(self._epoch, self._seq)
 
     def _hello(self, recovered: bool) -> bytes:
-        told = {
+        position = {
             "position": self._position,
             "recovered": recovered,
             "heartbeat_s": settings().stream_heartbeat_s,
             "server_time": datetime.now(UTC),
         }
-        return b"retry: %d\n" % _jitter(2000, 6000) + _frame("hello", told)
+        return b"retry: %d\n" % _jitter(2000, 6000) + _frame("hello", position)
 
     def _reset(self, reason: str) -> bytes:
         RESETS.inc()

@@ -43,7 +43,7 @@ def pixel(token: str, request: Request) -> Response:
     """Answer with the invisible image, whatever the token, and keep that a mail was opened."""
     target = _target("o", token)
     if target is not None:
-        _kept("email.opened", lambda: engagement.opened(target, _visit(request)))
+        _record("email.opened", lambda: engagement.opened(target, _visit(request)))
     return Response(_PIXEL, media_type="image/gif", headers=_NEVER_STORED)
 
 
@@ -53,7 +53,7 @@ def link(token: str, request: Request) -> Response:
     target = _target("c", token)
     if target is None or not target.url:
         return _page(404, "This link is not valid", "<p>It was cut, changed, or is too old.</p>")
-    _kept("email.clicked", lambda: engagement.clicked(target, _visit(request)))
+    _record("email.clicked", lambda: engagement.clicked(target, _visit(request)))
     location = quote(target.url, safe=_AS_WRITTEN)
     headers = {**_NEVER_STORED, "referrer-policy": "no-referrer", "location": location}
     return Response(status_code=302, headers=headers)
@@ -96,7 +96,7 @@ def _target(kind: TokenKind, token: str) -> Target | None:
         return None
 
 
-def _kept(kind: str, keep: Callable[[], bool]) -> None:
+def _record(kind: str, keep: Callable[[], bool]) -> None:
     """Keep what happened.
 
     While the database is away the recipient is served all the same, and the log says what was lost.

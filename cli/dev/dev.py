@@ -113,7 +113,7 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
     from activity.settings import Role, settings
 
     path = folder / "settings.json"
-    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     passwords = [f"{role}_password" for role in get_args(Role)]
     if "database_url" not in urls:
         missing = [name for name in passwords if f"ACTIVITY_{name.upper()}" not in os.environ]
@@ -125,10 +125,10 @@ def _write_settings(folder: Path, urls: Mapping[str, str]) -> None:
             )
         passwords = []
     made = {
-        name: kept.get(name) or secrets.token_urlsafe(24)
+        name: stored.get(name) or secrets.token_urlsafe(24)
         for name in (*passwords, "api_key", "session_secret")
     }
-    made["tracking_keys"] = kept.get("tracking_keys") or f"k1:{secrets.token_urlsafe(24)}"
+    made["tracking_keys"] = stored.get("tracking_keys") or f"k1:{secrets.token_urlsafe(24)}"
     write_private(path, json.dumps({**urls, **made}, indent=2))
     settings.cache_clear()
 
@@ -227,7 +227,7 @@ def _report(folder: Path, seconds: float) -> None:
     """Write endpoints.json, then print the same for people, without the secrets."""
     from activity.settings import settings
 
-    kept = json.loads((folder / "settings.json").read_text())
+    stored = json.loads((folder / "settings.json").read_text())
     urls = {name: settings().required(name) for name in ("database_url", "redis_url")}
     endpoints: dict[str, Any] = {
         **urls,
@@ -235,7 +235,7 @@ def _report(folder: Path, seconds: float) -> None:
         "flower": f"http://127.0.0.1:{os.environ['FLOWER_PORT']}",
         "smtp": f"smtp://127.0.0.1:{os.environ[mailsink.PORT]}",
         "data_dir": str(folder),
-        "api_key": kept["api_key"],
+        "api_key": stored["api_key"],
         "pid": os.getpid(),
     }
     write_private(folder / "endpoints.json", json.dumps(endpoints, indent=2))
@@ -269,7 +269,7 @@ def _printer(names: list[str]) -> Callable[[str, str], None]:
     width = max(map(len, names))
     colours = {name: _COLOURS[at % len(_COLOURS)] for at, name in enumerate(names)}
 
-    def say(name: str, line: str) -> None:
+    def write(name: str, line: str) -> None:
         console.print(Text.assemble((f"{name:<{width}} | ", colours[name]), line))
 
-    return say
+    return write

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cli.errors import Unreachable
 
 
-class PortTaken(Unreachable):
+class PortInUse(Unreachable):
     """A port that another program holds."""
 
 
@@ -25,9 +25,9 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, what: str) -> None:
-    """Raise PortTaken if another program listens on `port`."""
+    """Raise PortInUse if another program listens on `port`."""
     if not is_free(port):
-        raise PortTaken(
+        raise PortInUse(
             f"port {port} on 127.0.0.1 is taken: stop the program that holds it, or give {what} another port"
         )
 
@@ -37,7 +37,7 @@ def first_free(candidates: Iterable[int]) -> int:
     for port in candidates:
         if is_free(port):
             return port
-    raise PortTaken("no free port among those tried on 127.0.0.1: name one with --port")
+    raise PortInUse("no free port among those tried on 127.0.0.1: name one with --port")
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ STEADY = 30.0  # a child that lived for so many seconds is not failing: its next
 PATIENCE = 2.5  # seconds between the polite signal and SIGKILL; an idle prefork worker takes two
 _LONGEST_LINE = 1 << 16
 
-Say = Callable[[str, str], None]  # (name of the child, one line)
+Write = Callable[[str, str], None]  # (name of the child, one line)
 
 
 class Child(NamedTuple):
@@ -36,9 +36,9 @@ class Supervisor:
     Each has a process group of its own, which no end of ours leaves behind.
     """
 
-    def __init__(self, children: Sequence[Child], say: Say) -> None:
+    def __init__(self, children: Sequence[Child], write: Write) -> None:
         self._children = children
-        self._say = say
+        self._write = write
         self._groups: dict[str, int] = {}  # running children in the order of their start
         self._stopping = asyncio.Event()
 
@@ -82,7 +82,7 @@ class Supervisor:
                 break
             if time.monotonic() - started >= STEADY:
                 delay = FIRST_DELAY
-            self._say(child.name, f"{_ending(code)}; starts again in {delay:g} s")
+            self._write(child.name, f"{_ending(code)}; starts again in {delay:g} s")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(delay * 2, LONGEST_DELAY)
@@ -129,9 +129,9 @@ class Supervisor:
                     if len(rest) > _LONGEST_LINE:
                         lines, rest = [*lines, rest], b""
                     for line in lines:
-                        self._say(name, line.decode(errors="replace"))
+                        self._write(name, line.decode(errors="replace"))
                 if rest:
-                    self._say(name, rest.decode(errors="replace"))
+                    self._write(name, rest.decode(errors="replace"))
             finally:
                 transport.close()
 

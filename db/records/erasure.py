@@ -50,7 +50,7 @@ def erase(
 
     For the role eraser.
     """
-    said = {
+    values = {
         "tenant": tenant,
         "contact": contact,
         "event_id": event_id,
@@ -58,4 +58,4 @@ def erase(
         "reason": reason,
         "request_id": request_id,
     }
-    return int(session.execute(_ERASE, said).scalar_one())
+    return int(session.execute(_ERASE, values).scalar_one())

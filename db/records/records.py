@@ -101,7 +101,7 @@ R = TypeVar("R", bound=Record)
 class _Table:
     name: str  # all of these are constants of ours, never input
     key: str
-    unsaid: dict[str, str]  # what a new record holds where nothing is said and null is not allowed
+    defaults: dict[str, str]  # what a new record holds where nothing is said and null is not allowed
     stamped: bool = True
 
 
@@ -192,10 +192,10 @@ def upsert(session: Session, tenant: int, records: Iterable[R]) -> int:
 
 
 def _over(earlier: R, later: R) -> R:
-    said = {name: value for name in later.__struct_fields__ if (value := getattr(later, name)) is not None}
-    if "fields" in said:
-        said["fields"] = {**getattr(earlier, "fields"), **said["fields"]}  # noqa: B009  # not every record has fields
-    return msgspec.structs.replace(earlier, **said)
+    given = {name: value for name in later.__struct_fields__ if (value := getattr(later, name)) is not None}
+    if "fields" in given:
+        given["fields"] = {**getattr(earlier, "fields"), **given["fields"]}  # noqa: B009  # not every record has fields
+    return msgspec.structs.replace(earlier, **given)
 
 
 @cache
@@ -206,8 +206,8 @@ def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
     """
     table, columns = _TABLES[kind], kind.__struct_fields__
     typed = ", ".join(f"{column} {_SQL_TYPES.get(column, 'text')}" for column in columns)
-    said = f"json_to_recordset(cast(:rows as json)) as r({typed})"
-    new = ", ".join(f"coalesce(r.{column}, {table.unsaid.get(column, 'null')})" for column in columns)
+    given = f"json_to_recordset(cast(:rows as json)) as r({typed})"
+    new = ", ".join(f"coalesce(r.{column}, {table.defaults.get(column, 'null')})" for column in columns)
     changing = [column for column in columns if column != table.key]
     after = [
         f"t.{column} || r.{column}" if column == "fields" else f"coalesce(r.{column}, t.{column})"
@@ -216,10 +216,10 @@ def _upsert(kind: type[Record]) -> tuple[TextClause, TextClause]:
     sets = ", ".join(f"{column} = {value}" for column, value in zip(changing, after, strict=True))
     # In the order of the key, so that two of these wait for each other and never lock each other out
     return (
-        text(f"""insert into {table.name} (tenant_id, {", ".join(columns)}) select :tenant, {new} from {said}
+        text(f"""insert into {table.name} (tenant_id, {", ".join(columns)}) select :tenant, {new} from {given}
                   order by r.{table.key} on conflict do nothing"""),
         text(f"""update {table.name} t set {sets}{", updated_at = clock_timestamp()" if table.stamped else ""}
-                  from {said}
+                  from {given}
                   where t.tenant_id = :tenant and t.{table.key} = r.{table.key}
                     and ({", ".join(f"t.{column}" for column in changing)})
                      is distinct from ({", ".join(after)})"""),

@@ -74,7 +74,7 @@ def classify(
     seconds.
     """
     for verdict in (
-        _said(provider_flag, method),
+        _by_provider(provider_flag, method),
         _by_agent(user_agent),
         _by_time(seconds_since_delivery, links_at_once),
         _by_route(user_agent, referrer),
@@ -84,7 +84,7 @@ def classify(
     return _otherwise(user_agent, provider_flag, seconds_since_delivery)
 
 
-def _said(provider_flag: bool | None, method: str) -> Verdict | None:
+def _by_provider(provider_flag: bool | None, method: str) -> Verdict | None:
     if provider_flag:
         return Verdict(True, "the provider says so")
     if method.upper() in {"HEAD", "OPTIONS"}:

@@ -75,7 +75,7 @@ def _links_at_once(found: Sequence[Engagement]) -> dict[UUID, int]:
 
 
 def _event(tenant: int, one: Engagement, verdict: Verdict) -> Event:
-    said = {
+    payload = {
         "event_id": str(one.event_id),
         "event_type": one.type,
         "machine": verdict.machine,
@@ -85,7 +85,7 @@ def _event(tenant: int, one: Engagement, verdict: Verdict) -> Event:
     return Event(
         tenant_id=tenant,
         type="event.classified",
-        payload=said,
+        payload=payload,
         source="classify",
         account_id=one.account_id,
         contact_id=one.contact_id,

@@ -133,12 +133,12 @@ def ended(
     actor: str = "system",
 ) -> Event:
     """Return the event of a run that is completed, failed, cancelled or paused."""
-    common: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "playbook": program.name,
         "version": run.version,
         "reason": reason and reason[:_MAX_REASON],
     }
     if state == "completed":
-        return event_of(run, "playbook.completed", PlaybookCompleted(**common, steps=done), actor=actor)
+        return event_of(run, "playbook.completed", PlaybookCompleted(**shared, steps=done), actor=actor)
     label = program.operations[at].label if at < len(program.operations) else None
-    return event_of(run, f"playbook.{state}", _ENDS[state](**common, step=label), actor=actor)
+    return event_of(run, f"playbook.{state}", _ENDS[state](**shared, step=label), actor=actor)

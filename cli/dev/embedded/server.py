@@ -61,7 +61,7 @@ class EmbeddedServer(ABC):
         return (self.data_dir / "password").read_text()
 
     def start(self) -> None:
-        """Start the server and return when it answers; raises PortTaken, WheelMissing or ServerFailed."""
+        """Start the server and return when it answers; raises PortInUse, WheelMissing or ServerFailed."""
         if self._process is not None and self._process.poll() is None:
             return
         require_free(self.port, self.name)

@@ -71,7 +71,7 @@ def _account_of_contact(result: PassResult) -> str | None:
 
 
 def _payload(result: PassResult, currency: str) -> dict[str, Any]:
-    payload = _common(result, currency)
+    payload = _of_every_pass(result, currency)
     if result.failure:
         return payload | {"reason": result.failure}
     payload |= {
@@ -87,7 +87,7 @@ def _payload(result: PassResult, currency: str) -> dict[str, Any]:
     return payload
 
 
-def _common(result: PassResult, currency: str) -> dict[str, Any]:
+def _of_every_pass(result: PassResult, currency: str) -> dict[str, Any]:
     work = result.work
     failed = {name: reason for name, reason in work.tried.items() if reason is not None}
     skipped = [{"provider": name, "reason": reason[:300]} for name, reason in failed.items()]

@@ -80,8 +80,8 @@ def failures(message: Message, text: str) -> list[Failure]:
     found = list(_reported(message)) or list(_reported_in_text(message))
     if not found and looks_like_a_report(message):
         found = list(_guessed(message, text))
-    told = notification(text)
-    return [_judged(failure, told, alone=len(found) == 1) for failure in found]
+    notice = notification(text)
+    return [_judged(failure, notice, alone=len(found) == 1) for failure in found]
 
 
 def looks_like_a_report(message: Message) -> bool:
@@ -167,8 +167,8 @@ def _guessed(message: Message, text: str) -> Iterator[Failure]:
         temporary and not permanent
     )
     for address in sorted(named):
-        said = _about(address, notification(text), len(named))
-        yield Failure(address, "delayed" if delayed else "failed", reading.status_of(said), said)
+        words = _about(address, notification(text), len(named))
+        yield Failure(address, "delayed" if delayed else "failed", reading.status_of(words), words)
 
 
 def notification(text: str) -> str:
@@ -181,17 +181,17 @@ def _named(message: Message, text: str) -> Iterable[str]:
     listed = _first(message, "X-Failed-Recipients")
     if listed:
         return _ADDRESS.findall(listed)
-    ours = {
+    own = {
         address.lower()
         for name in ("To", "From", "Sender", "Return-Path")
         for address in _ADDRESS.findall(_first(message, name))
     }
-    said = notification(text)
-    found = _ANGLED.findall(said) or _ADDRESS.findall(said)
+    words = notification(text)
+    found = _ANGLED.findall(words) or _ADDRESS.findall(words)
     return [
         address
         for address in dict.fromkeys(found)
-        if address.lower() not in ours and not _DAEMON.match(address)
+        if address.lower() not in own and not _DAEMON.match(address)
     ][:20]
 
 
@@ -204,22 +204,22 @@ def _about(address: str, text: str, recipients: int) -> str | None:
         return _folded(text[-2000:])
     _, found, after = text.partition(address)
     others = [match.start() for match in _ADDRESS.finditer(after) if match[0].lower() != address.lower()]
-    said = after[: others[0]] if others else after
-    return _folded(re.split(r"\n\s*\n", said, maxsplit=1)[0]) if found else None
+    words = after[: others[0]] if others else after
+    return _folded(re.split(r"\n\s*\n", words, maxsplit=1)[0]) if found else None
 
 
-def _judged(failure: Failure, told: str, *, alone: bool) -> Failure:
+def _judged(failure: Failure, notice: str, *, alone: bool) -> Failure:
     """Add the reason and whether the address is of no use.
 
     What the server answered in `told` is more exact than a vague status.
     """
-    about = _about(failure.recipient, told, 2) or _about(failure.final or failure.recipient, told, 2)
-    said, status = failure.diagnostic or about or "", failure.status
+    about = _about(failure.recipient, notice, 2) or _about(failure.final or failure.recipient, notice, 2)
+    words, status = failure.diagnostic or about or "", failure.status
     if is_vague(status):
         status = reading.status_of(failure.diagnostic, about) or status
-    around = f"{said}\n{told if alone else about}"
-    reason = reason_of(said) or reason_of(around)
+    around = f"{words}\n{notice if alone else about}"
+    reason = reason_of(words) or reason_of(around)
     after_data = ">>> DATA" in around or "end of DATA" in around
-    verdict = judge(status=status, words=said, reason=reason, after_data=after_data)
+    verdict = judge(status=status, words=words, reason=reason, after_data=after_data)
     hard = failure.action == "failed" and verdict.bounce_type == "hard"
-    return replace(failure, status=status, diagnostic=said or None, reason=reason, hard=hard)
+    return replace(failure, status=status, diagnostic=words or None, reason=reason, hard=hard)

@@ -35,20 +35,20 @@ _HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.S
 
 def verify(request: Request, check: Check) -> bool:
     """Check the topic, the age and the signature of an SNS message."""
-    said = reading.object_of(reading.json_of(request.body))
-    if check.secret != ANY_TOPIC and said.get("TopicArn") != check.secret:
+    message = reading.object_of(reading.json_of(request.body))
+    if check.secret != ANY_TOPIC and message.get("TopicArn") != check.secret:
         return False
-    stamp = reading.moment(said.get("Timestamp"))
-    hash_ = _HASHES.get(str(said.get("SignatureVersion")))
+    stamp = reading.moment(message.get("Timestamp"))
+    hash_ = _HASHES.get(str(message.get("SignatureVersion")))
     if hash_ is None or stamp is None or not fresh(str(stamp.timestamp()), check):
         return False  # before anything is fetched for it
-    key = _key(str(said.get("SigningCertURL") or said.get("SigningCertUrl") or ""), check.now)
+    key = _key(str(message.get("SigningCertURL") or message.get("SigningCertUrl") or ""), check.now)
     if key is None:
         return False
     try:
         key.verify(
-            base64.b64decode(str(said.get("Signature")), validate=True),
-            _signed(said),
+            base64.b64decode(str(message.get("Signature")), validate=True),
+            _signed(message),
             padding.PKCS1v15(),
             hash_,
         )
@@ -57,9 +57,11 @@ def verify(request: Request, check: Check) -> bool:
     return True
 
 
-def _signed(said: Mapping[str, Any]) -> bytes:
-    names = _NOTIFICATION if said.get("Type") == "Notification" else _CONFIRMATION
-    return "".join(f"{name}\n{said[name]}\n" for name in names if isinstance(said.get(name), str)).encode()
+def _signed(message: Mapping[str, Any]) -> bytes:
+    names = _NOTIFICATION if message.get("Type") == "Notification" else _CONFIRMATION
+    return "".join(
+        f"{name}\n{message[name]}\n" for name in names if isinstance(message.get(name), str)
+    ).encode()
 
 
 def _key(url: str, now: float) -> rsa.RSAPublicKey | None:
@@ -110,11 +112,11 @@ def confirmation(request: Request) -> str | None:
 
     Made of its topic and token, not the one in it.
     """
-    said = reading.object_of(reading.json_of(request.body))
-    topic, token = str(said.get("TopicArn")), str(said.get("Token"))
+    message = reading.object_of(reading.json_of(request.body))
+    topic, token = str(message.get("TopicArn")), str(message.get("Token"))
     match = _TOPIC.fullmatch(topic)
     if (
-        said.get("Type") != "SubscriptionConfirmation"
+        message.get("Type") != "SubscriptionConfirmation"
         or match is None
         or not re.fullmatch(r"[0-9a-fA-F]{16,1024}", token)
     ):

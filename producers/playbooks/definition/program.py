@@ -223,8 +223,8 @@ class _Builder:
             if not step.then:
                 operation.next = len(self._operations)
         elif isinstance(step, WaitForEvent):
-            heard = language(tuple(built_in(self._event_names(step.event, (*here, "event")))))
-            operation.conditions = self._all(heard, step.where, (*here, "where"))
+            awaited = language(tuple(built_in(self._event_names(step.event, (*here, "event")))))
+            operation.conditions = self._all(awaited, step.where, (*here, "where"))
             operation.otherwise = len(self._operations)
             self._add(step.on_timeout, (*here, "on_timeout"), f"{operation.label}.on_timeout.", of, depth + 1)
             operation.next = len(self._operations)

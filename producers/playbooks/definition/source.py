@@ -71,8 +71,8 @@ def read(text: str) -> YamlSource:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InvalidPlaybook([Fault(mark.line + 1 if mark else 1, "", f"this is no YAML: {said}")]) from None
+        text = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InvalidPlaybook([Fault(mark.line + 1 if mark else 1, "", f"this is no YAML: {text}")]) from None
     except RecursionError:
         raise InvalidPlaybook([Fault(1, "", "the definition is nested too deeply")]) from None
     if root is None:

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, ServerFailed, WheelMissing
-from cli.dev.ports import PortTaken
+from cli.dev.ports import PortInUse
 
 OWNER = """
 import sys
@@ -131,9 +131,9 @@ def test_a_second_server_on_the_same_data_is_refused(own_postgres: EmbeddedPostg
 
 
 def test_a_port_in_use_is_named(own_postgres: EmbeddedPostgres, folder: Path) -> None:
-    with pytest.raises(PortTaken, match=f"port {own_postgres.port} .*PostgreSQL"):
+    with pytest.raises(PortInUse, match=f"port {own_postgres.port} .*PostgreSQL"):
         EmbeddedPostgres(folder / "other", own_postgres.port).start()
-    with pytest.raises(PortTaken, match=f"port {own_postgres.port} .*Valkey"):
+    with pytest.raises(PortInUse, match=f"port {own_postgres.port} .*Valkey"):
         EmbeddedValkey(folder / "valkey", own_postgres.port).start()
 
 
