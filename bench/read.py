@@ -25,8 +25,8 @@ from activity.catalogue import CATALOGUE, Category
 from bench.servers import percentile, servers
 from cli.dev.ports import free_port
 from db.engine import begin
-from db.log.feed import FeedQuery
-from db.log.filter import Filter, accounts_beneath
+from db.log.reading.feed import FeedQuery
+from db.log.reading.filter import Filter, accounts_beneath
 from feed.pages import by_occurred
 
 TENANTS, BIG, SMALL = 50, 1, 50

@@ -25,7 +25,7 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
     """
     from db.engine import close_connections
     from db.migrate import migrate
-    from worker.redis import forget as forget_redis
+    from worker.process.redis import forget as forget_redis
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(40)

@@ -77,7 +77,7 @@ def _log_warnings_only() -> None:
     """Leave progress to the bar."""
     import logging
 
-    from worker.logs import configure_logging
+    from worker.process.logs import configure_logging
 
     configure_logging()
     logging.getLogger("worker").setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,16 +111,18 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        last_report = (
-            f"last report {one:%Y-%m-%d %H:%M}Z" if (one := row["heard_at"]) else "nothing received yet"
-        )
-        failed = f"  failed: {row['failure']}" if row["failure"] else ""
-        counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
-        typer.echo(
-            f"{row['path']}  {row['name']}  proof: {row['proof']}  {last_report}"
-            + (f"  unknown: {counts}" if counts else "")
-            + failed
-        )
+        typer.echo(_source_line(row))
+
+
+def _source_line(row: Mapping[str, Any]) -> str:
+    at, failure = row["heard_at"], row["failure"]
+    counts = ", ".join(f"{count} {kind}" for kind, count in row["unknown"].items())
+    return (
+        f"{row['path']}  {row['name']}  proof: {row['proof']}  "
+        + (f"last report {at:%Y-%m-%d %H:%M}Z" if at else "nothing received yet")
+        + (f"  unknown: {counts}" if counts else "")
+        + (f"  failed: {failure}" if failure else "")
+    )
 
 
 @sources.command()

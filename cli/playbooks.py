@@ -276,7 +276,7 @@ def _program(file: Path) -> "Program":
 def _event(tenant: str | None, ref: str) -> "RecordedEvent":
     from uuid import UUID
 
-    from db.log import by_seq
+    from db.log.reading import by_seq
 
     try:
         key = int(ref) if ref.isdigit() else UUID(ref)
@@ -292,7 +292,7 @@ def _event(tenant: str | None, ref: str) -> "RecordedEvent":
 def _seq(tenant: int, since: str) -> int:
     """Return the number of the log that --since means."""
     from db.engine import begin
-    from db.log import by_seq
+    from db.log.reading import by_seq
     from producers.playbooks.definition.document import span
 
     if since.isdigit():

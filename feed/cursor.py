@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from activity.errors import ActivityError
-from db.log.feed import FeedKey
-from db.log.filter import Filter
+from db.log.reading.feed import FeedKey
+from db.log.reading.filter import Filter
 
 _CURSOR = struct.Struct(">1s9sqq")  # the order, a digest of workspace and filter, two numbers
 _FEED, _SEQ = b"f", b"s"

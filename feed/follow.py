@@ -17,7 +17,8 @@ from activity.errors import ActivityError
 from activity.event import RecordedEvent
 from activity.settings import settings
 from db.engine import begin
-from db.log import by_seq, heads
+from db.log import heads
+from db.log.reading import by_seq
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from db.log import by_seq, feed
-from db.log.feed import FeedKey, key_of
-from db.log.filter import Filter
+from db.log.reading import by_seq, feed
+from db.log.reading.feed import FeedKey, key_of
+from db.log.reading.filter import Filter
 from feed.cursor import feed_cursor, feed_key, seq_cursor, seq_of
 
 MAX_PAGE = 500

@@ -7,7 +7,7 @@ import structlog
 
 from activity import message
 from db.log import deployment
-from worker.logs import Seldom
+from worker.process.logs import Seldom
 
 log = structlog.get_logger()
 

@@ -98,9 +98,9 @@ def environment(
     """
     from db.engine import close_connections
     from db.log import deployment
-    from worker import redis
     from worker.celery import app
-    from worker.redis import redis_client
+    from worker.process import redis
+    from worker.process.redis import redis_client
 
     with _database(postgres, f"test_{next(_numbers)}", migrated) as url:
         variables = _ENVIRONMENT | {"ACTIVITY_DATABASE_URL": url, "ACTIVITY_REDIS_URL": valkey.url()}

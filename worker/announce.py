@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from db.engine import begin
 from db.log import heads
 from worker.celery import app
-from worker.clock import Sweep, look_for
+from worker.process.clock import Sweep, look_for
 from worker.publish import announce
 
 _RECENT = timedelta(seconds=30)

@@ -21,10 +21,10 @@ from db.log.append import BatchAnswer, Poison, Stored, append, move
 from db.log.outbox import Waiting
 from db.log.rejected import park
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
 from worker.foreign import accept
 from worker.nudge import nudge
+from worker.process.clock import Sweep, look_for
 from worker.publish import Appended, publish
 
 log = structlog.get_logger()

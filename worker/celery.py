@@ -16,8 +16,8 @@ from celery.signals import (
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from db.engine import forget_connections
-from worker import broker, watchdog
-from worker.logs import configure_logging
+from worker.process import broker, watchdog
+from worker.process.logs import configure_logging
 
 app = Celery(
     "worker",
@@ -49,7 +49,7 @@ broker.install(app)
 
 
 def _start_clocks() -> None:
-    from worker import clock
+    from worker.process import clock
 
     served = set(app.amqp.queues.consume_from or {app.conf.task_default_queue})
     clock.start(served, lambda task: str(app.amqp.router.route({}, task)["queue"].name))
@@ -73,7 +73,7 @@ def _shut_down(**_: Any) -> None:
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _task_begins(task_id: str, task: Any, **_: Any) -> None:
-    from worker.clock import BOUND_S
+    from worker.process.clock import BOUND_S
 
     watchdog.begin(task.name, BOUND_S)
     bind_contextvars(task=task.name, task_id=task_id)

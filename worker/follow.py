@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import begin
-from db.log import by_seq, cursors, heads
+from db.log import cursors, heads
 from db.log.cursors import Cursor
+from db.log.reading import by_seq
 
 log = structlog.get_logger()
 

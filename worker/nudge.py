@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from db.log import deployment
 from worker.celery import app
-from worker.redis import try_redis
+from worker.process.redis import try_redis
 
 # A nudge that was lost blocks the next ones for so long; the workers' own clocks look as often.
 _WAITS_AT_MOST_MS = 1000

@@ -8,7 +8,7 @@ import redis
 
 from activity.message import channel, signed
 from db.log import deployment
-from worker.redis import try_redis
+from worker.process.redis import try_redis
 
 # Keeps a message near 100 kB, so that a bulk import does not overrun a slow subscriber's buffer.
 _EVENTS_A_MESSAGE = 200

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.http.encoding import json_response
 from db.engine import begin
-from worker.redis import redis_client
+from worker.process.redis import redis_client
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.http.app import create_app
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 
 GRACE_S = 3  # what is not done by then is cut off
 

@@ -21,8 +21,9 @@ from api.log.filters import Filters, Locale, moment
 from api.log.page_cache import CachingRoute, store
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db.engine import begin
-from db.log import by_seq, counts, heads, lineage
-from db.log.filter import LOOK, Filter
+from db.log import heads
+from db.log.reading import by_seq, counts, lineage
+from db.log.reading.filter import LOOK, Filter
 from db.records import records
 from feed import pages
 from feed.cursor import InvalidCursor

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from activity.catalogue import CATALOGUE, Category
 from activity.validation import EARLIEST, LATEST
 from api.http.problems import Problem
-from db.log.counts import distinct_types
-from db.log.filter import Filter
+from db.log.reading.counts import distinct_types
+from db.log.reading.filter import Filter
 
 # What PostgreSQL and the log refuse in a name can filter nothing.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]

@@ -27,7 +27,8 @@ from activity.settings import settings
 from api.http.supervise import supervise
 from api.log.wire import encoded, position
 from db.engine import begin
-from db.log import by_seq, heads
+from db.log import heads
+from db.log.reading import by_seq
 from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription

@@ -19,7 +19,7 @@ from api.access.callers import Caller
 from api.http.encoding import json_response
 from api.http.problems import Problem, invalid
 from db.engine import begin
-from db.log import by_seq
+from db.log.reading import by_seq
 from worker.emit import emit_encoded
 
 # The namespace of Idempotency-Keys: with another one every key used before would be new.

@@ -26,7 +26,7 @@ from api.log.filters import Filters, Locale
 from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher
 from api.log.wire import EventOut, position, read_position
 from db.engine import begin
-from db.log.filter import Predicate, accounts_beneath
+from db.log.reading.filter import Predicate, accounts_beneath
 from feed.position import EpochChanged
 
 router = APIRouter(prefix="/v1", tags=["stream"])

@@ -25,7 +25,7 @@ from api.log.filters import Name
 from api.log.receipts import Receipt, Receipts, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
-from db.log import by_seq
+from db.log.reading import by_seq
 
 router = APIRouter(prefix="/v1", tags=["writing"])
 

@@ -136,7 +136,7 @@ def _log() -> str:
 
 def _broker() -> str:
     from worker.celery import app
-    from worker.redis import redis_client
+    from worker.process.redis import redis_client
 
     redis_client().ping()
     with app.connection_for_write() as connection:

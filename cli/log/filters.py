@@ -11,7 +11,7 @@ import typer
 from activity.errors import ActivityError
 
 if TYPE_CHECKING:
-    from db.log.filter import Filter
+    from db.log.reading.filter import Filter
 
 _Text = str | None
 _Texts = list[str] | None
@@ -39,7 +39,7 @@ class FilterOptions:
 
     def filter(self) -> "Filter":
         """Return the filter that the options describe. Raises ActivityError for one that is not valid."""
-        from db.log.filter import Filter
+        from db.log.reading.filter import Filter
 
         record_type, record_id = record_of(self.record)
         return Filter(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from activity.event import RecordedEvent
-    from db.log.filter import Filter
+    from db.log.reading.filter import Filter
 
 
 @filtered
@@ -61,7 +61,7 @@ def feed(
 
 
 def _as_of(session: "Session", tenant: int, text: str | None) -> int | None:
-    from db.log import by_seq
+    from db.log.reading import by_seq
 
     if text is None or text.isdigit():
         return None if text is None else int(text)
@@ -78,7 +78,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one event, whole."""
-    from db.log import by_seq, lineage
+    from db.log.reading import by_seq, lineage
 
     with workspace(tenant, "reader") as (session, number):
         event = by_seq.get(session, number, _ref(ref))
@@ -142,7 +142,8 @@ def _tail(
     tenant: int, which: "Filter", follow: bool, last: int, after: int | None
 ) -> "Iterator[RecordedEvent]":
     from db.engine import begin
-    from db.log import by_seq, heads
+    from db.log import heads
+    from db.log.reading import by_seq
 
     with begin("reader", tenant) as session:
         at = heads.head(session, tenant).seq
@@ -158,7 +159,7 @@ def _tail(
 def _passing(tenant: int, which: "Filter", after: int, to: int) -> "Iterator[RecordedEvent]":
     """Yield the events that pass the filter, after one number and up to another."""
     from db.engine import begin
-    from db.log import by_seq
+    from db.log.reading import by_seq
 
     while after < to:
         with begin("reader", tenant) as session:
@@ -169,7 +170,7 @@ def _passing(tenant: int, which: "Filter", after: int, to: int) -> "Iterator[Rec
 
 def _coming(tenant: int, which: "Filter", after: int) -> "Iterator[RecordedEvent]":
     """Yield the events that come and pass the filter: the follower notices them, the database filters."""
-    from db.log.filter import Filter
+    from db.log.reading.filter import Filter
     from feed.follow import Follower
 
     with Follower(tenant, after) as follower:

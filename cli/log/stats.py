@@ -54,7 +54,8 @@ def stats(tenant: TenantOption = None, json: Json = False) -> None:
 
 def _stats(tenant: "Tenant") -> Stats:
     from db.engine import begin
-    from db.log import backlog, by_seq, counts, heads
+    from db.log import backlog, heads
+    from db.log.reading import by_seq, counts
 
     with begin("reader", tenant.id) as session:
         head = heads.head(session, tenant.id)
@@ -76,6 +77,6 @@ def _stats(tenant: "Tenant") -> Stats:
 
 
 def _recorded_within(session: "Session", tenant: int, head: int, span: timedelta) -> int:
-    from db.log import by_seq
+    from db.log.reading import by_seq
 
     return head - min(head, by_seq.seq_at(session, tenant, datetime.now(UTC) - span))

@@ -10,8 +10,8 @@ from producers.enrichment.asking import TASK, Priority, ask_all
 from producers.enrichment.configuration import configuration
 from producers.enrichment.run import work_off
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
+from worker.process.clock import Sweep, look_for
 
 _SCHEDULE = "enrichment.schedule"
 _AT_ONCE = 500  # stale records asked for in one sweep

@@ -5,7 +5,8 @@ import time
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import backlog, by_seq
+from db.log import backlog
+from db.log.reading import by_seq
 
 _WAIT_S = 30.0
 _POLL_S = 0.02

@@ -9,7 +9,7 @@ from activity.errors import InvalidEvent
 from activity.event import Event
 from activity.validation import decode, encode
 from db.engine import begin
-from db.log import by_seq
+from db.log.reading import by_seq
 from db.log.rejected import Rejected
 from worker.emit import emit
 

@@ -5,8 +5,8 @@ from db.engine import EVERY_TENANT, begin
 from db.mail.sources import SOURCES
 from producers.mail.inbound.poll import EVERY, poll_chunk
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
+from worker.process.clock import Sweep, look_for
 
 __all__ = ["EVERY", "TASK", "poll_due"]
 

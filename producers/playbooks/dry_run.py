@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import begin
-from db.log import by_seq
+from db.log.reading import by_seq
 from db.playbooks import starts
 from db.playbooks.playbooks import Enabled
 from producers.playbooks.definition.conditions import Expression, InvalidExpression

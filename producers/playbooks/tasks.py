@@ -11,9 +11,9 @@ from producers.playbooks.advance import advance_batch
 from producers.playbooks.schedule import sweep
 from producers.playbooks.start import ADVANCE, handle
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
 from worker.follow import follow_once, has_unseen
+from worker.process.clock import Sweep, look_for
 
 START, SCHEDULE = "playbook.start", "playbook.schedule"
 FOLLOWER = "playbooks"  # the name of the durable cursor

@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from activity.event import Event
 from activity.validation import encode
 from db.engine import begin
-from db.log import feed
-from db.log.filter import Filter
+from db.log.reading import feed
+from db.log.reading.filter import Filter
 from db.records import erasure, records
 from producers.log.appended import wait_for
 from worker.emit import emit_encoded

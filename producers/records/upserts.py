@@ -13,7 +13,7 @@ from activity.canonical import canonical
 from activity.errors import InvalidEvent
 from activity.event import Event
 from db.engine import begin
-from db.log import by_seq
+from db.log.reading import by_seq
 from db.records import records
 from db.records.records import Account, Contact, Opportunity
 from db.records.values import RecordNotFound

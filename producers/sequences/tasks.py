@@ -6,8 +6,8 @@ from db.engine import EVERY_TENANT, begin
 from db.sequences import due, messages
 from producers.sequences.sending.send import send_chunk
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
+from worker.process.clock import Sweep, look_for
 
 TASK = "sequence.send"
 

@@ -5,9 +5,9 @@ from collections import Counter
 from producers.signals import rules
 from producers.signals.configuration import event_rules
 from worker.celery import app
-from worker.clock import Sweep, look_for
 from worker.drain import drain
 from worker.follow import follow_once, has_unseen
+from worker.process.clock import Sweep, look_for
 
 _TASK = "enrichment.signals"
 _FOLLOWER = "signals"

@@ -166,7 +166,7 @@ def system(*worker: str, workers: int = 1) -> Iterator[System]:
     from db.engine import close_connections
     from db.log import deployment
     from db.migrate import migrate
-    from worker.redis import forget as forget_redis
+    from worker.process.redis import forget as forget_redis
 
     with (
         TemporaryDirectory(prefix="activity-") as folder,

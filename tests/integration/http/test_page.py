@@ -7,8 +7,8 @@ import pytest
 from activity.errors import ActivityError
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import feed
-from db.log.filter import Filter
+from db.log.reading import feed
+from db.log.reading.filter import Filter
 from feed import pages
 from feed.cursor import InvalidCursor
 from feed.pages import Page, by_occurred

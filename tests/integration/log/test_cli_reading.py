@@ -14,7 +14,7 @@ import pytest
 from activity.event import Event
 from cli.log import reading
 from db.engine import begin
-from db.log.filter import Filter
+from db.log.reading.filter import Filter
 from db.records import records
 from db.records.records import Account
 from tests.command import activity

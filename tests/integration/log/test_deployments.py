@@ -19,8 +19,8 @@ from feed.subscription import Subscription
 from worker.append import append_batch
 from worker.emit import emit
 from worker.nudge import nudge
+from worker.process.redis import redis_client
 from worker.publish import announce
-from worker.redis import redis_client
 
 
 def append(tenant: int, text: str = "hello") -> None:

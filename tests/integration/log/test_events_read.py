@@ -15,9 +15,9 @@ import pytest
 
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import by_seq, counts, feed, lineage
-from db.log.feed import FeedKey, FeedQuery
-from db.log.filter import LOOK, Filter, accounts_beneath
+from db.log.reading import by_seq, counts, feed, lineage
+from db.log.reading.feed import FeedKey, FeedQuery
+from db.log.reading.filter import LOOK, Filter, accounts_beneath
 from db.records import records
 from db.records.records import Account
 from worker.append import append_batch

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from activity.event import Event, RecordedEvent
 from db.engine import begin
-from db.log import by_seq, feed
-from db.log.filter import Filter, accounts_beneath
+from db.log.reading import by_seq, feed
+from db.log.reading.filter import Filter, accounts_beneath
 from db.records import records
 from db.records.records import Account
 from worker.append import append_batch

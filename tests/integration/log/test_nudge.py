@@ -13,7 +13,7 @@ from db.engine import begin
 from worker.append import append_batch
 from worker.celery import app
 from worker.emit import emit
-from worker.redis import redis_client
+from worker.process.redis import redis_client
 
 
 def say(tenant: int) -> None:

@@ -7,9 +7,9 @@ from importlib.metadata import version
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from worker import watchdog
-from worker.broker import VERSIONS
-from worker.clock import Clock, Sweep
+from worker.process import watchdog
+from worker.process.broker import VERSIONS
+from worker.process.clock import Clock, Sweep
 
 
 class Day:
@@ -68,7 +68,7 @@ def test_what_a_worker_of_the_process_does_already_is_left_to_it() -> None:
 
 
 def test_a_task_that_runs_for_long_may_hang_and_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.clock._FRESH_S", 0.0)
+    monkeypatch.setattr("worker.process.clock._FRESH_S", 0.0)
     day = Day(lambda: True, nudge_arrives=False)
     watchdog.begin("some.task", 60)
     day.clock.tick()
@@ -107,7 +107,7 @@ def test_a_database_that_is_away_is_one_line_and_a_defect_has_its_traceback(
         clock.stop()
         raise error
 
-    monkeypatch.setattr("worker.clock.log", Log)
+    monkeypatch.setattr("worker.process.clock.log", Log)
     clock = Clock(Sweep("some.task", lambda: None, waits, every_s=0.001))
     clock.run()
     (line,) = logged
@@ -116,7 +116,7 @@ def test_a_database_that_is_away_is_one_line_and_a_defect_has_its_traceback(
 
 
 def test_work_past_its_bound_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.watchdog.time.sleep", lambda _: None)
+    monkeypatch.setattr("worker.process.watchdog.time.sleep", lambda _: None)
     ended: list[int] = []
     watchdog.begin("some.task", -1.0)
     watchdog._watch(ended.append)

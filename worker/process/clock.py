@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from worker import watchdog
-from worker.logs import Seldom
 from worker.nudge import nudge
+from worker.process import watchdog
+from worker.process.logs import Seldom
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import driver, driver_errors
-from db.log.filter import LOOK, Filter, accounts_beneath
-from db.log.rows import BARE, COLUMNS, fetch, utc
+from db.log.reading.filter import LOOK, Filter, accounts_beneath
+from db.log.reading.rows import BARE, COLUMNS, fetch, utc
 
 _BENEATH_LOOK = 100_000  # keys read for all accounts beneath one, together
 _NEWEST = "order by occurred_at desc, seq desc"

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
-from db.log.rows import BARE, COLUMNS, fetch
+from db.log.reading.rows import BARE, COLUMNS, fetch
 
 _UP = """
 with recursive up (seq, cause_id, depth) as (

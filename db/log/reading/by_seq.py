@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import driver, driver_errors
-from db.log.filter import LOOK, Filter, accounts_beneath
-from db.log.rows import BARE, COLUMNS, fetch
+from db.log.reading.filter import LOOK, Filter, accounts_beneath
+from db.log.reading.rows import BARE, COLUMNS, fetch
 
 _EVERYTHING = Filter()
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.log.filter import HIERARCHY, LOOK
+from db.log.reading.filter import HIERARCHY, LOOK
 from db.records import records
 
 # A loose index scan: one probe for each type, whatever the length of the log.

@@ -1,0 +1,1 @@
+"""What keeps a process of ours running: its clock, its watchdog, its log, its broker and Redis."""
