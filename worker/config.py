@@ -50,7 +50,8 @@ task_routes = {
 }
 
 # Beat makes nothing happen that would not happen without it: each worker is its own clock, in
-# worker/process/clock.py. What is here is shown by Flower as a task of its own. No `expires`: it compares two machines' clocks.
+# worker/process/clock.py. What is here is shown by Flower as a task of its own. No `expires`: it compares two
+# machines' clocks.
 beat_schedule = {"enrichment.schedule": {"task": "enrichment.schedule", "schedule": 60.0}}
 
 # Tasks that follow the log and are woken after an append. As text: worker imports none of the producers.
