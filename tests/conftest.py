@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,24 @@ from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
 S = TypeVar("S", EmbeddedPostgres, EmbeddedValkey)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `beside` and needs what this machine does not have."""
+    marks = {item: item.get_closest_marker("beside") for item in items}
+    left_out = [item for item, mark in marks.items() if mark and not mark.args[0]]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail under continuous integration what a person's machine would skip."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped under CI: {report.longrepr}"
+    return report
+
+
 @contextmanager
 def _server_dir() -> Iterator[Path]:
     """A folder whose parents an embedded PostgreSQL's account can pass, unlike tmp_path's under root."""
@@ -29,8 +47,6 @@ def _start(server: S) -> S:
     try:
         server.start()
     except WheelMissing as missing:
-        if os.environ.get("CI"):
-            raise
         pytest.skip(str(missing))
     return server
 

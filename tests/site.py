@@ -1,6 +1,5 @@
 """A deployment for browser tests to look at: the server as a process of its own, and ways to say events."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import psycopg
@@ -21,13 +20,6 @@ from cli.dev.ports import free_port
 ROOT = Path(__file__).parents[1]
 ACTIVITY = [sys.executable, "-c", "from cli.main import app; app()"]
 Open = Callable[..., Page]
-
-
-def cannot(reason: str) -> NoReturn:
-    """Skip where a person runs the tests; fail where continuous integration does."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -126,11 +118,3 @@ class Site:
                 kwargs={"events": [{"tenant_id": self.tenant, "source": "crm", **one} for one in events]},
                 queue="append",
             )
-
-
-def load(name: str) -> Any:
-    """Data that is not part of the project, or a skip that says so."""
-    folder = Path(os.environ.get("ACTIVITY_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / name).exists():
-        pytest.skip(f"{name} is not here: set ACTIVITY_SHARED_DATA")
-    return json.loads((folder / name).read_text())

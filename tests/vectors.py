@@ -5,8 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 OWN = Path(__file__).parent / "data"
 FOREIGN = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# A test of foreign data alone, beside one that always runs.
+extra = pytest.mark.beside(FOREIGN.exists(), "data of other projects: ACTIVITY_SHARED_DATA")
 
 
 def own(name: str) -> Any:

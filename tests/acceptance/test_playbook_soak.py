@@ -29,8 +29,8 @@ from producers.playbooks import dry_run, operate
 from producers.playbooks.definition.program import build
 
 ROOT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", ROOT.parent / "shared/data"))
-LOG = SHARED / "replay/bpic2012_loan_applications.csv.gz"
+
+LOG = vectors.FOREIGN / "replay/bpic2012_loan_applications.csv.gz"
 ROWS = int(os.environ.get("SOAK_ROWS", "262200"))
 
 PLAYS = {
@@ -65,6 +65,7 @@ steps:
 WORKER = """
 import sys, time, structlog
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+from tests import vectors
 from worker.follow import follow_once
 from producers.playbooks.advance import advance_batch
 from producers.playbooks.start import handle
@@ -166,6 +167,7 @@ def tell(line: str) -> None:
     sys.stdout.write(f"\n{line}\n")
 
 
+@vectors.extra
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
@@ -174,8 +176,6 @@ def test_a_backtest_a_live_run_and_one_under_kill_9_start_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if not LOG.exists():
-        pytest.skip(f"no {LOG}: set ACTIVITY_SHARED_DATA")
     monkeypatch.setenv("ACTIVITY_PLAYBOOK_STARTS_PER_MINUTE", "1000000")
     settings.cache_clear()
     calm, killed = make_tenant(), make_tenant()

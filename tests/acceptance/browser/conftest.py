@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, s
 
 from activity.settings import Role
 from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
-from tests.site import ACTIVITY, ROOT, Open, Site, cannot
+from tests.site import ACTIVITY, ROOT, Open, Site
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NETWORK = "Failed to load resource"  # the browser's own line about an answer that is no success
@@ -25,7 +25,7 @@ expect.set_options(timeout=20_000)  # ms; what is expected comes in a fraction o
 def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> Iterator[Site]:
     """A deployment on a database of its own, served at a free port."""
     if not (ROOT / "web" / "dist" / "index.html").exists():
-        cannot("the page is not built: make install")
+        pytest.skip("the page is not built: make install")
     name = f"site_{next(_numbers)}"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
         admin.execute(f'create database "{name}" template "{migrated}"')
@@ -57,7 +57,7 @@ def browser() -> Iterator[Browser]:
     """Debian's chromium, without a window."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        cannot("no chromium: apt-get install chromium")
+        pytest.skip("no chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else []

@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +18,8 @@ from producers.imports import run
 from producers.imports.errors import ImportFailed, InvalidMapping
 from producers.imports.mapping import ImportMap, compile_mapping, load
 from producers.imports.run import Importer, Summary
+from tests import vectors
 
-_SHARED = Path(os.environ.get("ACTIVITY_SHARED_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
 _EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 _MAP = """
 name = "calls"
@@ -323,12 +322,10 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path, tenant: int, environ
 @pytest.fixture
 def maven() -> Path:
     """The folder of a real CRM's accounts and opportunities."""
-    folder = _SHARED / "crm" / "maven"
-    if not folder.exists():
-        pytest.skip(f"no real data at {folder}: set ACTIVITY_SHARED_DATA to the folder that has it")
-    return folder
+    return vectors.FOREIGN / "crm" / "maven"
 
 
+@vectors.extra
 def test_a_real_pipeline_is_imported_once_whichever_way_its_dates_are_written(
     maven: Path, tmp_path: Path, tenant: int, admin: Sql
 ) -> None:

@@ -20,7 +20,7 @@ from producers.mail.inbound.imap import mailbox_of
 from producers.mail.inbound.poll import poll_chunk
 from producers.mail.inbound.receive import receive_mail
 from producers.sequences.definition import WaitStep
-from tests import imapserver
+from tests import imapserver, vectors
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
@@ -124,10 +124,10 @@ def blocked(space: Workspace, address: str = "jo@acme.example") -> str | None:
         return suppression.check(session, space.tenant, address)
 
 
+@vectors.extra
 def test_every_real_mail_is_what_its_manifest_says(capsys: pytest.CaptureFixture[str]) -> None:
     data = mail_samples.folder()
-    if data is None:
-        pytest.skip("the samples are not here: set ACTIVITY_SHARED_DATA")
+    assert data is not None
     table = mail_samples.check_mails(data)
     assert sum(counts["mails"] for counts in table.values()) == 60
     assert {name: counts["wrong"] for name, counts in table.items() if counts["wrong"]} == {}, (

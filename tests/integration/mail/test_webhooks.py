@@ -25,6 +25,7 @@ from db.mail import reports, sources, suppression
 from db.records import records
 from producers.mail.reclassify import judge_all
 from producers.sequences.definition import WaitStep
+from tests import vectors
 from tests.mailserver import Sink, running
 from tests.sequences import Workspace, mail
 from worker.append import append_batch
@@ -83,6 +84,7 @@ def said(admin: psycopg.Connection[Any], tenant: int) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+@vectors.extra
 def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_adds_nothing(
     admin: psycopg.Connection[Any],
     tmp_path: Path,
@@ -90,8 +92,7 @@ def test_every_real_request_makes_the_events_it_should_or_is_refused_and_twice_a
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = mail_samples.folder()
-    if data is None:
-        pytest.skip("the samples are not here: set ACTIVITY_SHARED_DATA")
+    assert data is not None
     webhooks.pin_certificates(data, tmp_path)
     monkeypatch.setenv("ACTIVITY_SNS_CERTIFICATES", str(tmp_path))
     settings.cache_clear()
