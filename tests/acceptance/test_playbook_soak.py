@@ -27,6 +27,7 @@ from producers.imports.mapping import load
 from producers.imports.run import Importer
 from producers.playbooks import dry_run, operate
 from producers.playbooks.definition.program import build
+from tests import vectors
 
 ROOT = Path(__file__).parents[2]
 
