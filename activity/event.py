@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from uuid_utils.compat import uuid7
@@ -10,6 +10,16 @@ from uuid_utils.compat import uuid7
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def system_id(namespace: UUID, name: str) -> UUID:
+    """Return the one id of an event that the system makes of a name: the same on every call.
+
+    It is a UUID of version 8. No event from outside may have such an id, or whoever can guess the name would
+    take the id first, and the log would refuse the real event.
+    """
+    bits = uuid5(namespace, name).int
+    return UUID(int=bits & ~(0xF << 76) | 8 << 76)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ACTOR = re.compile(r"system|[^\s@]+@[^\s@]+")
+_SYSTEM_ID = 8  # the version of activity.event.system_id
 _FIELD_PATH = re.compile(r"^(?P<fault>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 
 
@@ -85,17 +86,25 @@ def check_actor(actor: str) -> None:
         )
 
 
-def check_outsider(type_: str, source: str) -> None:
+def check_outsider(event: Event) -> None:
     """Raise InvalidEvent where an event from outside would pass for one of the system's own."""
-    if type_ in SYSTEM_TYPES:
+    if event.type in SYSTEM_TYPES:
         raise InvalidEvent(
             "type",
-            f"{type_!r} is emitted by the system alone",
+            f"{event.type!r} is emitted by the system alone",
             "give a type of your own, such as 'crm.erased'",
         )
-    if source in SYSTEM_SOURCES or source.startswith("webhook:"):
+    if event.source in SYSTEM_SOURCES or event.source.startswith("webhook:"):
         raise InvalidEvent(
-            "source", f"{source!r} is a producer of the system", "name the program that emits, such as 'crm'"
+            "source",
+            f"{event.source!r} is a producer of the system",
+            "name the program that emits, such as 'crm'",
+        )
+    if event.event_id.version == _SYSTEM_ID:
+        raise InvalidEvent(
+            "event_id",
+            f"{event.event_id} is a UUID of version {_SYSTEM_ID}, the system's own",
+            "give a uuid7, or a uuid5 of an id of yours",
         )
 
 

@@ -108,7 +108,7 @@ def _document(item: Any, workspace: int | None, name: str) -> tuple[int, str]:
         filled = {"event_id": str(uuid5(NAMESPACE_OID, name))}
         item = filled | ({} if workspace is None else {"tenant_id": workspace}) | item
     event = decode(item)
-    check_outsider(event.type, event.source)
+    check_outsider(event)
     if workspace is not None and event.tenant_id != workspace:
         raise InvalidEvent("tenant_id", "the message's key is of another workspace", f"give {workspace}")
     return event.tenant_id, encode(event)

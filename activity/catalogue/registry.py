@@ -36,7 +36,9 @@ SYSTEM_TYPES = frozenset(
 )
 """Types by which the system tells what it did itself: from anybody else they would be false evidence."""
 
-SYSTEM_SOURCES = frozenset({"enrichment", "erasure", "inbound", "playbook", "sequence", "signals"})
+SYSTEM_SOURCES = frozenset(
+    {"classify", "enrichment", "erasure", "inbound", "playbook", "sequence", "signals"}
+)
 """Sources of the system's own producers; so is every one that begins with `webhook:`."""
 
 # `enrichment_completed` has no dot. Both it and `enrichment` are reserved, so that neither `enrichment.x`

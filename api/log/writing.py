@@ -121,10 +121,11 @@ def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place
     fields["source"] = fields["source"] or "api"
     if caller.is_user and fields["source"] not in ("api", "manual"):
         raise InvalidEvent("source", "a user is not this producer", "leave it out, or give 'manual'")
-    check_outsider(str(fields["type"]), fields["source"])
-    return Event(
+    event = Event(
         tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None}
     )
+    check_outsider(event)
+    return event
 
 
 def _actor(caller: Caller, named: str | None) -> str:

@@ -107,7 +107,7 @@ def _decode(fields: dict[str, Any], tenant: int) -> "Event":
     event = decode(
         {"tenant_id": tenant, "source": "manual", "version": known.version if known else 1, **fields}
     )
-    check_outsider(event.type, event.source)
+    check_outsider(event)
     encode(event)
     return event
 

@@ -1,12 +1,12 @@
 """Emitting rejected events again, once the cause is mended."""
 
 from typing import NamedTuple
-from uuid import NAMESPACE_OID, uuid5
+from uuid import NAMESPACE_OID
 
 import msgspec
 
 from activity.errors import InvalidEvent
-from activity.event import Event
+from activity.event import Event, system_id
 from activity.validation import decode, encode
 from db.engine import begin
 from db.log.reading import by_seq
@@ -47,6 +47,6 @@ def _event(rejected: Rejected) -> Event:
         raise InvalidEvent("doc", f"not JSON: {error}", "emit the event anew with `activity emit`") from None
     if not isinstance(document, dict):
         raise InvalidEvent("doc", "not a JSON object", "emit the event anew with `activity emit`")
-    event = decode({"event_id": str(uuid5(NAMESPACE_OID, f"rejected/{rejected.id}")), **document})
+    event = decode({"event_id": str(system_id(NAMESPACE_OID, f"rejected/{rejected.id}")), **document})
     encode(event)
     return event

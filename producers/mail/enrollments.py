@@ -1,11 +1,11 @@
 """What ends an enrollment, beneath both of its callers: a report about a mail, and the sequence itself."""
 
 from typing import Protocol
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from activity.event import Event
+from activity.event import Event, system_id
 from db.sequences import sequences
 from worker.emit import emit
 
@@ -52,7 +52,7 @@ class EnrollmentSubject(Subject, Protocol):
 
 def event_id(tenant: int, what: str, row: int) -> UUID:
     """Return the one id of the event that a row makes: emitted again, it is stored once."""
-    return uuid5(_NAMESPACE, f"{tenant}/{what}/{row}")
+    return system_id(_NAMESPACE, f"{tenant}/{what}/{row}")
 
 
 def stop(

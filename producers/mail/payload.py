@@ -1,6 +1,7 @@
 """The event that a report makes."""
 
 import hashlib
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -145,6 +146,8 @@ def _clipped_inside(value: Any) -> Any:
 
     A number, a boolean or a short text; what is nested or huge becomes text.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 2**53):
         return value
     return _clipped(value if isinstance(value, str) else msgspec.json.encode(value).decode(), 300)

@@ -6,9 +6,9 @@ Each verdict that differs is appended as `event.classified`; what was said befor
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from activity.event import Event
+from activity.event import Event, system_id
 from db.engine import begin
 from db.mail import engagements
 from db.mail.engagements import Engagement
@@ -92,7 +92,7 @@ def _event(tenant: int, one: Engagement, verdict: Verdict) -> Event:
         record_type="event",
         record_id=str(one.event_id),
         cause_id=one.event_id,
-        event_id=uuid5(
+        event_id=system_id(
             _NAMESPACE,
             f"{tenant}/{one.event_id}/{RULE_VERSION}/{verdict.machine}/{verdict.rule}/{one.machine}",
         ),

@@ -5,10 +5,11 @@ Find its mail and contact, emit its event, draw the consequences, in one transac
 
 from collections.abc import Sequence
 from dataclasses import replace
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activity.event import system_id
 from db.mail import deliveries, sent, suppression
 from producers.mail import consequences, matching
 from producers.mail.enrollments import stop
@@ -26,7 +27,7 @@ _Matched = tuple[UUID, MailEvent, ReportMatch]
 
 def event_id(provider: str, event: MailEvent) -> UUID:
     """Return the one id of what a provider reports: the same in every repeat."""
-    return uuid5(_NAMESPACE, f"{provider}/{event.identity}")
+    return system_id(_NAMESPACE, f"{provider}/{event.identity}")
 
 
 def record(

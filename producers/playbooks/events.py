@@ -1,7 +1,7 @@
 """What runs emit, each event with the run's playbook.started as its cause."""
 
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from activity.catalogue.event_type import Payload
 from activity.catalogue.types.automation import (
@@ -12,7 +12,7 @@ from activity.catalogue.types.automation import (
     PlaybookStarted,
     PlaybookStepCompleted,
 )
-from activity.event import Event
+from activity.event import Event, system_id
 from db.playbooks.runs import PlaybookRun
 from db.playbooks.starts import NewRun
 from producers.playbooks.definition.program import Operation, Program
@@ -25,7 +25,7 @@ _RUNS = UUID("0f6f31d0-7d5c-5b0e-9a53-2c8bb6a86d11")  # the namespace of started
 
 def started_id(playbook_id: int, trigger_id: UUID) -> UUID:
     """Return the id of the playbook.started that a trigger causes: the same on every call."""
-    return uuid5(_RUNS, f"{playbook_id}:{trigger_id}")
+    return system_id(_RUNS, f"{playbook_id}:{trigger_id}")
 
 
 def started(

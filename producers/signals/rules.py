@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 from sqlalchemy.orm import Session
 
-from activity.event import Event, RecordedEvent
+from activity.event import Event, RecordedEvent, system_id
 from db.enrichment import signals
 from db.records.values import EnrichedKind
 from producers.signals.configuration import SignalRule, event_rules
@@ -133,7 +133,7 @@ def _fire(
     optional = {"name": rule.name, "score": rule.score}
     return [
         Event(
-            event_id=uuid5(_SIGNALS, f"{rule.rule}:{rule.version}:{cause.event_id}"),
+            event_id=system_id(_SIGNALS, f"{rule.rule}:{rule.version}:{cause.event_id}"),
             tenant_id=cause.tenant_id,
             type="signal.detected",
             payload=payload | {name: value for name, value in optional.items() if value is not None},

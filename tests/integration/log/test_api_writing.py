@@ -11,6 +11,7 @@ import pytest
 
 from activity.catalogue import CATALOGUE, SYSTEM_TYPES
 from activity.settings import settings
+from producers.mail import enrollments
 from tests import vectors
 from worker.append import append_batch
 from worker.foreign import accept
@@ -287,3 +288,14 @@ def test_nobody_else_can_use_the_name_of_a_producer_of_the_system(send: Send, so
     answer = send("POST", "/v1/events", NOTE | {"source": source})
     assert answer.status_code == 422
     assert "producer of the system" in answer.text
+
+
+def test_nobody_else_can_take_an_id_that_the_system_will_need(send: Send, tenant: int) -> None:
+    taken = str(enrollments.event_id(tenant, "enrolled", 1))
+    assert send("POST", "/v1/events", NOTE | {"event_id": taken}).status_code == 422
+    cloud: dict[str, Any] = {"specversion": "1.0", "id": taken, "source": "crm", "subject": "account/acme"}
+    cloud |= {"type": "acme.x", "data": {}}
+    answer = send("POST", "/v1/events", cloud, Content_Type="application/cloudevents+json")
+    assert "system's own" in answer.text
+    item = NOTE | {"event_id": taken, "tenant_id": tenant, "source": "crm"}
+    assert accept([[item]], {}, "m") == "0 emitted, 1 refused; "
