@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from activity import event_type
 from activity.canonical import canonical
 from activity.catalogue import CATALOGUE, NAMESPACES, SYSTEM_SOURCES, SYSTEM_TYPES, nearest
 from activity.errors import InvalidEvent
@@ -20,7 +21,6 @@ MAX_NAME = 320  # characters of an actor, a source or an id: an e-mail address f
 MAX_TENANT = 2**31 - 1
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ACTOR = re.compile(r"system|[^\s@]+@[^\s@]+")
 _SYSTEM_ID = 8  # the version of activity.event.system_id
@@ -150,7 +150,7 @@ def _payload(event: Event) -> bytes:
 
 def _check_own_type(name: object) -> None:
     """Accept a workspace's own type under its own namespace; refuse a misspelt built-in one."""
-    if not isinstance(name, str) or len(name) > 80 or not _TYPE.fullmatch(name):
+    if not isinstance(name, str) or not event_type.NAME.fullmatch(name):
         raise InvalidEvent(
             "type",
             f"{name!r} is not a valid event type",

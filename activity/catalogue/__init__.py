@@ -1,6 +1,5 @@
-"""Every built-in event type as data: its payload, category, icon, title, example and summary."""
+"""Every event type as data: its payload, category, icon, title, example and summary."""
 
-from activity.catalogue.event_type import Category, EventType, Payload, Tone
 from activity.catalogue.registry import (
     CATALOGUE,
     NAMESPACES,
@@ -10,6 +9,7 @@ from activity.catalogue.registry import (
     nearest,
 )
 from activity.catalogue.summary import summarise, summary_parts
+from activity.event_type import Category, DeclaredType, EventType, Payload, Tone
 
 __all__ = [
     "CATALOGUE",
@@ -18,6 +18,7 @@ __all__ = [
     "SYSTEM_TYPES",
     "VERSIONS",
     "Category",
+    "DeclaredType",
     "EventType",
     "Payload",
     "Tone",

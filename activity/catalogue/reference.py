@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from activity.catalogue.event_type import Category, EventType
 from activity.catalogue.registry import CATALOGUE
 from activity.catalogue.summary import LANGUAGES, summarise
+from activity.event_type import Category, EventType
 
 _INTRODUCTION = """\
 # Event types

@@ -1,14 +1,15 @@
-"""Every built-in event type by name."""
+"""Every event type by name: the built-in ones, and those that the deployment declares."""
 
 import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from activity.catalogue.event_type import EventType
+from activity.catalogue.declared import declared
 from activity.catalogue.types import automation, conversations, corrections, deals, email, records, signals
+from activity.event_type import EventType
 
-_TYPES = (
+_BUILT_IN = (
     *email.TYPES,
     *conversations.TYPES,
     *records.TYPES,
@@ -17,6 +18,15 @@ _TYPES = (
     *automation.TYPES,
     *corrections.TYPES,
 )
+
+# `enrichment_completed` has no dot. Both it and `enrichment` are reserved, so that neither `enrichment.x`
+# nor `enrichment_completed.x` is accepted.
+NAMESPACES = frozenset(
+    first for known in _BUILT_IN for first in (known.name.split(".")[0], re.split("[._]", known.name)[0])
+)
+"""First segments of type names that a workspace's own types may not use, declared or not."""
+
+_TYPES = (*_BUILT_IN, *declared(NAMESPACES))
 
 VERSIONS: Mapping[tuple[str, int], EventType] = MappingProxyType(
     {(known.name, known.version): known for known in _TYPES}
@@ -41,13 +51,6 @@ SYSTEM_SOURCES = frozenset(
 )
 """Sources of the system's own producers; so is every one that begins with `webhook:`."""
 
-# `enrichment_completed` has no dot. Both it and `enrichment` are reserved, so that neither `enrichment.x`
-# nor `enrichment_completed.x` is accepted.
-NAMESPACES = frozenset(
-    first for name in CATALOGUE for first in (name.split(".")[0], re.split("[._]", name)[0])
-)
-"""First segments of type names that a workspace's own types may not use."""
-
 
 def nearest(name: str) -> str | None:
     """Return the built-in type that a misspelt name means, or None if none is close.
@@ -56,5 +59,6 @@ def nearest(name: str) -> str | None:
     own, `emial.sent` is not.
     """
     name = name[:100].lower()
+    names = [known.name for known in _BUILT_IN]
     cutoff = 0.6 if name.split(".")[0] in NAMESPACES else 0.88
-    return next(iter(difflib.get_close_matches(name, CATALOGUE, n=1, cutoff=cutoff)), None)
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=cutoff)), None)

@@ -5,14 +5,18 @@ from typing import Any
 
 import msgspec
 
+from activity.catalogue.declared import extended
 from activity.catalogue.english import ENGLISH
-from activity.catalogue.event_type import Payload
 from activity.catalogue.german import GERMAN
 from activity.catalogue.language import Language
 from activity.catalogue.registry import CATALOGUE, VERSIONS
-from activity.catalogue.template import Part, Sentence, clean, fill, parse
+from activity.catalogue.template import SENTENCE_FAULTS, Part, Sentence, clean, fill, parse
+from activity.event_type import DeclaredType, Payload
 
-LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "de": GERMAN}
+_DECLARED = [known for known in VERSIONS.values() if isinstance(known, DeclaredType)]
+LANGUAGES: Mapping[str, Language] = {
+    code: extended(code, language, _DECLARED) for code, language in (("en", ENGLISH), ("de", GERMAN))
+}
 
 _SENTENCES: Mapping[tuple[str, str, int], Sentence] = {
     (code, name, version): parse(template)
@@ -47,7 +51,7 @@ def summary_parts(type: str, version: int, payload: AnyPayload, locale: str = "e
         return [{"t": language.erased.format(title)}]
     sentence = _SENTENCES.get((code, type, version))
     fitting = _fitting(type, version, payload)
-    return (sentence and fitting and fill(sentence, fitting, language)) or [{"t": title}]
+    return (sentence and fitting and _filled(sentence, fitting, language)) or [{"t": title}]
 
 
 def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str, Any]) -> Payload | None:
@@ -59,4 +63,11 @@ def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str
             return _DECODERS[type, version].decode(payload)
         return msgspec.convert(payload, VERSIONS[type, version].payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: bytes that are not UTF-8
+        return None
+
+
+def _filled(sentence: Sentence, payload: Payload, language: Language) -> list[Part] | None:
+    try:
+        return fill(sentence, payload, language)
+    except SENTENCE_FAULTS:  # only a declared type can have such a sentence
         return None

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from activity.catalogue.event_type import FieldChange, Payload
 from activity.catalogue.language import Language, duration
+from activity.event_type import FieldChange, Payload
 
 Part = dict[str, str]
+# What `fill` raises where a sentence's format does not suit its value.
+SENTENCE_FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LONGEST = 120  # characters of one value in a sentence
 _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 _GROUP = re.compile(r"\[([^\]]*)\]")

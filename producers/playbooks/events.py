@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from activity.catalogue.event_type import Payload
 from activity.catalogue.types.automation import (
     PlaybookCancelled,
     PlaybookCompleted,
@@ -13,6 +12,7 @@ from activity.catalogue.types.automation import (
     PlaybookStepCompleted,
 )
 from activity.event import Event, system_id
+from activity.event_type import Payload
 from db.playbooks.runs import PlaybookRun
 from db.playbooks.starts import NewRun
 from producers.playbooks.definition.program import Operation, Program

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from activity.catalogue.event_type import FieldChange, Payload
 from activity.catalogue.types.automation import TaskCreated
 from activity.catalogue.types.conversations import NoteAdded
 from activity.catalogue.types.deals import DealAmountChanged, DealLost, DealStageChanged, DealWon
 from activity.catalogue.types.records import AccountUpdated, ContactUpdated
 from activity.catalogue.types.signals import SignalDetected
 from activity.errors import ActivityError
+from activity.event_type import FieldChange, Payload
 from db.playbooks import effects
 from db.playbooks.effects import NewTask
 from db.playbooks.runs import PlaybookRun

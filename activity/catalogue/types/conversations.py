@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import (
+from activity.event_type import (
     Category,
     EventType,
     Id,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import Category, Count, EventType, Id, Line, Name, Payload, Tone, Version
+from activity.event_type import Category, Count, EventType, Id, Line, Name, Payload, Tone, Version
 
 # After one of these the content of earlier events is gone from the log: whoever keeps a copy forgets it.
 ERASURES = frozenset({"contact.erased", "privacy.bodies_erased"})

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from activity.catalogue.event_type import (
+from activity.event_type import (
     Address,
     Category,
     Count,

@@ -1,13 +1,17 @@
 """What the catalogue knows of one type of event, and the field kinds that payloads are made of."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+
+NAME = re.compile(r"(?=.{1,80}\Z)[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+"""What a type may be called."""
 
 
 class Category(StrEnum):
@@ -66,6 +70,18 @@ class EventType:
     record_type: str | None = None
     foldable: bool = False
     by_contact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredType(EventType):
+    """A type of a deployment's own, with what the built-in ones have in the language files.
+
+    `sentences` and `titles` are by language code. English is needed of the sentences; where another language
+    has none, the English one is shown, and `title` where a title is missing.
+    """
+
+    sentences: Mapping[str, str]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 # Field kinds. The bounds stop one value from filling an event; producers clip machine-made text to them.
