@@ -10,11 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import access, enrichment, imports, mail, playbooks, sequences
+from cli import access, enrichment, imports, playbooks, sequences
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
 from cli.log import audit, emit, reading, rejected, stats
+from cli.mail import sources, suppressions
 from cli.records import erase, tenants
 
 # What libraries raise when a server is away, by name: a library that is not loaded raised nothing,
@@ -83,8 +84,10 @@ app.command()(rejected.replay)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.add_typer(access.keys, name="key")
-app.add_typer(mail.sources, name="source")
-app.command()(mail.classify)
+app.add_typer(sources.sources, name="source")
+app.add_typer(suppressions.suppressions, name="suppression")
+app.add_typer(suppressions.consents, name="consent")
+app.command()(sources.classify)
 app.command("import")(imports.import_)
 app.add_typer(tenants.tenants, name="tenant")
 app.add_typer(sequences.sequence, name="sequence")

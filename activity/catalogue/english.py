@@ -27,6 +27,10 @@ _V1 = {
     "email.unsubscribed": "unsubscribed [{recipient}|a recipient][ from {list_name}][ ({method})]",
     "email.complained": "reported [“{subject}”|an email] as spam",
     "email.rejected": "did not send [“{subject}”|an email][ to {recipient}][: {reason}]",
+    "email.suppressed": "suppressed {address}[: {reason}][ ({note})]",
+    "email.suppression_lifted": "allowed mail to {address} again[ after: {reason}][ ({note})]",
+    "email.consent_given": "recorded that {address} agrees to mail[ ({note})]",
+    "email.consent_withdrawn": "recorded that {address} wants no more mail[ ({note})]",
     "mailbox.paused": "paused the mailbox {mailbox}[ until {until:when}][: {reason}]",
     "call.completed": "logged [an {direction:=direction}|a] call[ with {contact_name}| with {phone}]"
     "[ ({duration_s:duration})][: {outcome}]",

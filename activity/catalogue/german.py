@@ -31,6 +31,10 @@ _V1 = {
     "email.unsubscribed": "hat [{recipient}|einen Empfänger][ von {list_name}] abgemeldet[ ({method})]",
     "email.complained": "hat [„{subject}“|eine E-Mail] als Spam gemeldet",
     "email.rejected": "hat [„{subject}“|eine E-Mail][ an {recipient}] nicht gesendet[: {reason}]",
+    "email.suppressed": "hat {address} gesperrt[: {reason}][ ({note})]",
+    "email.suppression_lifted": "hat die Sperre von {address} aufgehoben[; Grund war: {reason}][ ({note})]",
+    "email.consent_given": "hat vermerkt, dass {address} E-Mails zustimmt[ ({note})]",
+    "email.consent_withdrawn": "hat vermerkt, dass {address} keine E-Mails mehr will[ ({note})]",
     "mailbox.paused": "hat das Postfach {mailbox}[ bis {until:when}] angehalten[: {reason}]",
     "call.completed": (
         "hat einen[ {direction:=direction}] Anruf[ mit {contact_name}| mit {phone}]"
@@ -138,6 +142,10 @@ _TITLES = {
     "email.unsubscribed": "Abgemeldet",
     "email.complained": "Spam-Beschwerde",
     "email.rejected": "E-Mail nicht gesendet",
+    "email.suppressed": "Adresse gesperrt",
+    "email.suppression_lifted": "Sperre aufgehoben",
+    "email.consent_given": "Zustimmung erteilt",
+    "email.consent_withdrawn": "Zustimmung widerrufen",
     "mailbox.paused": "Postfach angehalten",
     "call.completed": "Anruf",
     "call.missed": "Verpasster Anruf",

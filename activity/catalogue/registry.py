@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from activity.catalogue.declared import declared
-from activity.catalogue.types import automation, conversations, corrections, deals, email, records, signals
+from activity.catalogue.types import (
+    automation,
+    conversations,
+    corrections,
+    deals,
+    email,
+    records,
+    signals,
+    suppression,
+)
 from activity.event_type import EventType
 
 _BUILT_IN = (
     *email.TYPES,
+    *suppression.TYPES,
     *conversations.TYPES,
     *records.TYPES,
     *deals.TYPES,
@@ -43,11 +53,12 @@ SYSTEM_TYPES = frozenset(
     {name for name in CATALOGUE if name.startswith(_SYSTEM)}
     | corrections.ERASURES
     | {"event.classified", "import.completed"}
+    | {known.name for known in suppression.TYPES}
 )
 """Types by which the system tells what it did itself: from anybody else they would be false evidence."""
 
 SYSTEM_SOURCES = frozenset(
-    {"classify", "enrichment", "erasure", "inbound", "playbook", "sequence", "signals"}
+    {"classify", "enrichment", "erasure", "inbound", "playbook", "sequence", "signals", "suppression"}
 )
 """Sources of the system's own producers; so is every one that begins with `webhook:`."""
 

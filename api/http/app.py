@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, mail, playbooks, records
+from api import enrichment, playbooks, records
 from api.access import session
 from api.access.callers import LiveKeys
 from api.http import health, origins, problems
@@ -15,6 +15,7 @@ from api.http.page import PageRoute
 from api.http.requests import Requests
 from api.log import events, stream, writing
 from api.log.hub import Hub
+from api.mail import receiving, suppressions
 from api.sequences import enrolments, tracking
 
 ROUTERS = (
@@ -27,7 +28,8 @@ ROUTERS = (
     session.router,
     enrolments.router,
     tracking.router,
-    mail.router,
+    receiving.router,
+    suppressions.router,
     enrichment.router,
     playbooks.router,
 )

@@ -1,100 +1,151 @@
-"""Who may not be written to, and who agreed to it. Addresses and domains are compared lower-cased."""
+"""The ledger of who may not be written to: every reason of an address or a domain, side by side.
 
-from collections.abc import Iterable, Mapping
+Nothing is deleted: what is lifted stays, with who lifted it. Addresses are compared as
+activity.address.canonical spells them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from activity.address import canonical
+
+Reason = Literal["hard_bounce", "soft_bounces", "invalid_address", "complaint", "unsubscribed", "manual"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+_LONGEST = 320  # characters of an address
+
+
+class Suppression(NamedTuple):
+    """One reason not to write to an address or a domain; it counts until it is lifted."""
+
+    id: int
+    target: str
+    reason: Reason
+    note: str | None
+    source: str
+    actor: str
+    cause_id: UUID | None  # the event that made it
+    added_at: datetime
+    lifted_at: datetime | None
+    lifted_by: str | None
+    lift_note: str | None
+
+
+class Provenance(NamedTuple):
+    """Where a suppression or a consent comes from, who gave it, in which words, and the event that tells."""
+
+    source: str
+    actor: str = "system"
+    note: str | None = None
+    cause_id: UUID | None = None
+
+
+class Standing(NamedTuple):
+    """What the ledger knows of an address now. `consent` is None where nobody gave or withdrew it."""
+
+    reasons: tuple[Reason, ...] = ()
+    consent: bool | None = None
+
+    def refusal(self, *, opt_in: bool = False) -> str | None:
+        """Return in words why no mail may go there, or None; with `opt_in`, consent must have been given."""
+        if self.reasons:
+            return f"suppressed: {', '.join(self.reasons).replace('_', ' ')}"
+        if self.consent is False:
+            return "consent withdrawn"
+        return "no consent" if opt_in and not self.consent else None
+
+
+def key(address: str) -> str:
+    """Return the spelling under which an address or a domain is kept."""
+    return canonical(address)[:_LONGEST]
+
 
 def targets(address: str) -> list[str]:
-    """Return what blocks an address when it is suppressed, the nearest first.
-
-    Itself, its domain, those above it.
-    """
-    address = address.strip().lower()
-    labels = address.rpartition("@")[2].split(".")
-    return [address, *(".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))]
+    """Return what blocks an address when it is suppressed: itself, its domain, and those above it."""
+    address = address.strip()
+    labels = (known := key(address)).rpartition("@")[2].split(".")
+    spellings = {known: None, address.lower()[:_LONGEST]: None}  # the latter: as it was kept at first
+    return [*spellings, *(".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))]
 
 
-def add(session: Session, tenant: int, target: str, reason: str, *, cause_id: UUID | None = None) -> bool:
-    """Suppress an address or a domain until it is lifted; return whether it is new.
+def add(session: Session, tenant: int, target: str, reason: Reason, given: Provenance) -> int | None:
+    """Suppress an address or a domain for a reason.
 
-    A repeat keeps the first reason.
+    Return the suppression's id, or None where it stands already.
     """
     statement = text("""
-        insert into crm.suppression (tenant_id, target, reason, cause_id)
-        values (:tenant, :target, :reason, :cause)
-        on conflict do nothing returning 1""")
-    values = {"tenant": tenant, "target": target.strip().lower(), "reason": reason, "cause": cause_id}
-    return session.execute(statement, values).first() is not None
+        insert into crm.suppression (tenant_id, target, reason, note, source, actor, cause_id)
+        values (:tenant, :target, :reason, :note, :source, :actor, :cause_id)
+        on conflict (tenant_id, target, reason) where lifted_at is null do nothing returning id""")
+    values = {"tenant": tenant, "target": key(target), "reason": reason, **given._asdict()}
+    id_: int | None = session.execute(statement, values).scalar_one_or_none()
+    return id_
 
 
-def remove(session: Session, tenant: int, target: str) -> bool:
-    """Lift a suppression; return whether there was one."""
-    statement = text("delete from crm.suppression where tenant_id = :tenant and target = :target returning 1")
-    values = {"tenant": tenant, "target": target.strip().lower()}
-    return session.execute(statement, values).first() is not None
+def lift(
+    session: Session, tenant: int, target: str, reasons: Sequence[Reason], *, by: str, note: str | None = None
+) -> list[Suppression]:
+    """Lift a target's suppressions for some reasons; return those that stood."""
+    statement = text(f"""
+        update crm.suppression set lifted_at = clock_timestamp(), lifted_by = :by, lift_note = :note
+         where tenant_id = :tenant and target = any(:targets) and reason = any(:reasons)
+           and lifted_at is null
+        returning {_COLUMNS}""")
+    spellings = [key(target), target.strip().lower()[:_LONGEST]]
+    values = {"tenant": tenant, "targets": spellings, "reasons": list(reasons), "by": by, "note": note}
+    return [Suppression(*row) for row in session.execute(statement, values)]
 
 
-def check(session: Session, tenant: int, address: str) -> str | None:
-    """Return why an address may not be written to, or None where nothing blocks it."""
-    return check_many(session, [(tenant, address)]).get((tenant, address))
+_COLUMNS = ", ".join(Suppression._fields)
+_HISTORY = text(f"""
+select {_COLUMNS} from crm.suppression
+ where tenant_id = :tenant and target = any(:targets) order by id desc limit :limit""")
+_STANDING = text(f"""
+select {_COLUMNS} from crm.suppression
+ where tenant_id = :tenant and lifted_at is null and (cast(:before as bigint) is null or id < :before)
+ order by id desc limit :limit""")
 
 
+def history(session: Session, tenant: int, address: str, limit: int = 1000) -> list[Suppression]:
+    """Return all that was ever recorded of an address or its domains, the newest first."""
+    values = {"tenant": tenant, "targets": targets(address), "limit": limit}
+    return [Suppression(*row) for row in session.execute(_HISTORY, values)]
+
+
+def list_standing(
+    session: Session, tenant: int, limit: int = 100, before: int | None = None
+) -> list[Suppression]:
+    """Return the suppressions that count, the newest first; `before` is the id after which to go on."""
+    values = {"tenant": tenant, "limit": limit, "before": before}
+    return [Suppression(*row) for row in session.execute(_STANDING, values)]
+
+
+# Each address is asked for by its keys, whatever the tables' statistics tell.
 _CHECK = text("""
-select t.tenant_id, t.address, s.reason
-  from unnest(cast(:tenants as int[]), cast(:addresses as text[]), cast(:targets as text[]))
-         as t(tenant_id, address, target)
-  join crm.suppression s on s.tenant_id = t.tenant_id and s.target = t.target""")
+select w.tenant_id, w.address,
+       array(select distinct s.reason from crm.suppression s
+              where s.tenant_id = w.tenant_id and s.target = any(w.targets) and s.lifted_at is null
+              order by s.reason) as reasons,
+       (select c.granted from crm.consent c
+         where c.tenant_id = w.tenant_id and c.address = w.targets[1]) as granted
+  from json_to_recordset(cast(:wanted as json)) as w(tenant_id int, address text, targets text[])""")
 
 
-def check_many(session: Session, pairs: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], str]:
-    """Return the reason of each suppressed one of some (tenant, address) pairs."""
-    rows = [(tenant, address, target) for tenant, address in set(pairs) for target in targets(address)]
-    if not rows:
-        return {}
-    tenants, addresses, wanted = (list(column) for column in zip(*rows, strict=True))
-    found = session.execute(_CHECK, {"tenants": tenants, "addresses": addresses, "targets": wanted})
-    return {(tenant, address): reason for tenant, address, reason in found}
+def check(session: Session, tenant: int, address: str) -> Standing:
+    """Return what the ledger knows of an address."""
+    return check_many(session, [(tenant, address)])[tenant, address]
 
 
-def count_soft_bounce(session: Session, tenant: int, address: str) -> int:
-    """Count one more soft bounce of an address and return how many there are since its last delivery."""
-    statement = text("""
-        insert into crm.soft_bounce as b (tenant_id, address, count) values (:tenant, :address, 1)
-        on conflict (tenant_id, address) do update set count = b.count + 1, last_at = clock_timestamp()
-        returning count""")
-    values = {"tenant": tenant, "address": address.strip().lower()}
-    return int(session.execute(statement, values).scalar_one())
-
-
-def soft_bounced(session: Session, tenant: int, addresses: Iterable[str]) -> set[str]:
-    """Return which of some lower-cased addresses have soft bounces that count."""
-    statement = text("""
-        select address from crm.soft_bounce where tenant_id = :tenant and address = any(:addresses)""")
-    return set(session.scalars(statement, {"tenant": tenant, "addresses": sorted(set(addresses))}))
-
-
-def forget_soft_bounces(session: Session, tenant: int, address: str) -> None:
-    """Start counting again: a mail was delivered."""
-    statement = text("delete from crm.soft_bounce where tenant_id = :tenant and address = :address")
-    session.execute(statement, {"tenant": tenant, "address": address.strip().lower()})
-
-
-def set_consent(session: Session, tenant: int, address: str, granted: bool, source: str) -> None:
-    """Record that the owner of an address agreed to mail, or withdrew that, and where."""
-    statement = text("""
-        insert into crm.consent (tenant_id, address, granted, source)
-        values (:tenant, :address, :granted, :source)
-        on conflict (tenant_id, address) do update
-          set granted = excluded.granted, source = excluded.source, changed_at = clock_timestamp()""")
-    values = {"tenant": tenant, "address": address.strip().lower(), "granted": granted, "source": source}
-    session.execute(statement, values)
-
-
-def consent(session: Session, tenant: int, address: str) -> bool | None:
-    """Return whether the owner of an address agreed to mail; None where nothing is known."""
-    statement = text("select granted from crm.consent where tenant_id = :tenant and address = :address")
-    granted: bool | None = session.scalar(statement, {"tenant": tenant, "address": address.strip().lower()})
-    return granted
+def check_many(session: Session, pairs: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], Standing]:
+    """Return what the ledger knows of each of some (tenant, address) pairs."""
+    wanted = [
+        {"tenant_id": tenant, "address": address, "targets": targets(address)}
+        for tenant, address in set(pairs)
+    ]
+    rows = session.execute(_CHECK, {"wanted": msgspec.json.encode(wanted).decode()}) if wanted else ()
+    return {(row.tenant_id, row.address): Standing(tuple(row.reasons), row.granted) for row in rows}

@@ -45,7 +45,6 @@ class Due(NamedTuple):
     account_name: str | None
     account_domain: str | None
     account_fields: Mapping[str, Any] | None
-    consent: bool | None
     gone: bool  # the contact was deleted
     earlier: tuple[Earlier, ...] = ()
 
@@ -72,7 +71,7 @@ select e.id, e.tenant_id, e.sequence_id, e.version, e.mailbox_id, e.step, e.atte
        s.name, s.paused,
        e.contact_id, coalesce(c.name, ''), c.email, c.owner_email, coalesce(c.fields, '{}'),
        c.account_id, a.name, a.domain, a.fields,
-       k.granted, c.id is null,
+       c.id is null,
        (select json_agg(json_build_array(m.step, m.state, m.message_id, m.subject) order by m.step)
           from crm.message m where m.enrolment_id = e.id)
   from unnest(cast(:ids as bigint[])) as claimed(id)
@@ -80,7 +79,6 @@ select e.id, e.tenant_id, e.sequence_id, e.version, e.mailbox_id, e.step, e.atte
   join crm.sequence s on s.id = e.sequence_id
   left join crm.contact c on c.tenant_id = e.tenant_id and c.id = e.contact_id
   left join crm.account a on a.tenant_id = c.tenant_id and a.id = c.account_id
-  left join crm.consent k on k.tenant_id = e.tenant_id and k.address = lower(c.email)
  order by e.id""")
 
 

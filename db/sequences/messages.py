@@ -81,7 +81,8 @@ update crm.message m set state = 'sending', sending_at = clock_timestamp()
                and e.due_at > clock_timestamp() + %(margin)s::interval
           from crm.enrolment e where e.id = m.enrolment_id)
    and (select true from crm.suppression s
-         where s.tenant_id = m.tenant_id and s.target = any(w.targets) limit 1) is null
+         where s.tenant_id = m.tenant_id and s.target = any(w.targets) and s.lifted_at is null
+         limit 1) is null
 returning m.id"""
 
 

@@ -8,12 +8,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.settings import settings
-from db.mail import suppression
+from db.mail import soft_bounces, suppression
+from db.mail.suppression import Provenance
 from producers.mail.event import BounceType, MailEvent
 from producers.mail.matching import ReportMatch, recipient
-
-# Why a contact's enrollments end, by the reason of its suppression.
-_ENDS = {"complaint": "complained", "unsubscribed": "unsubscribed"}
+from producers.mail.suppressions import opt_in, opt_out
 
 
 def apply(
@@ -23,45 +22,49 @@ def apply(
 
     Anybody can write a mail, so an inbound one has consequences only for a known contact.
     """
-    to = recipient(event, match)
+    to, given = recipient(event, match), Provenance(provider, cause_id=id_)
     if provider == "inbound" and match.contact is None:
         return None
     if event.kind == "replied":
         return "replied"
+    if "@" not in to:
+        return _WITHOUT_ADDRESS.get(event.kind)
     if event.kind == "delivered":
-        suppression.forget_soft_bounces(session, tenant, to)
+        soft_bounces.forget(session, tenant, to)
     elif event.kind == "subscribed":
-        _resubscribe(session, tenant, to)
-    elif reason := _suppression_reason(session, tenant, event, to):
-        if "@" in to:
-            suppression.add(session, tenant, to, reason, cause_id=id_)
-        return _ENDS.get(reason, "bounced")
+        opt_in(session, tenant, to, given)
+    else:
+        return _refused(session, tenant, to, event, given)
     return None
 
 
-def _resubscribe(session: Session, tenant: int, to: str) -> None:
-    suppression.set_consent(session, tenant, to, True, "provider")
-    if suppression.check(session, tenant, to) == "unsubscribed":
-        suppression.remove(session, tenant, to)
+# What ends a contact's enrollments although the report hides the address.
+_WITHOUT_ADDRESS = {"complained": "complained", "unsubscribed": "unsubscribed"}
 
 
-def _suppression_reason(session: Session, tenant: int, event: MailEvent, to: str) -> str | None:
-    """Return why an address may not be written to any more after this, or None; a soft bounce is counted."""
+def _refused(session: Session, tenant: int, to: str, event: MailEvent, given: Provenance) -> str | None:
     if event.kind == "complained":
-        return "complaint"
+        suppression.add(session, tenant, to, "complaint", given)
+        return "complained"
     if event.kind == "unsubscribed":
-        suppression.set_consent(session, tenant, to, False, "provider")
+        opt_out(session, tenant, to, given)
         return "unsubscribed"
     if event.kind == "rejected" and event.reject_reason == "invalid":
-        return "invalid address"
-    return bounced(session, tenant, to, event.bounce_type) if event.event_type == "email.bounced" else None
+        suppression.add(session, tenant, to, "invalid_address", given)
+        return "bounced"
+    gone = event.event_type == "email.bounced" and bounced(session, tenant, to, event.bounce_type, given)
+    return "bounced" if gone else None
 
 
-def bounced(session: Session, tenant: int, to: str, bounce_type: BounceType) -> str | None:
-    """Count a soft bounce; return why an address may not be written to any more after a bounce, or None."""
+def bounced(session: Session, tenant: int, to: str, bounce_type: BounceType, given: Provenance) -> bool:
+    """Suppress an address after a hard bounce, or one soft bounce too many; return whether that was so."""
     if bounce_type == "hard":
-        return "hard bounce"
+        suppression.add(session, tenant, to, "hard_bounce", given)
+        return True
     if bounce_type != "soft":
-        return None
-    limit = settings().soft_bounce_limit
-    return f"{limit} soft bounces" if suppression.count_soft_bounce(session, tenant, to) >= limit else None
+        return False
+    count, limit = soft_bounces.count(session, tenant, to), settings().soft_bounce_limit
+    if count < limit:
+        return False
+    suppression.add(session, tenant, to, "soft_bounces", given._replace(note=f"{count} in a row"))
+    return True

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.event import system_id
-from db.mail import deliveries, sent, suppression
+from db.mail import deliveries, sent, soft_bounces
 from producers.mail import consequences, matching
 from producers.mail.enrollments import stop
 from producers.mail.event import MailEvent
@@ -74,7 +74,7 @@ def _draw_consequences(session: Session, tenant: int, provider: str, matched: Se
     contacts = [match.contact.contact_id for _, _, match in matched if match.contact]
     enrolled = sent.enrolled(session, tenant, contacts)
     addresses = [matching.recipient(event, match) for _, event, match in matched]
-    soft_bounced = suppression.soft_bounced(session, tenant, addresses)
+    soft_bounced = soft_bounces.counted(session, tenant, addresses)
     for id_, event, match in matched:
         to = matching.recipient(event, match)
         if event.kind == "delivered" and to not in soft_bounced:

@@ -11,11 +11,12 @@ from uuid_utils.compat import uuid7
 
 from activity.event import Event
 from db.engine import begin
-from db.mail import suppression
+from db.mail.suppression import Provenance
 from db.sequences import messages
 from db.sequences.messages import SequenceMessage
 from producers.mail.enrollments import event_id, sequence_event, stop
 from producers.mail.machine import classify
+from producers.mail.suppressions import opt_out
 from producers.sequences.tracking import Target
 from worker.emit import emit
 
@@ -56,8 +57,8 @@ def unsubscribe(target: Target, method: str) -> str | None:
         message = messages.by_row(session, target.message)
         if message is None:
             return None
-        tenant, cause = message.tenant_id, event_id(message.tenant_id, "unsubscribed", message.id)
-        if suppression.add(session, tenant, message.recipient, "unsubscribed", cause_id=cause):
+        tenant, cause = message.tenant_id, uuid7()
+        if opt_out(session, tenant, message.recipient, Provenance("link", cause_id=cause)):
             emit(session, _event("email.unsubscribed", message, {"method": method}, cause))
         stop(session, tenant, message.contact_id, "unsubscribed", cause_id=cause)
     return message.recipient

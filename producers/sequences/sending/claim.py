@@ -74,14 +74,14 @@ def _judged(
     shared = limits.lock_limits(session, (due.tenant_id for due in dues))
     quotas = {key: _quota(box) for key, box in boxes.items()}
     shared_quotas = {key: _shared_quota(limit) for key, limit in shared.items()}
-    suppressed = suppression.check_many(session, ((due.tenant_id, due.email) for due in dues if due.email))
+    standing = suppression.check_many(session, ((due.tenant_id, due.email) for due in dues if due.email))
     versions = {(due.sequence_id, due.version) for due in dues}
     definitions = {version: _definition(sequences.definition(session, *version)) for version in versions}
     judged = []
     for due in dues:
         box, definition = boxes[due.mailbox_id], definitions[due.sequence_id, due.version]
         both = [one for one in (quotas[box.id], shared_quotas.get(due.tenant_id)) if one is not None]
-        decision = judge(due, definition, GateInput(now, box, both, suppressed))
+        decision = judge(due, definition, GateInput(now, box, both, standing))
         judged.append(Judged(due, definition, box, decision))
     for key, box in boxes.items():
         limits.count_mailbox(session, _counted(box, quotas[key])._replace(next_at=quotas[key].next_at))

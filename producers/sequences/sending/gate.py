@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from db.mail.suppression import Standing
 from db.sequences.due import Due
 from db.sequences.limits import Mailbox
 from producers.sequences.definition import EmailStep, SequenceDefinition, TaskStep, WaitStep
@@ -52,7 +53,7 @@ class GateInput(NamedTuple):
     now: datetime
     mailbox: Mailbox
     quotas: Sequence[Quota]
-    suppressed: Mapping[tuple[int, str], str]
+    standing: Mapping[tuple[int, str], Standing]
 
 
 def after(definition: SequenceDefinition, step: int) -> tuple[int, timedelta]:
@@ -105,15 +106,10 @@ def _reachable(due: Due, _: SequenceDefinition, __: GateInput, step: int) -> End
     return None if due.email else End(step, "no e-mail address")
 
 
-def _suppressed(due: Due, _: SequenceDefinition, given: GateInput, step: int) -> End | None:
-    reason = given.suppressed.get((due.tenant_id, due.email or ""))
-    return None if reason is None else End(step, f"suppressed: {reason}")
-
-
-def _consent(due: Due, definition: SequenceDefinition, _: GateInput, step: int) -> End | None:
-    if due.consent is False:
-        return End(step, "consent withdrawn")
-    return End(step, "no consent") if definition.consent == "opt_in" and not due.consent else None
+def _allowed(due: Due, definition: SequenceDefinition, given: GateInput, step: int) -> End | None:
+    standing = given.standing[due.tenant_id, due.email or ""]
+    refusal = standing.refusal(opt_in=definition.consent == "opt_in")
+    return None if refusal is None else End(step, refusal)
 
 
 def _paused(due: Due, _: SequenceDefinition, given: GateInput, step: int) -> Hold | None:
@@ -134,8 +130,7 @@ def _window(due: Due, definition: SequenceDefinition, given: GateInput, step: in
 # What ends the enrollment comes before what only delays it.
 _CHECKS: tuple[Callable[[Due, SequenceDefinition, GateInput, int], Hold | End | None], ...] = (
     _reachable,
-    _suppressed,
-    _consent,
+    _allowed,
     _paused,
     _window,
 )

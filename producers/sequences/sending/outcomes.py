@@ -12,12 +12,13 @@ from activity.event import Event
 from activity.settings import settings
 from db.engine import EVERY_TENANT, begin
 from db.mail import suppression
+from db.mail.suppression import Provenance
 from db.sequences import due, limits, messages
 from db.sequences.due import Move
 from db.sequences.limits import Mailbox
 from db.sequences.messages import AcceptedMessage, MarkedMessage
 from producers.mail import consequences
-from producers.mail.enrollments import finished, stop
+from producers.mail.enrollments import SOURCE, finished, stop
 from producers.mail.event import BounceType
 from producers.sequences import events
 from producers.sequences.mail import ComposedMail, Outgoing
@@ -239,8 +240,8 @@ def _bounce(session: Session, one: RefusedMail, kind: BounceType) -> str:
         return _SAVED_BEFORE
     event = events.bounced(out, one.mail, one.refused, kind)
     emit(session, event)
-    if reason := consequences.bounced(session, tenant, address, kind):
-        suppression.add(session, tenant, address, reason, cause_id=event.event_id)
+    given = Provenance(SOURCE, cause_id=event.event_id, note=str(one.refused)[:1000])
+    if consequences.bounced(session, tenant, address, kind, given):
         stop(session, tenant, out.due.contact_id, "bounced", cause_id=event.event_id)
     else:
         _advance(session, out)

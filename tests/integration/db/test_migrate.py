@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from cli.dev.embedded import EmbeddedPostgres
+from db import migrations
 from db.migrate import SchemaTooNew, migrate
 
 _numbers = count(1)
@@ -60,3 +61,37 @@ def test_a_schema_newer_than_the_program_is_refused(empty: str) -> None:
         connection.execute("update activity_version set version_num = '9999'")
     with pytest.raises(SchemaTooNew, match="upgrade the program"):
         migrate(admin_url=empty)
+
+
+def test_suppressions_made_before_the_ledger_stand_in_it(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        (tmp_path / "sql").mkdir()
+        for file in (migrations.HERE / "sql").glob("*.sql"):
+            if file.name < "0045":
+                (tmp_path / "sql" / file.name).write_text(file.read_text())
+        before.setattr(migrations, "HERE", tmp_path)
+        migrate(admin_url=empty)
+    kept = {
+        "a@x.example": ("hard bounce", "hard_bounce", None),
+        "b@x.example": ("5 soft bounces", "soft_bounces", None),
+        "c@x.example": ("unsubscribed", "unsubscribed", None),
+        "x.example": ("asked on the phone", "manual", "asked on the phone"),
+    }
+    with psycopg.connect(empty.replace("+psycopg", "")) as connection:
+        connection.execute("set role activity_owner")
+        connection.execute("insert into crm.tenant (id, slug, name) values (1, 'acme', 'Acme')")
+        for target, (reason, _, _) in kept.items():
+            connection.execute(
+                "insert into crm.suppression (tenant_id, target, reason) values (1, %s, %s)", (target, reason)
+            )
+    migrate(admin_url=empty)
+    with psycopg.connect(empty.replace("+psycopg", "")) as connection:
+        connection.execute("set role activity_owner")
+        rows = connection.execute(
+            "select target, reason, note from crm.suppression where lifted_at is null"
+        ).fetchall()
+    assert {target: tuple(rest) for target, *rest in rows} == {
+        target: (reason, note) for target, (_, reason, note) in kept.items()
+    }

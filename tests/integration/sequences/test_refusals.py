@@ -80,7 +80,7 @@ def test_an_address_that_bounces_softly_too_often_is_suppressed_by_our_own_serve
     space.enroll(space.sequence(mail("One"), mail()), "jo")
     assert space.send()["bounced"] == 1
     with begin("producer", space.tenant) as session:
-        assert suppression.check(session, space.tenant, "jo@acme.example") == "1 soft bounces"
+        assert suppression.check(session, space.tenant, "jo@acme.example").reasons == ("soft_bounces",)
     space.due()
     assert space.send() == {}
     assert sink.taken == []
@@ -97,7 +97,7 @@ def test_a_550_is_a_hard_bounce_that_ends_everything_for_the_address(
     assert [row[1] for row in space.events("email.sent")] == ["kim", "kim"]
     assert space.events("email.bounced") == [("email.bounced", "jo", "1", "550 5.1.1 no such user")]
     with begin("producer", space.tenant) as session:
-        assert suppression.check(session, space.tenant, "jo@acme.example") == "hard bounce"
+        assert suppression.check(session, space.tenant, "jo@acme.example").reasons == ("hard_bounce",)
 
 
 def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Workspace, sink: Sink) -> None:
@@ -105,7 +105,7 @@ def test_a_refusal_that_is_not_about_the_address_suppresses_nobody(space: Worksp
     space.enroll(space.sequence(mail("One")), "jo")
     assert space.send() == {"bounced": 1}
     with begin("producer", space.tenant) as session:
-        assert suppression.check(session, space.tenant, "jo@acme.example") is None
+        assert suppression.check(session, space.tenant, "jo@acme.example").reasons == ()
 
 
 @PIPELINING

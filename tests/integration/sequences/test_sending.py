@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from db.engine import EVERY_TENANT, begin
-from db.mail import suppression
+from db.mail import consent, suppression
+from db.mail.suppression import Provenance
 from db.sequences import messages, sequences
 from producers.sequences import stop
 from producers.sequences.definition import WaitStep
@@ -16,6 +17,7 @@ from tests.command import activity
 from tests.mailserver import Sink
 from tests.sequences import Workspace, mail
 
+BY_TEST = Provenance("test")
 PIPELINING = pytest.mark.parametrize("sink", [True, False], ids=["pipelining", "one by one"], indirect=True)
 
 
@@ -74,8 +76,8 @@ def test_a_wait_is_waited_for(space: Workspace, sink: Sink) -> None:
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        ("suppressed address", "suppressed: complained"),
-        ("suppressed domain", "suppressed: complained"),
+        ("suppressed address", "suppressed: complaint"),
+        ("suppressed domain", "suppressed: complaint"),
         ("consent withdrawn", "consent withdrawn"),
         ("no consent", "no consent"),
         ("no address", "no e-mail address"),
@@ -88,11 +90,11 @@ def test_who_may_not_be_written_to_gets_nothing_and_the_reason_is_seen(
     space.enroll(space.sequence(mail("One"), consent="opt_in" if before == "no consent" else "opt_out"), "jo")
     with begin("producer", space.tenant) as session:
         if before == "suppressed address":
-            suppression.add(session, space.tenant, "Jo@ACME.example", "complained")
+            suppression.add(session, space.tenant, "Jo@ACME.example", "complaint", BY_TEST)
         if before == "suppressed domain":
-            suppression.add(session, space.tenant, "acme.example", "complained")
+            suppression.add(session, space.tenant, "acme.example", "complaint", BY_TEST)
         if before == "consent withdrawn":
-            suppression.set_consent(session, space.tenant, "jo@acme.example", False, "phone")
+            consent.record(session, space.tenant, "jo@acme.example", False, BY_TEST)
     if before == "no address":
         space.admin.execute("update crm.contact set email = null")
     if before == "contact gone":
@@ -252,7 +254,7 @@ def test_who_unsubscribes_between_the_gate_and_the_mails_end_gets_nothing(
 ) -> None:
     def suppress(address: str) -> None:
         with begin("producer", space.tenant) as session:
-            suppression.add(session, space.tenant, address, "unsubscribed")
+            suppression.add(session, space.tenant, address, "unsubscribed", BY_TEST)
 
     sink.at_rcpt = suppress
     space.enroll(space.sequence(mail("One")), "jo")

@@ -13,6 +13,7 @@ from api.http.app import create_app
 from db import access
 from db.engine import begin
 from db.mail import suppression
+from db.mail.suppression import Standing
 from db.records import records
 from producers.sequences import enroll
 from producers.sequences.tracking import Target, link, sign
@@ -106,7 +107,8 @@ def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_on
     assert [row[:2] for row in space.events("email.unsubscribed")] == [("email.unsubscribed", "jo")]
     assert [row[3] for row in space.events("sequence.finished")] == ["completed", "unsubscribed"]
     with begin("producer", space.tenant) as session:
-        assert suppression.check(session, space.tenant, "jo@acme.example") == "unsubscribed"
+        standing = suppression.check(session, space.tenant, "jo@acme.example")
+    assert standing == Standing(("unsubscribed",), consent=False)
     space.send()
     assert len(sink.taken) == 1
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.mail.suppression import Reason, Standing
 from db.sequences.due import Earlier
 from producers.sequences import tracking
 from producers.sequences.definition import (
@@ -186,8 +187,12 @@ DEFINITION = SequenceDefinition(
 )
 
 
+def standing(**people: tuple[Reason, ...]) -> dict[tuple[int, str], Standing]:
+    return {(1, f"{name}@acme.example"): Standing(reasons) for name, reasons in people.items()}
+
+
 def test_the_gate_passes_over_steps_that_are_done_and_hands_out_tasks() -> None:
-    world = GateInput(NOON, box(), (), {})
+    world = GateInput(NOON, box(), (), standing(jo=()))
     assert judge(due(), DEFINITION, world).verdict == Send(1, FIRST)
     done = (Earlier(1, "sent", "m", "Hi"),)
     assert judge(due(earlier=done), DEFINITION, world).verdict == Hold(3, NOON + timedelta(days=1), None)
@@ -199,16 +204,18 @@ def test_the_gate_passes_over_steps_that_are_done_and_hands_out_tasks() -> None:
 
 def test_a_mail_whose_fate_is_open_is_not_tried_again() -> None:
     verdict = judge(
-        due(earlier=(Earlier(1, "sending", "m", "Hi"),)), DEFINITION, GateInput(NOON, box(), (), {})
+        due(earlier=(Earlier(1, "sending", "m", "Hi"),)),
+        DEFINITION,
+        GateInput(NOON, box(), (), standing(jo=())),
     ).verdict
     assert isinstance(verdict, Hold)
 
 
 def test_what_ends_an_enrolment_comes_before_what_delays_it() -> None:
     world = GateInput(
-        NOON, box(paused=True, paused_reason="by hand"), (), {(1, "jo@acme.example"): "complained"}
+        NOON, box(paused=True, paused_reason="by hand"), (), standing(jo=("complaint",), kim=())
     )
-    assert judge(due(), DEFINITION, world).verdict == End(1, "suppressed: complained")
+    assert judge(due(), DEFINITION, world).verdict == End(1, "suppressed: complaint")
     assert judge(due(email="kim@acme.example"), DEFINITION, world).verdict == Hold(
         1, None, "mailbox paused: by hand"
     )

@@ -1,0 +1,1 @@
+"""`activity source`, `activity suppression` and `activity consent`."""
