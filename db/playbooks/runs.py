@@ -40,6 +40,7 @@ class PlaybookRun(Claimed):
     account_id: str | None
     contact_id: str | None
     opportunity_id: str | None
+    found: list[str]  # the kinds of those of its records that were there when it started
 
     @property
     def subjects(self) -> dict[str, str]:
@@ -232,7 +233,7 @@ def revoke_claim(session: Session, tenant: int, run: int) -> PlaybookRun:
 
 _ERASE = (
     """update playbook.run set trigger = jsonb_set(trigger::jsonb, '{payload}', 'null')::json,
-              heard = jsonb_set(heard::jsonb, '{payload}', 'null')::json
+              heard = jsonb_set(heard::jsonb, '{payload}', 'null')::json, reason = null
         where tenant_id = :tenant
           and (contact_id = :contact or trigger->>'contact_id' = :contact
                or heard->>'contact_id' = :contact)""",
@@ -241,6 +242,15 @@ _ERASE = (
     """update playbook.notice n set message = '(erased)' from playbook.run r
         where n.tenant_id = :tenant and r.id = n.run_id and r.contact_id = :contact""",
 )
+
+
+def open_about(session: Session, tenant: int, contact: str) -> list[int]:
+    """Return the runs about a contact that are not over; failed ones count, since they can be retried."""
+    statement = text("""
+        select id from playbook.run
+         where tenant_id = :tenant and contact_id = :contact
+           and state in ('running', 'waiting', 'paused', 'failed') order by id""")
+    return list(session.scalars(statement, {"tenant": tenant, "contact": contact}))
 
 
 def erase(session: Session, tenant: int, contact: str) -> None:

@@ -117,10 +117,15 @@ def reserve_starts(session: Session, tenant: int, count: int, per_minute: int) -
 
 _CREATE = text("""
 insert into playbook.run (tenant_id, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
-       account_id, contact_id, opportunity_id, state, due_at, reason, ended_at)
+       account_id, contact_id, opportunity_id, state, due_at, reason, ended_at, found)
 select :tenant, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
        account_id, contact_id, opportunity_id, state, due_at, reason,
-       case when state = 'refused' then clock_timestamp() end
+       case when state = 'refused' then clock_timestamp() end,
+       array_remove(array[
+         (select 'account' from crm.account x where x.tenant_id = :tenant and x.id = r.account_id),
+         (select 'contact' from crm.contact x where x.tenant_id = :tenant and x.id = r.contact_id),
+         (select 'opportunity' from crm.opportunity x
+           where x.tenant_id = :tenant and x.id = r.opportunity_id)], null)
   from json_to_recordset(cast(:runs as json)) r (
          playbook_id bigint, version int, trigger_id uuid, started_id uuid, trigger json, seen_seq bigint,
          account_id text, contact_id text, opportunity_id text, state text, due_at timestamptz, reason text)

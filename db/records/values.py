@@ -135,11 +135,12 @@ def set_value(session: Session, tenant: int, kind: str, id: str, field: str, val
     if found is None:
         raise RecordNotFound(f"no {kind} {id!r}: give the id of one of the workspace's records")
     changed = (
-        f"{field} = :value"
+        f"{field} = cast(:value as text){'::numeric' if field == 'amount' else ''}"
         if is_column
         else "fields = fields || jsonb_build_object(cast(:field as text), cast(:value as jsonb))"
     )
-    stored = value if is_column else msgspec.json.encode(value).decode()
+    as_it_is = is_column and isinstance(value, str | None)
+    stored = value if as_it_is else msgspec.json.encode(value).decode()
     session.execute(
         text(f"""
             update crm.{kind} set {changed}, updated_at = clock_timestamp()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
@@ -29,11 +29,11 @@ from producers.playbooks.definition.document import (
     span,
 )
 from producers.playbooks.definition.program import Operation
-from producers.playbooks.deliver import DeliveryFailed
-from producers.playbooks.events import ended, step_completed
+from producers.playbooks.events import ended, one_line, step_completed
 from producers.playbooks.facts import facts_of, record_loader
 from producers.playbooks.start import ADVANCE
-from producers.playbooks.steps import StepContext, StepFailed, carry_out, leaves_system, prepare
+from producers.playbooks.steps.deliver import DeliveryFailed
+from producers.playbooks.steps.effects import StepContext, StepFailed, carry_out, leaves_system, prepare
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -80,7 +80,7 @@ def advance(run: PlaybookRun, sends: bool = False) -> str:
         return "unfinished"
 
 
-def _send(run: PlaybookRun) -> str | ActivityError:
+def _send(run: PlaybookRun) -> str | Exception:
     """Carry out a step that leaves the system, before the transaction that records it.
 
     Return what came of it, or the error. The claim is renewed first, since the run may have waited long for
@@ -90,16 +90,36 @@ def _send(run: PlaybookRun) -> str | ActivityError:
     try:
         with begin("producer", run.tenant_id) as session:
             renew(session, RUNS, run)
-            send = prepare(_Advance(session, run, None).context())
+            under_way = _Advance(session, run, None)
+            if under_way.missing():
+                return StepFailed("nothing was sent")  # the run ends before it looks at this
+            send = prepare(under_way.context())
         return send()
-    except (DeliveryFailed, StepFailed, InvalidExpression) as error:
+    except LeaseLost:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever a step raises is what came of it: see _failure
         return error
+
+
+def _failure(error: Exception) -> Exception:
+    """Return why a step failed. Raises the errors of the database that pass by themselves.
+
+    Everything else is the step's own: raised again, it would be claimed, and raised, again for ever.
+    """
+    if isinstance(error, ActivityError | InvalidExpression):
+        return error
+    if isinstance(error, DataError | IntegrityError):
+        return StepFailed(f"the database refuses the value: {str(error.orig).splitlines()[0]}")
+    if isinstance(error, DBAPIError):
+        raise error
+    log.error("playbook_step_raised", exc_info=error)
+    return StepFailed(f"the step raised {type(error).__name__}: {error}")
 
 
 class _Advance:
     """One run under way."""
 
-    def __init__(self, session: Session, run: PlaybookRun, outcome: str | ActivityError | None) -> None:
+    def __init__(self, session: Session, run: PlaybookRun, outcome: str | Exception | None) -> None:
         self.session = session
         self.run = run
         self.outcome = outcome  # of the step that left the system before
@@ -117,8 +137,17 @@ class _Advance:
         facts["now"] = datetime.now(UTC)
         return StepContext(run, self.program, self.operations[self.at], facts, self.session)
 
+    def missing(self) -> str | None:
+        """Return which record of the run is gone since it started: erased, or deleted."""
+        subjects = self.run.subjects
+        gone = (kind for kind in self.run.found if not self.load(kind, [subjects[kind]]))
+        return next(gone, None)
+
     def go(self) -> str:
         """Take steps until the run waits, ends or has something to send; return its state."""
+        if kind := self.missing():
+            self._stop_waiting()
+            return self._end("cancelled", f"the {kind} is gone: erased or deleted")
         while self.at < len(self.operations):
             operation = self.operations[self.at]
             first = self.at == self.run.at and self.done == self.run.done
@@ -129,8 +158,8 @@ class _Advance:
                     state = self._take(operation)
             except LeaseLost:
                 raise
-            except (ActivityError, InvalidExpression) as error:
-                return self._failed(error)
+            except Exception as error:  # noqa: BLE001  # see _failure
+                return self._failed(_failure(error))
             if state is not None:
                 return state
         return self._end("completed", None)
@@ -208,14 +237,15 @@ class _Advance:
         emit(self.session, step_completed(self.run, self.program, operation, result))
         self.at, self.done, self.attempts, self.state = then, self.done + 1, 0, "running"
 
-    def _failed(self, error: ActivityError) -> str:
+    def _failed(self, error: Exception) -> str:
         """Try the step again later, or give up: an operator can retry or skip it."""
         self.attempts += 1
+        why = one_line(str(error))
         transient = isinstance(error, DeliveryFailed) and not error.permanent
         if transient and self.attempts < MAX_ATTEMPTS:
             delay = min(_FIRST_DELAY * 4 ** (self.attempts - 1), _MAX_DELAY)
-            return self._leave("running", datetime.now(UTC) + delay, f"attempt {self.attempts}: {error}")
-        return self._end("failed", str(error))
+            return self._leave("running", datetime.now(UTC) + delay, f"attempt {self.attempts}: {why}")
+        return self._end("failed", why)
 
     def _end(self, state: str, reason: str | None) -> str:
         end = ended(self.run, self.program, state, done=self.done, at=self.at, reason=reason)

@@ -23,6 +23,11 @@ _MAX_REASON = 4_000  # characters of a reason that an event takes
 _RUNS = UUID("0f6f31d0-7d5c-5b0e-9a53-2c8bb6a86d11")  # the namespace of started_id
 
 
+def one_line(reason: str) -> str:
+    """Return a reason as an event and a run take it: what cannot be printed is a space."""
+    return "".join(one if one.isprintable() else " " for one in reason[:_MAX_REASON])
+
+
 def started_id(playbook_id: int, trigger_id: UUID) -> UUID:
     """Return the id of the playbook.started that a trigger causes: the same on every call."""
     return system_id(_RUNS, f"{playbook_id}:{trigger_id}")

@@ -16,9 +16,10 @@ from db.records import values
 from db.records.values import RecordNotFound
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.program import Program, build
-from producers.playbooks.events import BY_HAND, ended, paused, step_completed
+from producers.playbooks.events import BY_HAND, paused, step_completed
 from producers.playbooks.schedule import RecordStart, start_records
 from producers.playbooks.start import ADVANCE
+from producers.playbooks.stop import stop
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -92,25 +93,15 @@ def act(session: Session, tenant: int, run_id: int, what: Act, by: str, reason: 
     if run.state not in _FROM[what]:
         wanted = " or ".join(_FROM[what])
         raise InvalidRunState(f"run {run_id} is {run.state}: {what} needs one that is {wanted}")
-    program = cache.program(session, run.playbook_id, run.version)
     playbooks.record_act(session, tenant, what, by, reason, run=run_id)
-    runs.stop_waiting(session, run_id)
     if what in ("cancel", "pause"):
-        return _stop(session, run, program, "cancelled" if what == "cancel" else "paused", by, reason)
-    at, done = run.at, run.done
+        return stop(session, run, "cancelled" if what == "cancel" else "paused", by, reason)
+    runs.stop_waiting(session, run_id)
+    program, at, done = cache.program(session, run.playbook_id, run.version), run.at, run.done
     if what == "skip" and at < len(program.operations):
         at, done = _skip(session, run, program, by, reason), done + 1
     _resume(session, run_id, at, done)
     return "running"
-
-
-def _stop(
-    session: Session, run: PlaybookRun, program: Program, state: str, by: str, reason: str | None
-) -> str:
-    emit(session, ended(run, program, state, done=run.done, at=run.at, reason=reason, actor=by))
-    over = datetime.now(UTC) if state == "cancelled" else None
-    runs.update(session, run.id, state=state, due_at=None, reason=reason, ended_at=over)
-    return state
 
 
 def _skip(session: Session, run: PlaybookRun, program: Program, by: str, reason: str | None) -> int:

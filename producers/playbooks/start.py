@@ -17,6 +17,7 @@ from producers.playbooks.definition.document import names_of
 from producers.playbooks.events import paused, started, started_id, step_completed
 from producers.playbooks.facts import Load, facts_of, record_loader
 from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, once_key, subjects
+from producers.playbooks.stop import cancel_about
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -38,6 +39,7 @@ def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Co
     for event in events:
         if event.type == "contact.erased" and event.contact_id:
             runs.erase(session, tenant, event.contact_id)
+            cancel_about(session, tenant, event.contact_id, event.actor, "the contact was erased")
     if woken or new:
         nudge_after_commit(session, ADVANCE)
     return Counter(woken=woken, started=new)

@@ -87,7 +87,7 @@ def play_through(
         for module in (
             "producers.playbooks.advance",
             "producers.playbooks.start",
-            "producers.playbooks.steps",
+            "producers.playbooks.steps.effects",
         ):
             patch.setattr(f"{module}.emit", emit)
         patch.setattr("db.playbooks.runs.update", moved)

@@ -39,8 +39,8 @@ from producers.playbooks.definition.document import (
     span,
 )
 from producers.playbooks.definition.program import Operation, Program
-from producers.playbooks.deliver import mail, post
 from producers.playbooks.events import event_of
+from producers.playbooks.steps.deliver import mail, post
 from producers.sequences.enroll import enroll
 from worker.emit import emit
 
