@@ -67,7 +67,7 @@ def ask(token: str) -> Response:
     if address is None:
         return _unknown()
     button = '<form method="post"><button type="submit">Unsubscribe</button></form>'
-    return _page(200, "Unsubscribe", f"<p>No more e-mail to <b>{escape(address)}</b>?</p>{button}")
+    return _page(200, "Unsubscribe", f"<p>No more e-mail to {_named(address)}?</p>{button}")
 
 
 @router.post("/u/{token}")
@@ -78,7 +78,11 @@ def unsubscribe(token: str, request: Request) -> Response:
     address = None if target is None else engagement.unsubscribe(target, "one-click" if one_click else "link")
     if address is None:
         return _unknown()
-    return _page(200, "Unsubscribed", f"<p><b>{escape(address)}</b> gets no more e-mail from us.</p>")
+    return _page(200, "Unsubscribed", f"<p>We send no more e-mail to {_named(address)}.</p>")
+
+
+def _named(address: str) -> str:
+    return f"<b>{escape(address)}</b>" if address else "this address"
 
 
 def _unknown() -> Response:

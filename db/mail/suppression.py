@@ -1,7 +1,7 @@
 """The ledger of who may not be written to: every reason of an address or a domain, side by side.
 
 Nothing is deleted: what is lifted stays, with who lifted it. Addresses are compared as
-activity.address.canonical spells them.
+activity.address.canonical spells them; what stands against an erased person's is kept under a keyed hash.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,18 +93,25 @@ def lift(
     """Lift a target's suppressions for some reasons; return those that stood."""
     statement = text(f"""
         update crm.suppression set lifted_at = clock_timestamp(), lifted_by = :by, lift_note = :note
-         where tenant_id = :tenant and target = any(:targets) and reason = any(:reasons)
-           and lifted_at is null
+         where tenant_id = :tenant and target = any(cast(:targets as text[]) || crm.erased(:tenant, :target))
+           and reason = any(:reasons) and lifted_at is null
         returning {_COLUMNS}""")
-    spellings = [key(target), target.strip().lower()[:_LONGEST]]
-    values = {"tenant": tenant, "targets": spellings, "reasons": list(reasons), "by": by, "note": note}
+    values = {
+        "tenant": tenant,
+        "target": key(target),
+        "targets": [key(target), target.strip().lower()[:_LONGEST]],
+        "reasons": list(reasons),
+        "by": by,
+        "note": note,
+    }
     return [Suppression(*row) for row in session.execute(statement, values)]
 
 
 _COLUMNS = ", ".join(Suppression._fields)
 _HISTORY = text(f"""
 select {_COLUMNS} from crm.suppression
- where tenant_id = :tenant and target = any(:targets) order by id desc limit :limit""")
+ where tenant_id = :tenant and target = any(cast(:targets as text[]) || crm.erased(:tenant, :target))
+ order by id desc limit :limit""")
 _STANDING = text(f"""
 select {_COLUMNS} from crm.suppression
  where tenant_id = :tenant and lifted_at is null and (cast(:before as bigint) is null or id < :before)
@@ -113,7 +120,7 @@ select {_COLUMNS} from crm.suppression
 
 def history(session: Session, tenant: int, address: str, limit: int = 1000) -> list[Suppression]:
     """Return all that was ever recorded of an address or its domains, the newest first."""
-    values = {"tenant": tenant, "targets": targets(address), "limit": limit}
+    values = {"tenant": tenant, "target": key(address), "targets": targets(address), "limit": limit}
     return [Suppression(*row) for row in session.execute(_HISTORY, values)]
 
 
@@ -127,13 +134,18 @@ def list_standing(
 
 # Each address is asked for by its keys, whatever the tables' statistics tell.
 _CHECK = text("""
+with w as materialized (
+  select *, crm.erased(tenant_id, targets[1]) as erased
+    from json_to_recordset(cast(:wanted as json)) as r(tenant_id int, address text, targets text[]))
 select w.tenant_id, w.address,
        array(select distinct s.reason from crm.suppression s
-              where s.tenant_id = w.tenant_id and s.target = any(w.targets) and s.lifted_at is null
+              where s.tenant_id = w.tenant_id and s.target = any(w.targets || w.erased)
+                and s.lifted_at is null
               order by s.reason) as reasons,
        (select c.granted from crm.consent c
-         where c.tenant_id = w.tenant_id and c.address = w.targets[1]) as granted
-  from json_to_recordset(cast(:wanted as json)) as w(tenant_id int, address text, targets text[])""")
+         where c.tenant_id = w.tenant_id and c.address in (w.targets[1], w.erased)
+         order by c.changed_at desc limit 1) as granted
+  from w""")
 
 
 def check(session: Session, tenant: int, address: str) -> Standing:

@@ -5,13 +5,25 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# What is about the contact goes, and what is kept by an address of theirs. Their suppression and consent
-# stay: they keep mail away.
+from db.mail import suppression
+
+_ADDRESSES = text("""
+select lower(email) from crm.contact where tenant_id = :tenant and id = :contact and email <> ''
+union select lower(recipient) from crm.message where tenant_id = :tenant and contact_id = :contact""")
+# Suppressions and consent keep mail away, and stay: under a keyed hash of the address.
+_HIDE = text("""
+select crm.forget_address(:tenant, spelling, key)
+  from unnest(cast(:addresses as text[]), cast(:keys as text[])) p(address, key),
+       lateral (values (address), (key)) s(spelling)""")
+_STUBS = text("""
+insert into crm.erased_mail (tenant_id, id, target)
+select m.tenant_id, m.id, crm.erased(:tenant, p.key)
+  from crm.message m join unnest(cast(:addresses as text[]), cast(:keys as text[])) p(address, key)
+    on lower(m.recipient) = p.address
+ where m.tenant_id = :tenant and m.contact_id = :contact on conflict do nothing""")
+# What is about the contact goes, and what is kept by an address of theirs.
 _FORGET = text("""
-with person as materialized (
-    select lower(email) as address from crm.contact where tenant_id = :tenant and id = :contact
-        and email <> ''
-    union select lower(recipient) from crm.message where tenant_id = :tenant and contact_id = :contact),
+with person as materialized (select unnest(cast(:addresses as text[])) as address),
   passes as materialized (select id from crm.enrichment_pass where tenant_id = :tenant and kind = 'contact'
       and record_id = :contact),
   calls as (update crm.enrichment_call c set found = null from passes p where c.tenant_id = :tenant
@@ -24,8 +36,6 @@ with person as materialized (
       and record_id = :contact),
   delivered as (delete from crm.mail_delivery d using person p where d.tenant_id = :tenant
       and lower(d.recipient) = p.address),
-  bounced as (delete from crm.soft_bounce b using person p where b.tenant_id = :tenant
-      and b.address = p.address),
   enrolled as (delete from crm.enrolment where tenant_id = :tenant and contact_id = :contact)
 delete from crm.contact where tenant_id = :tenant and id = :contact
 """)
@@ -34,7 +44,12 @@ _ERASE = text("select activity.erase(:tenant, :contact, :event_id, :actor, :reas
 
 def forget(session: Session, tenant: int, contact: str) -> None:
     """Delete what the records, the sequences and enrichment keep of a contact. For the role producer."""
-    session.execute(_FORGET, {"tenant": tenant, "contact": contact})
+    person = {"tenant": tenant, "contact": contact}
+    addresses = list(session.scalars(_ADDRESSES, person))
+    keys = [suppression.key(address) for address in addresses]
+    session.execute(_HIDE, {"tenant": tenant, "addresses": addresses, "keys": keys})
+    session.execute(_STUBS, person | {"addresses": addresses, "keys": keys})
+    session.execute(_FORGET, person | {"addresses": addresses})
 
 
 def erase(

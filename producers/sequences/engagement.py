@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from activity.event import Event
 from db.engine import begin
+from db.mail import erased
 from db.mail.suppression import Provenance
 from db.sequences import messages
 from db.sequences.messages import SequenceMessage
@@ -42,26 +44,36 @@ def clicked(target: Target, visit: Visit) -> bool:
 
 
 def recipient(target: Target) -> str | None:
-    """Return the address that a mail was sent to, or None where the mail is no longer known."""
+    """Return the address that a mail was sent to: "" after its erasure, None where the mail is not known."""
     with begin("producer", target.tenant) as session:
         message = messages.by_row(session, target.message)
+        if message is None and erased.target(session, target.tenant, target.message) is not None:
+            return ""
     return None if message is None else message.recipient
 
 
 def unsubscribe(target: Target, method: str) -> str | None:
     """Suppress a mail's recipient and end their enrollments; emit one event however often it is called.
 
-    Return the address, or None where the mail is no longer known.
+    Return the address: "" after its erasure, when no event tells of it; None where the mail is not known.
     """
     with begin("producer", target.tenant) as session:
         message = messages.by_row(session, target.message)
         if message is None:
-            return None
+            return _unsubscribe_erased(session, target)
         tenant, cause = message.tenant_id, uuid7()
         if opt_out(session, tenant, message.recipient, Provenance("link", cause_id=cause)):
             emit(session, _event("email.unsubscribed", message, {"method": method}, cause))
         stop(session, tenant, message.contact_id, "unsubscribed", cause_id=cause)
     return message.recipient
+
+
+def _unsubscribe_erased(session: Session, target: Target) -> str | None:
+    hidden = erased.target(session, target.tenant, target.message)
+    if hidden is None:
+        return None
+    opt_out(session, target.tenant, hidden, Provenance("link"))
+    return ""
 
 
 def _record(kind: str, target: Target, visit: Visit, more: dict[str, object]) -> bool:
