@@ -1,31 +1,39 @@
 """Verify that a log is whole.
 
-Every number there, every hash as recomputed, every payload as recorded, the head where the chain ends.
+Every number there, every hash as recomputed, every payload as recorded or named by an erasure, the head where
+the chain ends, and nothing outside of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
-from itertools import takewhile
 
 import msgspec
 
 from activity.chain import GENESIS, Link, next_hash, payload_fits
-from db.engine import begin
+from activity.errors import ActivityError
 from db.log import audit
+from feed.emptied import ERASURE, Emptied, ranges
 
 _FAULTS_AT_MOST = 100  # of a log that is broken everywhere the beginning says enough
 
+Progress = Callable[[int], object]
 
-class Checkpoint(msgspec.Struct, frozen=True):
+
+class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """A place in a log that was written down elsewhere: what even a superuser cannot take back."""
 
     tenant_id: int
     seq: int
     hash: str
+    epoch: str | None = None
+    made_at: datetime | None = None
 
 
 class Report(msgspec.Struct):
-    """What was found: no faults, and the log holds `events` events up to `seq`."""
+    """What was found: no faults, and the log holds `events` events up to `seq`.
+
+    `notes` say what is no fault, and what cannot be proved.
+    """
 
     tenant_id: int
     events: int = 0
@@ -33,6 +41,7 @@ class Report(msgspec.Struct):
     seq: int = 0
     hash: str = ""
     faults: list[str] = []
+    notes: list[str] = []
 
     def fault(self, what: str) -> None:
         """Note a fault."""
@@ -40,59 +49,147 @@ class Report(msgspec.Struct):
             self.faults.append(what)
 
 
-def verify(
-    tenant_id: int, checkpoint: Checkpoint | None = None, progress: Callable[[int], object] = lambda seq: None
-) -> Report:
-    """Recompute a tenant's whole chain and return what is wrong with it.
+def checkpoints(tenant_ids: Collection[int] | None = None) -> list[Checkpoint]:
+    """Return a checkpoint of each log, or of those named, all of one moment. Raises UnknownLog."""
+    with audit.snapshot() as session:
+        found = {one.tenant_id: one for one in audit.footings(session)}
+    now = datetime.now(UTC)
+    places = [
+        Checkpoint(one.tenant_id, one.seq, one.hash.hex(), one.epoch, now)
+        for one in found.values()
+        if one.hash is not None and (tenant_ids is None or one.tenant_id in tenant_ids)
+    ]
+    if missing := set(tenant_ids or ()) - {one.tenant_id for one in places}:
+        raise UnknownLog(f"there is no workspace {min(missing)}: `activity tenant list` shows what there is")
+    return places
 
-    `progress` is told the number reached, now and then.
+
+class UnknownLog(ActivityError):
+    """There is nothing of this workspace: no record of it, no log, no event, and no checkpoint."""
+
+
+def verify(
+    tenant_id: int,
+    checkpoint: Checkpoint | None = None,
+    since: Checkpoint | None = None,
+    progress: Progress = lambda seq: None,
+) -> Report:
+    """Recompute a tenant's chain, the whole or what came `since` a checkpoint; return what is wrong with it.
+
+    `progress` is told the number reached, now and then. Raises UnknownLog.
     """
-    with begin("auditor") as session:
-        seq, stored_hash = audit.head(
-            session, tenant_id
-        )  # first: what is appended from here on is not judged by an older head
-        links = takewhile(lambda link: link.seq <= seq, audit.chain(session, tenant_id))
-        report = check(tenant_id, links, checkpoint, progress)
-    if (report.seq, report.hash) != (seq, stored_hash.hex()):
-        report.fault(
-            f"the head says seq {seq}, the chain ends at {report.seq}"
-            if report.seq != seq
-            else "the head has another hash than the chain's end"
-        )
+    with audit.snapshot() as session:
+        found = audit.footings(session, tenant_id)
+        if not found:
+            return _gone(tenant_id, since or checkpoint)
+        [footing] = found
+        links = audit.links(session, tenant_id, since.seq if since else 0, footing.seq)
+        report = check(tenant_id, links, checkpoint, since, progress)
+    _check_footing(report, footing)
+    _check_epoch(report, since or checkpoint, footing.epoch)
     return report
+
+
+def _gone(tenant_id: int, checkpoint: Checkpoint | None) -> Report:
+    if checkpoint is None:
+        raise UnknownLog(f"there is no workspace {tenant_id}: `activity tenant list` shows what there is")
+    report = Report(tenant_id)
+    report.fault(f"the workspace is gone: the checkpoint saw seq {checkpoint.seq} of its log")
+    return report
+
+
+def _check_footing(report: Report, footing: audit.Footing) -> None:
+    """Compare the chain's end with the head, and both with what else is stored of the workspace."""
+    if not footing.has_workspace:
+        report.fault("the workspace's own record is gone, its log is not")
+    if footing.hash is None:
+        report.fault("the log has no head")
+    elif report.seq != footing.seq:
+        report.fault(f"the head says seq {footing.seq}, the chain ends at {report.seq}")
+    elif report.hash != footing.hash.hex():
+        report.fault("the head has another hash than the chain's end")
+    if footing.first is not None and footing.first < 1:
+        report.fault(f"seq {footing.first} is before the first number: nothing appended it")
+    if footing.last is not None and footing.last > footing.seq:
+        report.fault(f"seq {footing.last} is beyond the head, which is at {footing.seq}: nothing appended it")
+
+
+def _check_epoch(report: Report, checkpoint: Checkpoint | None, epoch: str | None) -> None:
+    if checkpoint is not None and checkpoint.epoch is not None and checkpoint.epoch != epoch:
+        report.notes.append(
+            "the epoch is another than the checkpoint's: the log was restored, or failed over"
+        )
 
 
 def check(
     tenant_id: int,
     links: Iterable[Link],
     checkpoint: Checkpoint | None = None,
-    progress: Callable[[int], object] = lambda seq: None,
+    since: Checkpoint | None = None,
+    progress: Progress = lambda seq: None,
 ) -> Report:
     """Recompute a chain, wherever its links come from, and return what is wrong with it."""
-    report = Report(tenant_id)
-    previous, last_recorded = GENESIS, datetime.min.replace(tzinfo=UTC)
+    checking = _Checking(tenant_id, since)
     for link in links:
-        _check(report, link, previous, last_recorded)
-        previous, last_recorded = link.hash, link.recorded_at
-        if checkpoint is not None and link.seq == checkpoint.seq and link.hash.hex() != checkpoint.hash:
-            report.fault(f"history was rewritten: seq {link.seq} has another hash than the checkpoint")
-        if report.events % 10_000 == 0:
-            progress(link.seq)
-    if checkpoint is not None and checkpoint.seq > report.seq:
-        report.fault(f"the log was cut: the checkpoint saw seq {checkpoint.seq}, it ends at {report.seq}")
-    report.hash = previous.hex()
-    return report
+        checking.add(link)
+        if checkpoint is not None and link.header.seq == checkpoint.seq:
+            checking.compare(link, checkpoint)
+        if checking.report.events % 10_000 == 0:
+            progress(link.header.seq)
+    return checking.ended(since or checkpoint)
 
 
-def _check(report: Report, link: Link, previous: bytes, last_recorded: datetime) -> None:
-    if link.seq != report.seq + 1:
-        report.fault(f"gap: seq {report.seq + 1} to {link.seq - 1} missing")
-    elif link.hash != next_hash(previous, link):
-        report.fault(f"chain broken at seq {link.seq}: the event is not the one that was recorded")
-    if not payload_fits(link):
-        report.fault(f"payload of seq {link.seq} is not the one that was recorded")
-    if link.recorded_at < last_recorded:
-        report.fault(f"recorded_at runs backwards at seq {link.seq}")
-    report.events += 1
-    report.erased += link.payload is None
-    report.seq = link.seq
+class _Checking:
+    """How far a chain has been recomputed."""
+
+    def __init__(self, tenant_id: int, since: Checkpoint | None) -> None:
+        self.report = Report(tenant_id, seq=since.seq if since else 0)
+        self._after = self.report.seq
+        self._hash = bytes.fromhex(since.hash) if since else GENESIS
+        self._recorded_us = 0
+        self._emptied = Emptied()
+
+    def add(self, link: Link) -> None:
+        """Check the next link of the chain."""
+        report, header = self.report, link.header
+        if header.seq <= report.seq:
+            report.fault(f"seq {header.seq} stands behind seq {report.seq}: it is not in its order")
+            return
+        if header.seq > report.seq + 1:
+            report.fault(f"gap: seq {report.seq + 1} to {header.seq - 1} missing")
+        elif link.hash != next_hash(self._hash, header) or header.tenant != report.tenant_id:
+            report.fault(f"chain broken at seq {header.seq}: the event is not the one that was recorded")
+        if not payload_fits(link):
+            report.fault(f"payload of seq {header.seq} is not the one that was recorded")
+        if header.recorded_us < self._recorded_us:
+            report.fault(f"recorded_at runs backwards at seq {header.seq}")
+        if link.payload is None:
+            self._emptied.note(header.seq, header.contact)
+            report.erased += 1
+        elif header.type == ERASURE:
+            for named in ranges(self._emptied.account(link, self._after)):
+                report.fault(f"seq {header.seq} names seq {named} as erased, which has its content")
+        report.events += 1
+        report.seq, self._hash, self._recorded_us = header.seq, link.hash, header.recorded_us
+
+    def compare(self, link: Link, checkpoint: Checkpoint) -> None:
+        """Compare a link with the checkpoint that was made there."""
+        if link.hash.hex() != checkpoint.hash:
+            self.report.fault(
+                f"history was rewritten: seq {checkpoint.seq} has another hash than the checkpoint"
+            )
+
+    def ended(self, checkpoint: Checkpoint | None) -> Report:
+        """Return the report once there are no more links."""
+        report = self.report
+        report.hash = self._hash.hex()
+        if checkpoint is not None and checkpoint.seq > report.seq:
+            report.fault(f"the log was cut: the checkpoint saw seq {checkpoint.seq}, it ends at {report.seq}")
+        for seqs in ranges(self._emptied.left()):
+            report.fault(f"the content of seq {seqs} was taken out: no erasure on record names it")
+        if self._emptied.unnamed:
+            report.notes.append(
+                f"{self._emptied.unnamed} events were emptied before revision 0030: their erasures name the "
+                "contact and not the events, so that these and no others were erased is not provable"
+            )
+        return report

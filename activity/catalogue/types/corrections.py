@@ -10,6 +10,8 @@ from activity.event_type import Category, Count, EventType, Id, Line, Name, Payl
 # After one of these the content of earlier events is gone from the log: whoever keeps a copy forgets it.
 ERASURES = frozenset({"contact.erased", "privacy.bodies_erased"})
 
+_Ranges = Annotated[str, Meta(max_length=50_000, pattern=r"^(\d+(-\d+)?(,\d+(-\d+)?)*)?$")]
+
 
 class EventCorrected(Payload, frozen=True, kw_only=True):
     """An earlier event was wrong: this says what is right, or that it never happened."""
@@ -41,6 +43,9 @@ class BodiesErased(Payload, frozen=True, kw_only=True):
         Line | None, Meta(description="Why, such as a request of the person; no personal data")
     ] = None
     request_id: Annotated[Id | None, Meta(description="The request in the privacy register")] = None
+    seqs: Annotated[
+        _Ranges | None, Meta(description="The numbers of those events; older erasures do not name them")
+    ] = None
 
 
 _EVENT_ID = "019a9f3e-5c00-7000-8000-000000000001"
@@ -86,6 +91,11 @@ TYPES = (
         tone=Tone.RED,
         title="Content erased",
         record_type="contact",
-        example={"events": 1054, "reason": "request of the person", "request_id": "dsr-2026-014"},
+        example={
+            "events": 1054,
+            "reason": "request of the person",
+            "request_id": "dsr-2026-014",
+            "seqs": "12,40-1092",
+        },
     ),
 )

@@ -116,7 +116,7 @@ def test_an_erased_person_is_nowhere_any_more_and_the_log_says_that_they_were_er
         (
             "privacy.bodies_erased",
             "dpo@example.com",
-            '{"events":2,"reason":"request of the person","request_id":"dsr-1"}',
+            '{"events":2,"reason":"request of the person","request_id":"dsr-1","seqs":"1,3"}',
         ),
     ]
     assert verify(known).faults == []
@@ -175,13 +175,18 @@ def test_an_exported_log_is_verified_without_the_database(
     assert f"tenant {known}: 3 events, whole" in activity("verify", "--export", log, "--checkpoint", kept)
     lines = log.read_text().splitlines(keepends=True)
     for changed, found in (
-        ([lines[0], lines[1].replace("somebody", "nobody"), lines[2]], "payload of seq 2"),
-        ([lines[0], lines[1].replace('"li"', '"lu"'), lines[2]], "chain broken at seq 2"),
-        ([lines[0], lines[2]], "gap: seq 2 to 2"),
-        (lines[:2], "the log was cut"),
+        ([*lines[:2], lines[2].replace("somebody", "nobody"), lines[3]], "payload of seq 2"),
+        ([*lines[:2], lines[2].replace('"li"', '"lu"'), lines[3]], "chain broken at seq 2"),
+        ([*lines[:2], lines[3]], "gap: seq 2 to 2"),
+        ([*lines[:3], lines[1], lines[3]], "seq 1 stands behind seq 2"),
+        (lines[:3], "the log was cut"),
+        (lines[:3], "it holds the log to seq 3; it ends otherwise, at 2"),
+        (lines[:3], "the content of seq 1 was taken out"),
     ):
         log.write_text("".join(changed))
         assert found in activity("verify", "--export", log, "--checkpoint", kept, code=1)
+    log.write_text("".join(lines[1:]))
+    assert "the file does not say what it holds" in activity("verify", "--export", log)
     log.write_text(lines[0] + "{}\n")
     assert "line 2 is none that `activity export` wrote" in activity("verify", "--export", log, code=2)
     log.write_text("")
