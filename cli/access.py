@@ -101,3 +101,44 @@ def _show_once(made: "ApiKey", key: str, json: bool) -> None:
         return
     typer.echo(f"key {made.id} ({made.name}) may {', '.join(made.scopes)}; it is shown this once:", err=True)
     typer.echo(key)
+
+
+emitters = typer.Typer(no_args_is_help=True, help="Logins of PostgreSQL that may emit, and nothing else.")
+Login = Annotated[str, typer.Argument(help="A login that is a member of activity_emitter.")]
+
+
+@emitters.command("allow")
+def allow_emitter(login: Login, tenant: TenantOption = None) -> None:
+    """Let a login emit for one workspace.
+
+    Make it before: `create role LOGIN login password '...' in role activity_emitter`.
+    """
+    from db.log import emitters as logins
+
+    with workspace(tenant) as (session, number):
+        logins.allow(session, number, login)
+    typer.echo(f"{login} may emit for this workspace")
+
+
+@emitters.command("forbid")
+def forbid_emitter(login: Login, tenant: TenantOption = None) -> None:
+    """Take that right back, from the login's next statement on."""
+    from db.log import emitters as logins
+
+    with workspace(tenant) as (session, number):
+        had_it = logins.forbid(session, number, login)
+    typer.echo(f"{login} may emit no more" if had_it else f"{login} could not emit for this workspace")
+
+
+@emitters.command("list")
+def list_emitters(tenant: TenantOption = None, json: Json = False) -> None:
+    """List the logins that may emit for the workspace."""
+    from db.log import emitters as logins
+
+    with workspace(tenant) as (session, number):
+        found = logins.list_all(session, number)
+    if json:
+        print_json([one._asdict() for one in found])
+        return
+    for one in found:
+        typer.echo(f"{one.login}  since {one.created_at:%Y-%m-%d %H:%M}Z")

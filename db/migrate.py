@@ -9,12 +9,12 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg import sql
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from activity.errors import ActivityError
 from activity.settings import Role, settings
+from db import roles
 from db.engine import begin, database_url
 from db.migrations import HERE, directory
 
@@ -37,10 +37,21 @@ def migrate(*, admin_url: str | None = None) -> str:
         config = _config(connection)
         scripts = directory(config)
         _refuse_newer(connection, scripts)
+        passwords = _passwords()
+        with connection.begin():  # before anything is made here
+            settable = roles.refuse_others_passwords(connection, make_url(url), passwords)
+            roles.mend(connection)
         _upgrade(config, scripts)
         with connection.begin():
-            _set_passwords(connection)
+            roles.mend(connection)
+            for role in settable:
+                roles.set_password(connection, role, passwords[role])
         return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
+
+
+def _passwords() -> dict[str, str]:
+    found = {role: getattr(settings(), f"{role}_password") for role in get_args(Role)}
+    return {role: password.get_secret_value() for role, password in found.items() if password is not None}
 
 
 def at_and_newest() -> tuple[str | None, str | None]:
@@ -79,17 +90,3 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
             f"the database is at revision {at}, this program knows up to {newest}: upgrade the program, the "
             f"schema is never taken back"
         )
-
-
-def _set_passwords(connection: Connection) -> None:
-    # DDL takes no parameters, so the driver quotes the literal; not through SQLAlchemy, whose errors show the
-    # statement.
-    for role in get_args(Role):
-        password = getattr(settings(), f"{role}_password")
-        if password is not None:
-            statement = sql.SQL("alter role {} password {}").format(
-                sql.Identifier(f"activity_{role}"), sql.Literal(password.get_secret_value())
-            )
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            driver.execute(statement)

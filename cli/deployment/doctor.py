@@ -59,6 +59,7 @@ def _findings() -> Iterator[Finding]:
     )
     yield logins
     if logins.well:
+        yield _asked("roles", _roles, "run `activity migrate`, which says what a superuser has to do")
         yield _asked("schema", _schema, "run `activity migrate` with this version of the program")
         yield _asked(
             "log", _log, "see that `activity worker append` runs, and what `activity rejected` shows"
@@ -102,6 +103,17 @@ def _logins() -> str:
         with begin(role, 0):  # to name a workspace asks the server; none has this number
             pass
     return f"PostgreSQL lets in {', '.join(roles) or 'nobody: no role has a password here'}"
+
+
+def _roles() -> str:
+    from db import roles
+    from db.engine import begin
+
+    with begin("reader") as session:
+        found = roles.faults(session.connection())
+    if found:
+        raise ActivityError("; ".join(f"{one.role}: {one.text}" for one in found))
+    return "each has the rights and settings that it needs, and no more"
 
 
 def _schema() -> str:
