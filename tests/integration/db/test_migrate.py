@@ -67,7 +67,6 @@ def test_a_schema_newer_than_the_program_is_refused(empty: str) -> None:
         migrate(admin_url=empty)
 
 
-<<<<<<< HEAD
 def test_suppressions_made_before_the_ledger_stand_in_it(
     empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +99,8 @@ def test_suppressions_made_before_the_ledger_stand_in_it(
     assert {target: tuple(rest) for target, *rest in rows} == {
         target: (reason, note) for target, (_, reason, note) in kept.items()
     }
-=======
+
+
 @pytest.fixture
 def superuser(server: EmbeddedPostgres) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
@@ -172,4 +172,3 @@ def test_a_second_database_of_the_cluster_never_locks_the_first_one_out(
     assert lets_in("production")
     monkeypatch.undo()
     settings.cache_clear()
->>>>>>> 3354b27 (Bring the roles to what they must be, lock out no other database of the cluster, and let a program emit with a login that can do nothing else)
