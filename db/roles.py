@@ -63,7 +63,7 @@ class RolesInUse(ActivityError):
     """Another database of the cluster uses the roles with other passwords, which new ones would lock out."""
 
 
-class Fault(NamedTuple):
+class RoleFault(NamedTuple):
     """What is wrong with a role, and the statement that mends it."""
 
     role: str
@@ -71,7 +71,7 @@ class Fault(NamedTuple):
     remedy: str
 
 
-def faults(connection: Connection) -> list[Fault]:
+def faults(connection: Connection) -> list[RoleFault]:
     """Return what is wrong with the roles that there are. Any login may ask."""
     names = [f"activity_{name}" for name in _SETTINGS]
     rows = connection.execute(_FOUND, {"names": names}).all()
@@ -86,23 +86,25 @@ def _faults(
     settings: list[str],
     here: list[str],
     database: str,
-) -> Iterator[Fault]:
+) -> Iterator[RoleFault]:
     wrong = [flag for flag, is_set in zip(_FLAGS, flags, strict=True) if is_set]
     if wrong:
         given = " ".join(f"no{flag}" for flag in wrong)
-        yield Fault(name, f"it has {' and '.join(wrong)}", f"alter role {name} {given}")
+        yield RoleFault(name, f"it has {' and '.join(wrong)}", f"alter role {name} {given}")
     for group in groups:
-        yield Fault(name, f"it is a member of {group}", f"revoke {group} from {name}")
+        yield RoleFault(name, f"it is a member of {group}", f"revoke {group} from {name}")
     kind = name.removeprefix("activity_")
     if login is (kind in ("owner", "emitter")):
-        yield Fault(name, f"it can{'' if login else 'not'} log in", f"alter role {name} {'no' * login}login")
+        yield RoleFault(
+            name, f"it can{'' if login else 'not'} log in", f"alter role {name} {'no' * login}login"
+        )
     of_role, of_database = (dict(one.split("=", 1) for one in config) for config in (settings, here))
     for setting, value in _SETTINGS[kind].items():
         if of_role.get(setting) != value:
-            yield Fault(name, f"{setting} is not {value}", f"alter role {name} set {setting} = '{value}'")
+            yield RoleFault(name, f"{setting} is not {value}", f"alter role {name} set {setting} = '{value}'")
         if of_database.get(setting, value) != value:
             reset = f"alter role {name} in database {database} reset {setting}"
-            yield Fault(name, f"{setting} is {of_database[setting]} in this database", reset)
+            yield RoleFault(name, f"{setting} is {of_database[setting]} in this database", reset)
 
 
 def mend(connection: Connection) -> None:
@@ -112,9 +114,9 @@ def mend(connection: Connection) -> None:
         with suppress(DBAPIError), connection.begin_nested():
             connection.execute(text(fault.remedy))
     if left := faults(connection):
-        said = "; ".join(f"{fault.role}: {fault.text}" for fault in left)
+        wrong = "; ".join(f"{fault.role}: {fault.text}" for fault in left)
         remedy = "; ".join(fault.remedy for fault in left)
-        raise RolesUnfit(f"roles are not what they must be ({said}). Have a superuser run: {remedy};")
+        raise RolesUnfit(f"roles are not what they must be ({wrong}). Have a superuser run: {remedy};")
 
 
 def refuse_others_passwords(connection: Connection, url: URL, passwords: Mapping[str, str]) -> set[str]:
