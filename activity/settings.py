@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     notify_from: str = Field("activity@localhost", description="The sender of playbooks' notifications.")
     session_secret: SecretStr | None = Field(
         None,
-        description="Signs the page's session cookies; the same in every API process. "
+        description="Signs the page's session cookies; 32 bytes or more, the same in every API process. "
         "Unset: made at start, a restart ends the sessions.",
     )
     embed_origins: str = Field(

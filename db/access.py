@@ -1,10 +1,14 @@
-"""API keys: made, shown once, rotated, revoked, and looked up. Only their SHA-256 is stored."""
+"""API keys: made, shown once, rotated, revoked, and looked up; and sessions that were ended.
+
+Of a key only its SHA-256 is stored.
+"""
 
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -103,6 +107,23 @@ def use_key(session: Session, key: str) -> ApiKey | None:
 def use_key_of_session(session: Session, key_id: int) -> ApiKey | None:
     """Return the live key that a session of the page was begun with, and note that it was used; as above."""
     return _use(session, "id = :value", key_id)
+
+
+def sign_out(session: Session, session_id: UUID, ends_at: datetime) -> None:
+    """Note that a session of the page was ended, until its cookie ends by itself."""
+    session.execute(text("delete from crm.signed_out where ends_at < clock_timestamp()"))
+    session.execute(
+        text(
+            "insert into crm.signed_out (session_id, ends_at) values (:id, :ends_at) on conflict do nothing"
+        ),
+        {"id": session_id, "ends_at": ends_at},
+    )
+
+
+def is_signed_out(session: Session, session_id: UUID) -> bool:
+    """Return whether somebody ended this session."""
+    found = session.execute(text("select 1 from crm.signed_out where session_id = :id"), {"id": session_id})
+    return found.first() is not None
 
 
 def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:

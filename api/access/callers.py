@@ -8,11 +8,12 @@ import hmac
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from threading import Lock
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 import jwt
 from cachetools import TTLCache, cached
@@ -30,7 +31,8 @@ from db.records.records import TenantNotFound, get_tenant
 
 COOKIE = "activity_session"
 SESSION_S = 12 * 3600
-_CACHED_S = 10.0  # a revoked key works for at most so long
+_CACHED_S = 5.0  # a revoked key works for at most so long
+_LEAST_SECRET = 32  # bytes of a secret that whoever has one of its signatures could guess at
 _CACHED = 10_000
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": set(access.SCOPES)}
@@ -41,7 +43,7 @@ class Caller:
     """Who calls, for which workspace, and what they may do.
 
     `name` stays the same when a key is rotated or a token renewed. `is_user`: they can act only as
-    themselves.
+    themselves. `session_id`: they come with a session of the page.
     """
 
     tenant: int
@@ -51,6 +53,7 @@ class Caller:
     is_user: bool
     expires_at: float | None = None  # seconds since 1970
     key_id: int | None = None
+    session_id: UUID | None = None
 
 
 def may(scope: str) -> Callable[[Request], Awaitable[Caller]]:
@@ -95,7 +98,7 @@ async def from_credential(keys: "LiveKeys", credential: str) -> Caller:
     """Return the caller that an API key or a token stands for."""
     if credential.count(".") == 2:
         return await run_in_threadpool(_from_token, credential)
-    return await keys.caller(credential, lambda session: access.use_key(session, credential))
+    return await keys.caller(credential, lambda session: _of_key(access.use_key(session, credential)))
 
 
 def _unknown(detail: str) -> Problem:
@@ -104,18 +107,18 @@ def _unknown(detail: str) -> Problem:
 
 # --- API keys ---
 
-UseKey = Callable[[Session], access.ApiKey | None]
+LookUp = Callable[[Session], Caller]
 
 
 class LiveKeys:
-    """The callers of the keys in use, by key or by its id, cached for a few seconds in one application."""
+    """The callers of the keys and sessions in use, cached for a few seconds in one application."""
 
     def __init__(self) -> None:
-        self._callers: TTLCache[str | int, Caller] = TTLCache(_CACHED, _CACHED_S)
-        self._lookups: dict[str | int, asyncio.Task[Caller]] = {}
+        self._callers: TTLCache[str | UUID, Caller] = TTLCache(_CACHED, _CACHED_S)
+        self._lookups: dict[str | UUID, asyncio.Task[Caller]] = {}
 
-    async def caller(self, name: str | int, use: UseKey) -> Caller:
-        """Return the caller of a live key; requests of one moment, as of many streams, share one look-up.
+    async def caller(self, name: str | UUID, look_up: LookUp) -> Caller:
+        """Return the caller of a key or session; requests of one moment share one look-up.
 
         Raises the problem unauthenticated.
         """
@@ -124,12 +127,16 @@ class LiveKeys:
             return caller
         lookup = self._lookups.get(name)
         if lookup is None:
-            lookup = self._lookups[name] = asyncio.create_task(self._look_up(name, use))
+            lookup = self._lookups[name] = asyncio.create_task(self._look_up(name, look_up))
             lookup.add_done_callback(lambda _: self._lookups.pop(name, None))
         return await asyncio.shield(lookup)
 
-    async def _look_up(self, name: str | int, use: UseKey) -> Caller:
-        caller = self._callers[name] = await run_in_threadpool(_look_up, use)
+    def forget(self, name: str | UUID) -> None:
+        """Ask about a key or session anew the next time."""
+        self._callers.pop(name, None)
+
+    async def _look_up(self, name: str | UUID, look_up: LookUp) -> Caller:
+        caller = self._callers[name] = await run_in_threadpool(_looked_up, look_up)
         return caller
 
 
@@ -139,9 +146,12 @@ def live_keys(request: Request) -> LiveKeys:
     return keys
 
 
-def _look_up(use: UseKey) -> Caller:
+def _looked_up(look_up: LookUp) -> Caller:
     with begin("producer", EVERY_TENANT) as session:
-        key = use(session)
+        return look_up(session)
+
+
+def _of_key(key: access.ApiKey | None) -> Caller:
     if key is None:
         raise _unknown("this key is unknown, expired or revoked")
     ends = key.expires_at.timestamp() if key.expires_at else None
@@ -223,13 +233,21 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
 # --- the page's session ---
 
 
-def _session_secret() -> str:
+def check_secrets() -> None:
+    """Raise SettingMissing where a secret is so short that it can be guessed from a signature."""
+    for name in ("session_secret", "jwt_secret"):
+        given = getattr(settings(), name)
+        if given and len(given.get_secret_value().encode()) < _LEAST_SECRET:
+            raise SettingMissing(
+                f"ACTIVITY_{name.upper()} is too short: give {_LEAST_SECRET} random characters or more"
+            )
+
+
+def _session_secret() -> bytes:
+    """Return the key of sessions alone: a token that the host signs with the same secret is none."""
     given = settings().session_secret
-    if given is None:
-        return _secret_of_this_process()
-    if len(given.get_secret_value()) < 32:
-        raise SettingMissing("ACTIVITY_SESSION_SECRET is too short: give 32 random characters or more")
-    return given.get_secret_value()
+    secret = given.get_secret_value() if given else _secret_of_this_process()
+    return hmac.digest(secret.encode(), b"session", "sha256")
 
 
 @cache
@@ -244,13 +262,14 @@ def make_session(caller: Caller) -> tuple[str, str]:
     claims = {
         "csrf": csrf,
         "exp": int(ends),
+        "jti": str(uuid4()),
         "key": caller.key_id,
         "tenant": caller.tenant,
         "name": caller.name,
         "actor": caller.actor,
         "scopes": sorted(caller.scopes),
     }
-    return jwt.encode(claims, _session_secret(), "HS256", {"typ": "activity-session"}), csrf
+    return jwt.encode(claims, _session_secret(), "HS256"), csrf
 
 
 def read_session(cookie: str) -> dict[str, Any]:
@@ -260,27 +279,41 @@ def read_session(cookie: str) -> dict[str, Any]:
     """
     try:
         claims: dict[str, Any] = jwt.decode(
-            cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf"]}
+            cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf", "jti"]}
         )
     except (jwt.PyJWTError, ValueError):
         raise _unknown("the session has ended: sign in again") from None
     return claims
 
 
-async def _of_session(keys: LiveKeys, session: dict[str, Any]) -> Caller:
-    if session["key"] is not None:
-        live = await keys.caller(session["key"], lambda s: access.use_key_of_session(s, session["key"]))
-        return Caller(
-            live.tenant, live.name, live.actor, live.scopes, live.is_user, session["exp"], live.key_id
-        )
+async def _of_session(keys: LiveKeys, claims: dict[str, Any]) -> Caller:
+    id_ = UUID(claims["jti"])
+    return await keys.caller(id_, lambda session: _caller_of(session, id_, claims))
+
+
+def _caller_of(session: Session, id_: UUID, claims: dict[str, Any]) -> Caller:
+    if access.is_signed_out(session, id_):
+        raise _unknown("the session was ended: sign in again")
+    if claims["key"] is not None:
+        live = _of_key(access.use_key_of_session(session, claims["key"]))
+        return replace(live, expires_at=claims["exp"], session_id=id_)
+    scopes = frozenset(claims["scopes"])
     return Caller(
-        session["tenant"],
-        session["name"],
-        session["actor"],
-        frozenset(session["scopes"]),
-        True,
-        session["exp"],
+        claims["tenant"], claims["name"], claims["actor"], scopes, True, claims["exp"], session_id=id_
     )
+
+
+async def sign_out(request: Request) -> None:
+    """End the session that a request came with, in every process. Raises the problem of who may not."""
+    caller = await authenticate(request)
+    if caller.session_id is not None:
+        await run_in_threadpool(_sign_out, caller.session_id, caller.expires_at or 0)
+        live_keys(request).forget(caller.session_id)
+
+
+def _sign_out(id_: UUID, ends_at: float) -> None:
+    with begin("producer", EVERY_TENANT) as session:
+        access.sign_out(session, id_, datetime.fromtimestamp(ends_at, UTC))
 
 
 def ends(caller: Caller) -> datetime | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
@@ -36,6 +37,11 @@ class SessionOut(msgspec.Struct):
     record_url: str | None
 
 
+def _secure(request: Request) -> bool:
+    """Return whether the page is reached by TLS; a proxy before this server may be the one who speaks it."""
+    return "https" in (request.url.scheme, urlsplit(settings().public_url).scheme)
+
+
 def _session_of(caller: Caller, csrf: str | None) -> SessionOut:
     return SessionOut(caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url)
 
@@ -48,7 +54,7 @@ async def sign_in(request: Request, given: Annotated[SignIn, Depends(body(SignIn
     session = replace(caller, expires_at=callers.read_session(cookie)["exp"])
     response = json_response(_session_of(session, csrf), headers={"Cache-Control": "no-store"})
     response.set_cookie(
-        COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+        COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=_secure(request)
     )
     return response
 
@@ -66,7 +72,7 @@ async def who(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """End the session in this browser."""
     try:
-        await authenticate(request)
+        await callers.sign_out(request)
     except Problem as problem:
         if problem.slug == "csrf":
             raise

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from api import enrichment, playbooks, records
 from api.access import session
-from api.access.callers import LiveKeys
+from api.access.callers import LiveKeys, check_secrets
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import PageRoute
@@ -40,6 +40,7 @@ def create_app() -> FastAPI:
     problem_answers: dict[int | str, dict[str, Any]] = {
         code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
     }
+    check_secrets()
     app = FastAPI(
         title="Activity",
         version="1",

@@ -37,13 +37,19 @@ log = structlog.get_logger()
 
 BUFFERED = 1000  # events of a channel that are kept encoded, at the least
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
-_BEATS = 16  # the streams are split into so many parts, whose heartbeats go out one after the other
+_BEATS = 16  # the streams are split into so many parts, which are woken one after the other
+_BEAT_S = 4.0  # at least so often each stream is woken, to ask whether its credential still holds
 # How often the hub looks by itself whether it missed something; every second while Redis is away.
 _LOOK_S = 5.0
 _SILENT_S = 6.0  # a server that does not answer a ping for so long is connected to anew
 
 STREAMS = Gauge("activity_streams", "Open streams")
 RESETS = Total("activity_stream_resets_total", "Streams that were told to begin anew")
+
+
+def beat_s() -> float:
+    """Return the seconds between two moments at which a stream is woken, whatever happens in its log."""
+    return min(_BEAT_S, settings().stream_heartbeat_s)
 
 
 class Item:
@@ -312,10 +318,10 @@ class Hub:
                     await self.recover(channel)
 
     async def _beat(self) -> None:
-        """Wake one part of the streams after the other, so that each sends its heartbeat in time."""
+        """Wake one part of the streams after the other: for its heartbeat, and for its credential."""
         part = 0
         while True:
-            await asyncio.sleep(settings().stream_heartbeat_s / _BEATS)
+            await asyncio.sleep(beat_s() / _BEATS)
             part = (part + 1) % _BEATS
             for channel in self._ready():
                 for watcher in [one for one in channel.watchers if (id(one) >> 6) % _BEATS == part]:

@@ -23,7 +23,7 @@ from api.access.callers import Caller, Reader, authenticate
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale
-from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher
+from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher, beat_s
 from api.log.wire import EventOut, position, read_position
 from db.engine import begin
 from db.log.reading.filter import Predicate, accounts_beneath
@@ -37,7 +37,6 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),  # else a proxy may keep the events to itself
 ]
 _AT_ONCE = 100  # events in one piece of the body
-_LATE = 0.5  # of a heartbeat's interval: who was silent for less is left out until the next one
 
 _FRAMES = {
     "description": "Frames: hello, events without a name, hb, reset, bye",
@@ -85,12 +84,6 @@ async def stream(
     name = (caller.tenant, caller.name)
     if hub.closing:
         raise Problem("unavailable", "this server is stopping", headers={"Retry-After": "1"})
-    if hub.open_by[name] >= settings().streams_per_user:
-        raise Problem(
-            "too-many-streams",
-            f"{settings().streams_per_user} streams are open already",
-            headers={"Retry-After": "5"},
-        )
     passes = await run_in_threadpool(_passing, caller.tenant, filters) if _filtered(filters) else None
     channel = await hub.channel(caller.tenant)
     still = partial(_still_allowed, request, caller)
@@ -102,10 +95,10 @@ def _filtered(filters: Filters) -> bool:
 
 
 async def _still_allowed(request: Request, caller: Caller) -> bool:
-    """Say whether the credential still holds: a key may have been revoked since."""
+    """Return whether the credential still holds: its key was not revoked, its session not ended."""
     if caller.expires_at is not None and caller.expires_at <= time.time():
         return False
-    if caller.is_user:
+    if caller.is_user and caller.session_id is None:  # a token, which holds until its end
         return True
     try:
         await authenticate(request)
@@ -137,7 +130,7 @@ class StreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send frames until the client goes or the server stops."""
         watcher, channel = self._watcher, self._channel
-        self._hub.open_by[self._name] += 1
+        self._count()
         channel.watchers.add(watcher)
         STREAMS.inc()
         gone = asyncio.create_task(_until_gone(receive, watcher))
@@ -157,6 +150,15 @@ class StreamResponse(Response):
             channel.watchers.discard(watcher)
             self._hub.open_by[self._name] -= 1
             STREAMS.dec()
+
+    def _count(self) -> None:
+        """Count this stream for its caller. Raises the problem too-many-streams."""
+        most = settings().streams_per_user
+        if self._hub.open_by[self._name] >= most:
+            raise Problem(
+                "too-many-streams", f"{most} streams are open already", headers={"Retry-After": "5"}
+            )
+        self._hub.open_by[self._name] += 1
 
     async def _begin(self) -> str | None:
         """Find the place to begin at; return why it is not the one that was named, if so."""
@@ -182,11 +184,15 @@ class StreamResponse(Response):
 
     async def _follow(self, send: Send) -> str | None:
         """Send what is recorded; return why the stream ends, or None when the client is gone."""
-        silent_s = settings().stream_heartbeat_s * _LATE
-        sent = time.monotonic()
+        silent_s = settings().stream_heartbeat_s - beat_s() / 2
+        sent = asked = time.monotonic()
         while not self._watcher.gone:
             if self._hub.closing:
                 return "shutdown"
+            if time.monotonic() - asked >= beat_s() / 2:  # however much there is to send
+                if not await self._still():
+                    return "auth_expired"
+                asked = time.monotonic()
             if self._channel.position.epoch != self._epoch:
                 await _write(send, self._reset("epoch_changed"))
             items = await self._next()
@@ -195,8 +201,6 @@ class StreamResponse(Response):
                 await _write(send, frames)
                 sent = time.monotonic()
             elif time.monotonic() - sent >= silent_s:
-                if not await self._still():
-                    return "auth_expired"
                 await _write(send, _frame("hb", {"position": self._position}, self._position))
                 sent = time.monotonic()
             if not items and not self._ending() and self._seq >= self._channel.position.seq:

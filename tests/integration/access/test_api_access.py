@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import jwt
@@ -17,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
+from activity.errors import SettingMissing
 from activity.settings import settings
 from api.http.app import create_app
 from cli.main import app as command
@@ -247,6 +249,66 @@ def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) ->
             ).status_code == 201
             assert (await page.delete("/v1/session", headers={"X-CSRF-Token": csrf})).status_code == 204
             assert (await page.get("/v1/events")).status_code == 401
+
+    asyncio.run(scene())
+
+
+def test_a_session_that_was_signed_out_is_over_in_every_process_whoever_kept_its_cookie(key: str) -> None:
+    async def scene() -> None:
+        here, elsewhere = (httpx.ASGITransport(create_app()) for _ in range(2))
+        async with (
+            httpx.AsyncClient(transport=here, base_url="https://api") as page,
+            httpx.AsyncClient(transport=elsewhere, base_url="https://api") as other,
+        ):
+            csrf = (await page.post("/v1/session", json={"key": key})).json()["csrf"]
+            cookie = {"Cookie": f"activity_session={page.cookies['activity_session']}"}
+            assert (await page.get("/v1/events", headers=cookie)).status_code == 200
+            await page.delete("/v1/session", headers={"X-CSRF-Token": csrf})
+            for one in (page, other):
+                assert (await one.get("/v1/events", headers=cookie)).status_code == 401
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("name", ["ACTIVITY_JWT_SECRET", "ACTIVITY_SESSION_SECRET"])
+def test_a_server_with_a_secret_that_can_be_guessed_does_not_start(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "s" * 31)
+    settings.cache_clear()
+    with pytest.raises(SettingMissing, match=f"{name} is too short"):
+        create_app()
+
+
+def test_a_token_of_the_host_is_no_session_even_where_both_have_one_secret(
+    key: str, tenant: int, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTIVITY_JWT_SECRET", SECRET)
+    monkeypatch.setenv("ACTIVITY_SESSION_SECRET", SECRET)
+    settings.cache_clear()
+    claims: dict[str, Any] = {
+        "csrf": "",
+        "key": None,
+        "name": "user:eve",
+        "actor": "eve@example.com",
+        "scopes": ["read"],
+    }
+    claims |= {"tenant": tenant, "exp": time.time() + 60, "jti": str(uuid4())}
+    made = jwt.encode(claims, SECRET, "HS256")
+    assert send("GET", "/v1/events", Authorization="", Cookie=f"activity_session={made}").status_code == 401
+
+
+def test_a_cookie_is_secure_where_people_reach_the_page_by_tls_whoever_speaks_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTIVITY_PUBLIC_URL", "https://crm.example")
+    settings.cache_clear()
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(create_app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as page:
+            signed_in = await page.post("/v1/session", json={"key": key})
+            assert "Secure" in signed_in.headers["set-cookie"]
 
     asyncio.run(scene())
 

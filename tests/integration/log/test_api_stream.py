@@ -1,11 +1,8 @@
 """What the live stream promises, over real sockets."""
 
 import asyncio
-import json
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,36 +10,12 @@ import httpx
 import psycopg
 import pytest
 
-from activity.event import Event
 from activity.settings import settings
-from api.http.app import create_app
 from api.http.server import Server
 from cli.dev.embedded import EmbeddedValkey
-from db import access
 from db.engine import begin
 from db.records import records
-from tests.sse import Frame, SseReader
-from worker.append import append_batch
-from worker.emit import emit
-
-WITHIN = 10.0  # seconds for anything that is waited for
-
-
-@contextmanager
-def serving(port: int) -> Iterator[Server]:
-    """The API on a port, in a thread, until the block ends."""
-    server = Server(create_app(), "127.0.0.1", port)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        deadline = time.monotonic() + WITHIN
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.005)
-        yield server
-    finally:
-        server.should_exit = True
-        thread.join(WITHIN)
-        assert not thread.is_alive()
+from tests.streams import WITHIN, say, serving, stream
 
 
 @pytest.fixture
@@ -50,60 +23,6 @@ def port(environment: dict[str, str], key: str, free_port: int) -> Iterator[int]
     """The port of a running API."""
     with serving(free_port):
         yield free_port
-
-
-def say(tenant: int, number: int = 1, **fields: Any) -> None:
-    """Say notes and append them."""
-    note: dict[str, Any] = {
-        "tenant_id": tenant,
-        "type": "note.added",
-        "source": "manual",
-        "account_id": "acme",
-        "payload": {"text": "hello"},
-    }
-    with begin("producer") as session:
-        emit(session, [Event(**(note | fields)) for _ in range(number)])
-    while append_batch(1000):
-        pass
-
-
-class Reading:
-    """An open stream."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._frames = self._read(response)
-        self.last_id = ""
-
-    @staticmethod
-    async def _read(response: httpx.Response) -> AsyncIterator[Frame]:
-        reader = SseReader()
-        async for chunk in response.aiter_raw():
-            for frame in reader.feed(chunk):
-                yield frame
-
-    async def next(self, *names: str) -> tuple[str, dict[str, Any]]:
-        """The next frame, or the next of these names, with its data."""
-        while True:
-            frame = await asyncio.wait_for(anext(self._frames), WITHIN)
-            self.last_id = frame.id
-            if not names or frame.name in names:
-                return frame.name, json.loads(frame.data)
-
-    async def seqs(self, number: int) -> list[int]:
-        """The numbers of the next events."""
-        return [(await self.next("message"))[1]["seq"] for _ in range(number)]
-
-
-@asynccontextmanager
-async def stream(
-    port: int, key: str, last_id: str | None = None, **parameters: str
-) -> AsyncIterator[Reading]:
-    """Open a stream."""
-    headers = {"Authorization": f"Bearer {key}"} | ({"Last-Event-ID": last_id} if last_id else {})
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=WITHIN)
-    async with client, client.stream("GET", "/v1/stream", params=parameters) as response:
-        assert response.status_code == 200, await response.aread()
-        yield Reading(response)
 
 
 def test_the_first_frame_says_where_the_stream_begins_and_events_follow_as_they_are_recorded(
@@ -305,24 +224,6 @@ def test_streams_end_with_a_word_within_seconds_when_the_server_stops(
 
     with serving(free_port) as server:
         asyncio.run(scene(server))
-
-
-def test_a_revoked_key_ends_its_streams(
-    environment: dict[str, str], key: str, tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ACTIVITY_STREAM_HEARTBEAT_S", "0.1")
-    monkeypatch.setattr("api.access.callers._CACHED_S", 0.1)
-    settings.cache_clear()
-
-    async def scene() -> None:
-        async with stream(free_port, key) as reading:
-            await reading.next("hb")
-            with begin("producer", tenant) as session:
-                access.revoke_key(session, tenant, access.list_keys(session, tenant)[0].id)
-            assert (await reading.next("bye"))[1]["reason"] == "auth_expired"
-
-    with serving(free_port):
-        asyncio.run(scene())
 
 
 def test_one_stream_too_many_is_refused_and_a_closed_one_makes_room(
