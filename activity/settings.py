@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         description="PostgreSQL 18 as postgresql://host:port/database. "
         "A user and password in it are used by `activity migrate` alone.",
     )
+    reader_url: SecretStr | None = Field(
+        None,
+        description="A hot standby of it, for the API alone: the log and the records are read there. "
+        "What was just written is seen there a moment later.",
+    )
     database_connect_s: int = Field(
         5, ge=2, le=60, description="Seconds that making a connection to PostgreSQL may take."
     )

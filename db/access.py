@@ -127,22 +127,25 @@ def is_signed_out(session: Session, session_id: UUID) -> bool:
 
 
 def _use(session: Session, which: str, value: bytes | int) -> ApiKey | None:
+    # At most a write a minute: many requests use one key at the same time, and would wait for each other's
+    # row. A standby takes none.
+    to_note = """not pg_is_in_recovery()
+        and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')"""
     row = session.execute(
-        text(f"select {_COLUMNS} from crm.api_key where {which} and {_ALIVE}"), {"value": value}
+        text(f"select {_COLUMNS}, {to_note} as to_note from crm.api_key where {which} and {_ALIVE}"),
+        {"value": value},
     ).one_or_none()
     if row is None:
         return None
-    # At most a write a minute: many requests use one key at the same time, and would wait for each other's
-    # row.
-    session.execute(
-        text("""update crm.api_key set last_used_at = clock_timestamp()
-                 where id = (select id from crm.api_key
-                              where id = :id and (last_used_at is null
-                                  or last_used_at < clock_timestamp() - interval '1 minute')
-                                for update skip locked)"""),
-        {"id": row.id},
-    )
-    return ApiKey(*row)
+    *key, to_be_noted = row
+    if to_be_noted:
+        session.execute(
+            text(f"""update crm.api_key set last_used_at = clock_timestamp()
+                      where id = (select id from crm.api_key where id = :id and {to_note}
+                                     for update skip locked)"""),
+            {"id": row.id},
+        )
+    return ApiKey(*key)
 
 
 def _known(row: Sequence[Any] | None, key_id: int) -> ApiKey:

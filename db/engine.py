@@ -7,7 +7,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import psycopg
 import structlog
@@ -35,20 +35,23 @@ _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # as SQLAlchemy
 
 def database_url() -> URL:
     """Return the configured database, with the driver named and whatever credentials it came with."""
+    return _url("database_url")
+
+
+def _url(setting: Literal["database_url", "reader_url"]) -> URL:
     try:
-        return make_url(settings().required("database_url")).set(drivername="postgresql+psycopg")
+        return make_url(settings().required(setting)).set(drivername="postgresql+psycopg")
     except ArgumentError:  # its text would show the URL, and with it a password
         raise SettingMissing(
-            "ACTIVITY_DATABASE_URL is not a URL: write postgresql://host:5432/database"
+            f"ACTIVITY_{setting.upper()} is not a URL: write postgresql://host:5432/database"
         ) from None
 
 
 def role_url(role: Role) -> URL:
-    """Return the database's URL for the login of `role`."""
+    """Return the URL for the login of `role`: of the database, or of its standby where readers have one."""
     password = getattr(settings(), f"{role}_password")
-    return database_url().set(
-        username=f"activity_{role}", password=password.get_secret_value() if password else None
-    )
+    url = _url("reader_url") if role == "reader" and settings().reader_url else database_url()
+    return url.set(username=f"activity_{role}", password=password.get_secret_value() if password else None)
 
 
 def engine(role: Role) -> Engine:
@@ -180,6 +183,11 @@ def _name_tenant(session: Session, tenant: str) -> None:
         pass
     # The connection is gone: SQLAlchemy finds that out, and raises it in its way.
     session.execute(text("select set_config('activity.tenant', :tenant, true)"), {"tenant": tenant})
+
+
+def is_standby(session: Session) -> bool:
+    """Return whether the session's server takes no writes: it follows another."""
+    return bool(session.scalar(text("select pg_is_in_recovery()")))
 
 
 def driver(session: Session) -> BoundedConnection:

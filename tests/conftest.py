@@ -43,6 +43,13 @@ def _server_dir() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for a server of a test's own."""
+    with _server_dir() as folder:
+        yield folder
+
+
 def _start(server: S) -> S:
     try:
         server.start()
