@@ -110,7 +110,8 @@ class Settings(BaseSettings):
         600,
         ge=1,
         le=1_000_000,
-        description="Most runs of playbooks that start in a minute in one workspace; the rest start later.",
+        description="Most runs of one playbook that start in a minute; the rest start later, "
+        "and delay no other playbook.",
     )
     webhook_secrets: dict[str, SecretStr] = Field(
         {},

@@ -24,7 +24,7 @@ from producers.playbooks.operate import InvalidRunState
 router = APIRouter(prefix="/v1", tags=["playbooks"])
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
-State = Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"]
+State = Literal["running", "waiting", "held", "paused", "completed", "failed", "cancelled", "refused"]
 
 
 class PlaybookOut(msgspec.Struct):
@@ -79,6 +79,18 @@ class Why(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$")] | None = None
 
 
+class WhichRuns(Why):
+    """Which runs of the playbook, and why: those in one state, or all."""
+
+    state: State | None = None
+
+
+class RunCount(msgspec.Struct):
+    """How many runs it was done to."""
+
+    runs: int
+
+
 class ForRecord(msgspec.Struct, forbid_unknown_fields=True):
     """The record that a playbook is started for."""
 
@@ -117,7 +129,7 @@ def list_runs(
 
 @router.post("/playbooks/{id}/enable", responses=answers(StateOut, 200, "Enabled", 404))
 def enable(id: Number, caller: Writer) -> Response:
-    """Let a playbook start at what is recorded from now on."""
+    """Let a playbook start at what is recorded from now on, and go on with what its pause held."""
     with begin("producer", caller.tenant) as session:
         try:
             operate.enable(session, caller.tenant, _name(session, caller, id), caller.actor)
@@ -130,7 +142,7 @@ def enable(id: Number, caller: Writer) -> Response:
     "/playbooks/{id}/pause", responses=answers(StateOut, 200, "Paused", 404), openapi_extra=takes(Why)
 )
 def pause(id: Number, caller: Writer, why: Annotated[Why, Depends(body(Why))]) -> Response:
-    """Let a playbook start nothing more; what runs goes on."""
+    """Let a playbook start nothing more, and hold what has not taken a step; the rest goes on."""
     with begin("producer", caller.tenant) as session:
         try:
             operate.pause(
@@ -160,6 +172,24 @@ def start(id: Number, caller: Writer, record: Annotated[ForRecord, Depends(body(
         except (PlaybookNotFound, RecordNotFound) as error:
             raise Problem("not-found", str(error)) from None
     return json_response(StateOut("started" if started else "not started: it ran for this record before"))
+
+
+@router.post(
+    "/playbooks/{id}/runs/{act}",
+    responses=answers(RunCount, 200, "Done", 404),
+    openapi_extra=takes(WhichRuns),
+)
+def act_on_all(
+    id: Number, act: operate.Act, caller: Writer, which: Annotated[WhichRuns, Depends(body(WhichRuns))]
+) -> Response:
+    """Cancel, pause, retry or skip the runs of a playbook: all that can be, or those in one state."""
+    try:
+        with begin("reader", caller.tenant) as session:
+            name = _name(session, caller, id)
+        count = operate.act_on_all(caller.tenant, name, which.state, act, caller.actor, which.reason)
+    except PlaybookNotFound as error:
+        raise Problem("not-found", str(error)) from None
+    return json_response(RunCount(count))
 
 
 @router.post(

@@ -25,7 +25,16 @@ File = Annotated[
     Path, typer.Argument(help="The definition, a YAML file.", exists=True, dir_okay=False, readable=True)
 ]
 Name = Annotated[str, typer.Argument(help="The playbook, by name or id.")]
-Run = Annotated[int, typer.Argument(help="The run's number, as `activity playbook runs` shows it.")]
+Run = Annotated[
+    str,
+    typer.Argument(help="The run's number, as `activity playbook runs` shows it; with --all, a playbook."),
+]
+Every = Annotated[bool, typer.Option("--all", help="Every run of a playbook that it can be done to.")]
+State = Annotated[
+    Literal["running", "waiting", "held", "paused", "completed", "failed", "cancelled", "refused"] | None,
+    typer.Option(help="Only those in this state."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
 Actor = Annotated[str, typer.Option(help="Who does it: a user's e-mail address.")]
 Reason = Annotated[str | None, typer.Option(help="Why, in words; it is recorded with who did it.")]
 
@@ -66,6 +75,7 @@ def add(
     file: File,
     tenant: TenantOption = None,
     enable: Annotated[bool, typer.Option("--enable", help="Enable it as well.")] = False,
+    yes: Yes = False,
     actor: Actor = "system",
     json: Json = False,
 ) -> None:
@@ -74,7 +84,9 @@ def add(
 
     with workspace(tenant) as (session, number):
         saved, program = operate.save(session, number, file.read_text(encoding="utf-8"), actor)
-        if enable:
+    if enable:
+        _confirm(number, program.name, yes)
+        with workspace(tenant) as (session, number):
             operate.enable(session, number, program.name, actor)
     state = "version" if saved.new else "unchanged, version"
     print_one(saved, f"{program.name}: {state} {saved.version}{', enabled' if enable else ''}", json)
@@ -98,12 +110,24 @@ def list_all(tenant: TenantOption = None, json: Json = False) -> None:
 
 
 @playbooks.command()
-def enable(name: Name, tenant: TenantOption = None, actor: Actor = "system") -> None:
-    """Let a playbook start at what is recorded from now on."""
+def enable(name: Name, tenant: TenantOption = None, yes: Yes = False, actor: Actor = "system") -> None:
+    """Let a playbook start at what is recorded from now on, after showing how often that may be."""
     from producers.playbooks import operate
 
-    with workspace(tenant) as (session, number):
+    number = resolve(tenant).id
+    _confirm(number, name, yes)
+    with workspace(tenant) as (session, _):
         typer.echo(f"{operate.enable(session, number, name, actor).name}: enabled")
+
+
+def _confirm(tenant: int, name: str, yes: bool) -> None:
+    """Show how often a playbook would have started lately, and ask whether to enable it."""
+    if yes:
+        return
+    from producers.playbooks.dry_run import outlook
+
+    typer.echo(f"{name}: {outlook(tenant, name)}", err=True)
+    typer.confirm("Enable it?", abort=True, err=True)
 
 
 @playbooks.command()
@@ -116,11 +140,11 @@ def pause(
     actor: Actor = "system",
     reason: Reason = None,
 ) -> None:
-    """Let a playbook start nothing more; its runs go on. With --run, hold one run."""
+    """Let a playbook start nothing more, and hold what has not begun. With --run, hold one run."""
     from producers.playbooks import operate
 
     if run:
-        _act(int(name) if name.isdigit() else 0, "pause", tenant, actor, reason)
+        _act(name, "pause", tenant, actor, reason)
         return
     with workspace(tenant) as (session, number):
         typer.echo(f"{operate.pause(session, number, name, actor, reason or 'paused by hand').name}: paused")
@@ -218,10 +242,7 @@ def backtest(
 def runs(
     name: Annotated[str | None, typer.Argument(help="Only those of this playbook.")] = None,
     tenant: TenantOption = None,
-    state: Annotated[
-        Literal["running", "waiting", "paused", "completed", "failed", "cancelled", "refused"] | None,
-        typer.Option(help="Only those in it."),
-    ] = None,
+    state: State = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     json: Json = False,
 ) -> None:
@@ -242,29 +263,39 @@ def runs(
             typer.echo(f"{row.id:>8}  {row.state:<9}  {row.playbook} v{row.version}  {about}{due}{why}")
 
 
-@playbooks.command()
-def cancel(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
-    """End a run before its end."""
-    _act(run, "cancel", tenant, actor, reason)
+def _on_runs(what: "Act", about: str) -> None:
+    """Add the command that does something to a run, or to every run of a playbook."""
+
+    def command(
+        run: Run,
+        tenant: TenantOption = None,
+        every: Every = False,
+        state: State = None,
+        actor: Actor = "system",
+        reason: Reason = None,
+    ) -> None:
+        if not every:
+            _act(run, what, tenant, actor, reason)
+            return
+        from producers.playbooks import operate
+
+        count = operate.act_on_all(resolve(tenant).id, run, state, what, actor, reason)
+        typer.echo(f"{run}: {what}, {count:,} runs")
+
+    playbooks.command(what, help=about)(command)
 
 
-@playbooks.command()
-def retry(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
-    """Try a failed run's step again, or let a paused run go on."""
-    _act(run, "retry", tenant, actor, reason)
+_on_runs("cancel", "End a run before its end; with --all, all of a playbook's that are under way.")
+_on_runs("retry", "Try a failed run's step again, or let a paused run go on.")
+_on_runs("skip", "Leave out the step that a run is at, and go on with the next.")
 
 
-@playbooks.command()
-def skip(run: Run, tenant: TenantOption = None, actor: Actor = "system", reason: Reason = None) -> None:
-    """Leave out the step that a run is at, and go on with the next."""
-    _act(run, "skip", tenant, actor, reason)
-
-
-def _act(run: int, what: "Act", tenant: str | None, actor: str, reason: str | None) -> None:
+def _act(run: str, what: "Act", tenant: str | None, actor: str, reason: str | None) -> None:
     from producers.playbooks import operate
 
-    with workspace(tenant) as (session, number):
-        typer.echo(f"run {run}: {operate.act(session, number, run, what, actor, reason)}")
+    number = int(run) if run.isdigit() else 0
+    with workspace(tenant) as (session, workspace_id):
+        typer.echo(f"run {run}: {operate.act(session, workspace_id, number, what, actor, reason)}")
 
 
 def _program(file: Path) -> "Program":

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from db.claim import Claimed, Queue
+from db.playbooks import runs
 
 
 class PlaybookNotFound(ActivityError):
@@ -119,7 +120,7 @@ _LIST = text("""
 select p.id, p.name, p.version, p.state, p.reason, p.due_at, p.created_at, coalesce(r.open, 0)
   from playbook.playbook p
   left join (select playbook_id, count(*) as open from playbook.run
-              where tenant_id = :tenant and state in ('running', 'waiting', 'paused')
+              where tenant_id = :tenant and state in ('running', 'waiting', 'held', 'paused')
               group by playbook_id) r on r.playbook_id = p.id
  where p.tenant_id = :tenant order by p.name""")
 
@@ -147,11 +148,17 @@ def enable(session: Session, tenant: int, id: int, due_at: datetime | None) -> N
 
 
 def pause(session: Session, tenant: int, id: int, reason: str) -> bool:
-    """Let a playbook start nothing more; return whether it was enabled. Runs under way go on."""
+    """Let a playbook start nothing more; return whether it was enabled. What has begun goes on.
+
+    The caller holds the workspace's lock, so that no start comes after this.
+    """
     statement = text("""
         update playbook.playbook set state = 'paused', reason = :reason, due_at = null, fence = fence + 1
          where tenant_id = :tenant and id = :id and state = 'enabled' returning id""")
-    return session.scalar(statement, {"tenant": tenant, "id": id, "reason": reason}) is not None
+    if session.scalar(statement, {"tenant": tenant, "id": id, "reason": reason}) is None:
+        return False
+    runs.hold(session, id)
+    return True
 
 
 def list_enabled(session: Session, tenant: int) -> list[Enabled]:

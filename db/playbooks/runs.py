@@ -3,7 +3,7 @@
 A waiting run costs nothing: events find it by index.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -183,6 +183,40 @@ def encoded(event: RecordedEvent | None) -> str | None:
     return None if event is None else msgspec.json.encode(event).decode()
 
 
+def hold(session: Session, playbook: int) -> int:
+    """Hold the runs of a playbook that have not begun, and revoke claims of them; return how many."""
+    statement = text("""
+        update playbook.run set state = 'held', due_at = null, fence = fence + 1
+         where playbook_id = :playbook and state = 'running' and done = 0 and attempts = 0 returning id""")
+    return len(session.execute(statement, {"playbook": playbook}).all())
+
+
+def held(session: Session, playbook: int) -> list[int]:
+    """Return the runs of a playbook that are held, in the order of their starts."""
+    statement = text("""
+        select id from playbook.run where playbook_id = :playbook and done = 0 and state = 'held'
+         order by id""")
+    return list(session.scalars(statement, {"playbook": playbook}))
+
+
+def release(session: Session, due: Mapping[int, datetime]) -> None:
+    """Let held runs begin, each at its moment."""
+    statement = text("""
+        update playbook.run r set state = 'running', due_at = k.due_at
+          from unnest(cast(:ids as bigint[]), cast(:moments as timestamptz[])) k (id, due_at)
+         where r.id = k.id and r.state = 'held'""")
+    session.execute(statement, {"ids": list(due), "moments": list(due.values())})
+
+
+def ids_in(session: Session, playbook: int, states: Sequence[str], after: int, limit: int) -> list[int]:
+    """Return the next runs of a playbook that are in one of these states, after a number."""
+    statement = text("""
+        select id from playbook.run
+         where playbook_id = :playbook and state = any(:states) and id > :after order by id limit :limit""")
+    values = {"playbook": playbook, "states": list(states), "after": after, "limit": limit}
+    return list(session.scalars(statement, values))
+
+
 class RunListing(NamedTuple):
     """A run as operators see it; `playbook` is the playbook's name."""
 
@@ -249,7 +283,7 @@ def open_about(session: Session, tenant: int, contact: str) -> list[int]:
     statement = text("""
         select id from playbook.run
          where tenant_id = :tenant and contact_id = :contact
-           and state in ('running', 'waiting', 'paused', 'failed') order by id""")
+           and state in ('running', 'waiting', 'held', 'paused', 'failed') order by id""")
     return list(session.scalars(statement, {"tenant": tenant, "contact": contact}))
 
 

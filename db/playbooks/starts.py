@@ -64,54 +64,76 @@ def ancestry(session: Session, events: Iterable[UUID], limit: int) -> dict[UUID,
     return {row.event_id: Ancestry(row.causes, row.playbooks) for row in rows}
 
 
-_LAST_STARTS = text("""
-select o.playbook_id, o.subject, o.last_at
-  from unnest(cast(:ids as bigint[]), cast(:subjects as text[])) k (playbook_id, subject)
-  join playbook.once o using (playbook_id, subject)""")
+_STARTS = text("""
+select o.playbook_id, o.subject, o.started_at
+  from unnest(cast(:ids as bigint[]), cast(:subjects as text[]), cast(:after as timestamptz[]),
+              cast(:before as timestamptz[])) k (playbook_id, subject, after, before)
+  join playbook.once o on o.playbook_id = k.playbook_id and o.subject = k.subject
+       and o.started_at > k.after and o.started_at < k.before
+ order by o.started_at""")
 
 
-def last_starts(session: Session, keys: Iterable[StartKey]) -> dict[StartKey, datetime]:
-    """Return when each playbook last started for a subject, where it did."""
-    keys = list(keys)
-    values = {"ids": [id for id, _ in keys], "subjects": [subject for _, subject in keys]}
-    return {(row.playbook_id, row.subject): row.last_at for row in session.execute(_LAST_STARTS, values)}
+class Span(NamedTuple):
+    """The time between two moments, which are not in it."""
+
+    after: datetime
+    before: datetime
+
+
+def starts_in(session: Session, spans: Mapping[StartKey, Span]) -> dict[StartKey, list[datetime]]:
+    """Return when playbooks started for subjects within these spans, the earliest first."""
+    values = {
+        "ids": [id for id, _ in spans],
+        "subjects": [subject for _, subject in spans],
+        "after": [span.after for span in spans.values()],
+        "before": [span.before for span in spans.values()],
+    }
+    found: dict[StartKey, list[datetime]] = {}
+    for row in session.execute(_STARTS, values) if spans else ():
+        found.setdefault((row.playbook_id, row.subject), []).append(row.started_at)
+    return found
 
 
 _SAVE_STARTS = text("""
-insert into playbook.once (playbook_id, tenant_id, subject, last_at)
-select k.playbook_id, :tenant, k.subject, k.last_at
+insert into playbook.once (playbook_id, tenant_id, subject, started_at)
+select k.playbook_id, :tenant, k.subject, k.started_at
   from unnest(cast(:ids as bigint[]), cast(:subjects as text[]), cast(:moments as timestamptz[]))
-         k (playbook_id, subject, last_at)
-on conflict (playbook_id, subject) do update set last_at = excluded.last_at""")
+         k (playbook_id, subject, started_at)
+on conflict do nothing""")
 
 
-def save_starts(session: Session, tenant: int, starts: Mapping[StartKey, datetime]) -> None:
-    """Record when playbooks last started for their subjects."""
+def save_starts(session: Session, tenant: int, starts: Sequence[tuple[StartKey, datetime]]) -> None:
+    """Record for which subjects playbooks started, and when."""
+    if not starts:
+        return
     values = {
-        "ids": [id for id, _ in starts],
-        "subjects": [subject for _, subject in starts],
-        "moments": list(starts.values()),
+        "ids": [id for (id, _), _ in starts],
+        "subjects": [subject for (_, subject), _ in starts],
+        "moments": [at for _, at in starts],
     }
     session.execute(_SAVE_STARTS, {"tenant": tenant, **values})
 
 
 _RESERVE = text("""
-insert into playbook.pace as p (tenant_id, taken_to)
-values (:tenant, clock_timestamp() - interval '1 minute' + :reserved)
-on conflict (tenant_id) do update
+insert into playbook.pace as p (playbook_id, tenant_id, taken_to)
+values (:playbook, :tenant, clock_timestamp() - interval '1 minute' + :reserved)
+on conflict (playbook_id) do update
    set taken_to = greatest(p.taken_to, clock_timestamp() - interval '1 minute') + :reserved
 returning taken_to, clock_timestamp() as now""")
 
 
-def reserve_starts(session: Session, tenant: int, count: int, per_minute: int) -> list[datetime]:
-    """Return when each of `count` starts may begin: at once up to the rate limit, then evenly spaced.
+def reserve_starts(
+    session: Session, tenant: int, playbook: int, count: int, per_minute: int
+) -> list[datetime]:
+    """Return when each of `count` starts of a playbook may begin: at once up to the limit, then spaced.
 
-    Nothing is dropped.
+    Nothing is dropped, and no playbook waits for another's starts.
     """
     if not count:
         return []
     apart = timedelta(minutes=1) / per_minute
-    row = session.execute(_RESERVE, {"tenant": tenant, "reserved": apart * count}).one()
+    values = {"playbook": playbook, "tenant": tenant, "reserved": apart * count}
+    row = session.execute(_RESERVE, values).one()
     return [max(row.now, row.taken_to - apart * (count - at - 1)) for at in range(count)]
 
 

@@ -12,11 +12,20 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from db.engine import begin
+from db.log import heads
 from db.log.reading import by_seq
-from db.playbooks import starts
+from db.playbooks import playbooks, runs, starts
 from db.playbooks.playbooks import Enabled
+from producers.playbooks.definition import cache
 from producers.playbooks.definition.conditions import Expression, InvalidExpression
-from producers.playbooks.definition.document import Branch, Stop, WaitForEvent, WaitForTime, names
+from producers.playbooks.definition.document import (
+    Branch,
+    ScheduleTrigger,
+    Stop,
+    WaitForEvent,
+    WaitForTime,
+    names,
+)
 from producers.playbooks.definition.program import Program
 from producers.playbooks.facts import Load, facts_of, record_loader
 from producers.playbooks.matching import (
@@ -29,8 +38,10 @@ from producers.playbooks.matching import (
     once_key,
     subjects,
 )
+from producers.playbooks.schedule import tried
 
 _PAGE = 2_000
+_LATELY = 100_000  # events over which an outlook looks back
 _HIDDEN = ("title", "note", "message", "text", "name", "value", "secret")  # texts stand apart
 
 
@@ -70,6 +81,26 @@ def backtest(tenant: int, program: Program, after: int = 0, until: int | None = 
     return trial
 
 
+def outlook(tenant: int, ref: str) -> str:
+    """Return in words what enabling a saved playbook may start. Raises PlaybookNotFound."""
+    with begin("reader", tenant) as session:
+        playbook = playbooks.find(session, tenant, ref)
+        program = cache.program(session, playbook.id, playbook.version)
+        held = len(runs.held(session, playbook.id))
+        head = heads.head(session, tenant).seq
+    begins = f"{held:,} runs that its pause held begin; " if held else ""
+    trigger = program.definition.trigger
+    if isinstance(trigger, ScheduleTrigger):
+        with begin("producer", tenant) as session:
+            met = sum(is_met for _, is_met in tried(session, tenant, program, trigger.for_each))
+        return f"{begins}as records are now, {met:,} would start at {program.next_moment(datetime.now(UTC))}"
+    found = backtest(tenant, program, after=max(0, head - _LATELY))
+    return (
+        f"{begins}of the last {found.examined:,} events, {found.matched:,} met its trigger and conditions,"
+        f" and {len(found.starts):,} would have started it"
+    )
+
+
 def _pages(tenant: int, after: int, until: int | None) -> Iterator[list[RecordedEvent]]:
     while True:
         with begin("reader", tenant) as reader:
@@ -105,7 +136,7 @@ def dry_run(session: Session, tenant: int, program: Program, event: RecordedEven
     if not found:
         return "no: " + _why_not(program, event, load), []
     key = once_key(found[0])
-    gate = Gate({}, _ancestry(session, found))
+    gate = Gate({}, ancestry=_ancestry(session, found))
     refusal = gate.refusal(found[0])
     if refusal:
         return f"no: {refusal.reason}", []

@@ -1,14 +1,15 @@
 """Which events start which playbooks, and what is refused and why: live, in a dry run and in a backtest."""
 
+from bisect import bisect, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from activity.event import RecordedEvent
 from db.playbooks.playbooks import Enabled
-from db.playbooks.starts import NO_ANCESTRY, Ancestry
+from db.playbooks.starts import NO_ANCESTRY, Ancestry, Span, StartKey
 from producers.playbooks.definition.conditions import View
 from producers.playbooks.definition.document import names_of
 from producers.playbooks.definition.names import Facts, Fetch
@@ -17,6 +18,8 @@ from producers.playbooks.facts import Load
 
 MAX_CAUSES = 64  # events above one another: a longer chain of causes is a loop, whoever made it
 MAX_PLAYS = 8  # playbooks that started one another in turn
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 MAX_SELF_STARTS = 3  # times a playbook may be among the causes of its own start before it is paused
 
 
@@ -168,10 +171,11 @@ def _records(
 class Gate:
     """Once-per rules, cool-downs and loop guards over matches in their order.
 
-    `last`: when each playbook last started for a subject.
+    `starts`: when each playbook started for a subject, as far as `near` reaches, the earliest first.
     """
 
-    last: dict[tuple[int, str], datetime]
+    starts: dict[StartKey, list[datetime]]
+    admitted: list[tuple[StartKey, datetime]] = field(default_factory=list)
     ancestry: Mapping[UUID, Ancestry] = field(default_factory=dict)
     paused: set[int] = field(default_factory=set)
 
@@ -186,24 +190,24 @@ class Gate:
         if play.enabled.id in self.paused:
             return Refusal("the playbook is paused")
         above = self.ancestry.get(event.event_id, NO_ANCESTRY)
-        refused = self._too_soon(play.program, key, event.occurred_at) or self._runaway(play, above)
+        at = moment(event)
+        refused = self._too_soon(play.program, key, at) or self._runaway(play, above)
         if refused is None and key[1]:
-            self.last[key] = event.occurred_at
+            insort(self.starts.setdefault(key, []), at)
+            self.admitted.append((key, at))
         elif refused and refused.pause:
             self.paused.add(play.enabled.id)
         return refused
 
-    def _too_soon(self, program: Program, key: tuple[int, str], at: datetime) -> Refusal | None:
-        last = self.last.get(key)
-        if last is None or not key[1]:
-            return None
+    def _too_soon(self, program: Program, key: StartKey, at: datetime) -> Refusal | None:
+        starts = self.starts.get(key, []) if key[1] else []
         if program.cooldown is None:
-            return Refusal(f"started for {key[1]} before, at {last.isoformat()}")
-        return (
-            Refusal(f"started for {key[1]} at {last.isoformat()}, within the cooldown")
-            if abs(at - last) < program.cooldown
-            else None
-        )
+            return Refusal(f"started for {key[1]} before, at {starts[-1].isoformat()}") if starts else None
+        place = bisect(starts, at)
+        for start in starts[max(place - 1, 0) : place + 1]:
+            if abs(at - start) < program.cooldown:
+                return Refusal(f"started for {key[1]} at {start.isoformat()}, within the cooldown")
+        return None
 
     def _runaway(self, play: Play, above: Ancestry) -> Refusal | None:
         itself = sum(id == play.enabled.id for id in above.playbooks)
@@ -220,7 +224,31 @@ class Gate:
         )
 
 
-def once_key(match: TriggerMatch) -> tuple[int, str] | None:
+def moment(event: RecordedEvent) -> datetime:
+    """Return when an event happened; what is dated ahead happened when it was recorded."""
+    return min(event.occurred_at, event.recorded_at)
+
+
+def near(cooldown: timedelta | None, first: datetime, last: datetime) -> Span:
+    """Return between which moments earlier starts matter to starts from `first` to `last`.
+
+    Without a cooldown all of them do.
+    """
+    return Span(_EARLIEST, _LATEST) if cooldown is None else Span(first - cooldown, last + cooldown)
+
+
+def spans(found: Iterable[TriggerMatch]) -> dict[StartKey, Span]:
+    """Return for what each match may start once, with the time in which earlier starts matter."""
+    moments: dict[StartKey, list[datetime]] = {}
+    cooldowns: dict[int, timedelta | None] = {}
+    for match in found:
+        if (key := once_key(match)) and key[1]:
+            moments.setdefault(key, []).append(moment(match.event))
+            cooldowns[key[0]] = match.play.program.cooldown
+    return {key: near(cooldowns[key[0]], min(at), max(at)) for key, at in moments.items()}
+
+
+def once_key(match: TriggerMatch) -> StartKey | None:
     """Return what a match may start once for; "" for every event.
 
     None where the event is not about such a record.

@@ -9,7 +9,9 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
-from db.playbooks import playbooks, runs
+from activity.settings import settings
+from db.engine import begin
+from db.playbooks import playbooks, runs, starts
 from db.playbooks.playbooks import SavedVersion, StoredPlaybook
 from db.playbooks.runs import PlaybookRun
 from db.records import values
@@ -23,10 +25,11 @@ from producers.playbooks.stop import stop
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
+_CHUNK = 200  # runs that are acted on in one transaction
 Act = Literal["cancel", "pause", "retry", "skip"]
 _FROM: dict[Act, tuple[str, ...]] = {
-    "cancel": ("running", "waiting", "paused", "failed"),
-    "pause": ("running", "waiting"),
+    "cancel": ("running", "waiting", "held", "paused", "failed"),
+    "pause": ("running", "waiting", "held"),
     "retry": ("failed", "paused", "running"),
     "skip": ("failed", "paused", "waiting", "running"),
 }
@@ -49,17 +52,28 @@ def save(session: Session, tenant: int, source: str, by: str) -> tuple[SavedVers
 
 
 def enable(session: Session, tenant: int, ref: str, by: str) -> StoredPlaybook:
-    """Let a playbook start at what is recorded from now on. Raises PlaybookNotFound."""
+    """Let a playbook start at what is recorded from now on, and the runs begin that its pause held.
+
+    Raises PlaybookNotFound.
+    """
     playbook = playbooks.find(session, tenant, ref)
     program = cache.program(session, playbook.id, playbook.version)
+    starts.lock_workspace(session, tenant)
     playbooks.enable(session, tenant, playbook.id, program.next_moment(datetime.now(UTC)))
+    held, limit = runs.held(session, playbook.id), settings().playbook_starts_per_minute
+    moments = starts.reserve_starts(session, tenant, playbook.id, len(held), limit)
+    runs.release(session, dict(zip(held, moments, strict=True)))
     playbooks.record_act(session, tenant, "enable", by, playbook=playbook.id)
     return playbook
 
 
 def pause(session: Session, tenant: int, ref: str, by: str, reason: str = "paused by hand") -> StoredPlaybook:
-    """Let a playbook start nothing more; runs under way go on. Raises PlaybookNotFound."""
+    """Let a playbook start nothing more, and hold what has not taken a step; the rest goes on.
+
+    Raises PlaybookNotFound.
+    """
     playbook = playbooks.find(session, tenant, ref)
+    starts.lock_workspace(session, tenant)
     if playbooks.pause(session, tenant, playbook.id, reason):
         playbooks.record_act(session, tenant, "pause", by, reason, playbook=playbook.id)
         emit(session, paused(tenant, playbook.id, playbook.version, playbook.name, reason, actor=by))
@@ -102,6 +116,27 @@ def act(session: Session, tenant: int, run_id: int, what: Act, by: str, reason: 
         at, done = _skip(session, run, program, by, reason), done + 1
     _resume(session, run_id, at, done)
     return "running"
+
+
+def act_on_all(
+    tenant: int, ref: str, state: str | None, what: Act, by: str, reason: str | None = None
+) -> int:
+    """Do the same to every run of a playbook, or to those in one state; return how many there were.
+
+    They are worked off a chunk a transaction: what is done stays done if it is interrupted.
+    Raises PlaybookNotFound.
+    """
+    states = [one for one in _FROM[what] if state in (None, one)]
+    count, after = 0, 0
+    while True:
+        with begin("producer", tenant) as session:
+            playbook = playbooks.find(session, tenant, ref)
+            ids = runs.ids_in(session, playbook.id, states, after, _CHUNK)
+            for id in ids:
+                act(session, tenant, id, what, by, reason)
+        if not ids:
+            return count
+        count, after = count + len(ids), ids[-1]
 
 
 def _skip(session: Session, run: PlaybookRun, program: Program, by: str, reason: str | None) -> int:

@@ -4,6 +4,7 @@ When a schedule's moment has come, its records are tried a page at a time, each 
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -23,6 +24,7 @@ from producers.playbooks.definition.document import ScheduleTrigger
 from producers.playbooks.definition.program import Program
 from producers.playbooks.events import SCHEDULED, started, started_id
 from producers.playbooks.facts import Record
+from producers.playbooks.matching import near
 from producers.playbooks.start import ADVANCE
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
@@ -110,6 +112,15 @@ def _finish_page(session: Session, schedule: DueSchedule, program: Program, reco
     playbooks.save_schedule_progress(session, schedule.id, following, None)
 
 
+def tried(session: Session, tenant: int, program: Program, kind: str) -> Iterator[tuple[Record, bool]]:
+    """Yield every record of a kind, and whether it meets a playbook's conditions now."""
+    after, now = "", datetime.now(UTC)
+    while records := values.read_after(session, tenant, kind, after, PAGE):
+        for record in records:
+            yield record, _is_met(session, tenant, program, kind, record, now)
+        after = records[-1]["id"]
+
+
 def _is_met(
     session: Session, tenant: int, program: Program, kind: str, record: Record, now: datetime
 ) -> bool:
@@ -126,8 +137,8 @@ def start_records(session: Session, start: RecordStart, records: list[Record]) -
         return 0
     starts.lock_workspace(session, start.tenant)
     chosen = _choose(session, start, records)
-    per_minute = settings().playbook_starts_per_minute
-    moments = starts.reserve_starts(session, start.tenant, len(chosen), per_minute)
+    limit = settings().playbook_starts_per_minute
+    moments = starts.reserve_starts(session, start.tenant, start.playbook_id, len(chosen), limit)
     runs = [start.new_run(record, due_at) for record, due_at in zip(chosen, moments, strict=True)]
     created = starts.create_runs(session, start.tenant, runs)
     numbered = [(run, created.get((run.playbook_id, run.trigger_id))) for run in runs]
@@ -140,17 +151,17 @@ def start_records(session: Session, start: RecordStart, records: list[Record]) -
 def _choose(session: Session, start: RecordStart, records: list[Record]) -> list[Record]:
     """Return the records for which the once-per rule admits a start, and record these starts."""
     keys = [start.key(record) for record in records]
-    last = starts.last_starts(session, filter(None, keys))
-    cooldown = start.program.cooldown
+    forbidden = near(start.program.cooldown, start.moment, start.moment)
+    before = set(starts.starts_in(session, {key: forbidden for key in keys if key}))
     chosen: list[Record] = []
+    new: list[StartKey] = []
     for record, key in zip(records, keys, strict=True):
-        before = last.get(key) if key else None
-        if before is None or (cooldown is not None and start.moment - before >= cooldown):
+        if key not in before:
             chosen.append(record)
             if key:
-                last[key] = start.moment
-    new = {key: at for key, at in last.items() if at == start.moment}
-    starts.save_starts(session, start.tenant, new)
+                new.append(key)
+                before.add(key)
+    starts.save_starts(session, start.tenant, [(key, start.moment) for key in new])
     return chosen
 
 

@@ -1,7 +1,8 @@
 """What recorded events do: waiting runs go on and new runs start, in the follower's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import names_of
 from producers.playbooks.events import paused, started, started_id, step_completed
 from producers.playbooks.facts import Load, facts_of, record_loader
-from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, once_key, subjects
+from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, spans, subjects
 from producers.playbooks.stop import cancel_about
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
@@ -29,9 +30,10 @@ Judged = Sequence[tuple[TriggerMatch, Refusal | None]]
 
 def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Counter[str]:
     """Wake and start runs for the next events of a workspace; the session also moves the cursor."""
-    index = cache.index(session, tenant)
-    # First: a run that begins to wait either sees these events in the log, or is seen here.
+    # First: a run that begins to wait either sees these events in the log, or is seen here; and a playbook
+    # that is paused starts nothing afterwards.
     starts.lock_workspace(session, tenant)
+    index = cache.index(session, tenant)
     awaited = runs.awaited_names(session, tenant)
     load = record_loader(session, tenant)
     woken = _wake(session, tenant, events, awaited, load) if awaited else 0
@@ -54,9 +56,8 @@ def start(session: Session, tenant: int, found: Sequence[TriggerMatch], load: Lo
         return 0
     judged = _judge(session, tenant, found)
     admitted = [match for match, refusal in judged if refusal is None]
-    per_minute = settings().playbook_starts_per_minute
-    moments = starts.reserve_starts(session, tenant, len(admitted), per_minute)
-    new = [_new_run(match, due_at=due_at) for match, due_at in zip(admitted, moments, strict=True)]
+    due = _moments(session, tenant, [match.play.enabled.id for match in admitted])
+    new = [_new_run(match, due_at=next(due[match.play.enabled.id])) for match in admitted]
     created = starts.create_runs(session, tenant, [*new, *_runaways(judged)])
     _pause_runaways(session, tenant, judged)
     numbers = [created.get((run.playbook_id, run.trigger_id)) for run in new]
@@ -65,14 +66,20 @@ def start(session: Session, tenant: int, found: Sequence[TriggerMatch], load: Lo
     return len(admitted)
 
 
+def _moments(session: Session, tenant: int, playbooks: Sequence[int]) -> dict[int, Iterator[datetime]]:
+    """Return when the starts of each playbook may begin, one after the other."""
+    limit = settings().playbook_starts_per_minute
+    counts = sorted(Counter(playbooks).items())
+    return {id: iter(starts.reserve_starts(session, tenant, id, count, limit)) for id, count in counts}
+
+
 def _judge(session: Session, tenant: int, found: Sequence[TriggerMatch]) -> Judged:
-    """Return why each match may not start, or None; record when the playbooks last started."""
-    keys = {key for match in found if (key := once_key(match)) and key[1]}
+    """Return why each match may not start, or None; record when the playbooks started."""
     caused = {match.event.event_id for match in found if match.event.cause_id}
     above = starts.ancestry(session, caused, MAX_CAUSES) if caused else {}
-    gate = Gate(starts.last_starts(session, keys), above)
+    gate = Gate(starts.starts_in(session, spans(found)), ancestry=above)
     judged = [(match, gate.refusal(match)) for match in found]
-    starts.save_starts(session, tenant, {key: gate.last[key] for key in keys if key in gate.last})
+    starts.save_starts(session, tenant, gate.admitted)
     return judged
 
 

@@ -19,6 +19,10 @@ Condition = Annotated[
 Duration = Annotated[
     str, Meta(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", description="Such as 90s, 15m, 4h, 3d or 2w")
 ]
+Age = Annotated[
+    str,
+    Meta(pattern=r"^(any|[1-9][0-9]{0,4}[smhdw])$", description="Such as 15m, 4h, 3d or 2w, or any"),
+]
 EventName = Annotated[
     str,
     Meta(
@@ -44,9 +48,12 @@ class EventTrigger(Part, frozen=True, kw_only=True):
 
     event: Annotated[EventNames, Meta(description="The event type or types, or patterns")]
     max_age: Annotated[
-        Duration | None,
-        Meta(description="Events that happened longer before they were recorded start nothing"),
-    ] = None
+        Age,
+        Meta(
+            description="Events that happened longer before they were recorded start nothing;"
+            " with any, history starts it as well"
+        ),
+    ] = "7d"
 
 
 class ScheduleTrigger(Part, frozen=True, kw_only=True):
@@ -288,6 +295,8 @@ def _with_advice(message: str) -> str:
         return f"{message}; " + (
             f"did you mean {near[0]!r}?" if near else f"the steps are {', '.join(KINDS)}"
         )
+    if "'^(any|" in message:
+        return "an age is a whole number and a unit, 90s, 15m, 4h, 3d or 2w, or any"
     if "matching regex '^[1-9]" in message:
         return "a duration is a whole number and a unit: 90s, 15m, 4h, 3d or 2w"
     if "(owner|manager" in message:

@@ -98,9 +98,11 @@ class Program:
 
     @cached_property
     def max_age(self) -> timedelta | None:
-        """How old an event may be when it is recorded."""
+        """How old an event may be when it is recorded; None is any age."""
         trigger = self.definition.trigger
-        return span(trigger.max_age) if isinstance(trigger, EventTrigger) and trigger.max_age else None
+        if not isinstance(trigger, EventTrigger) or trigger.max_age == "any":
+            return None
+        return span(trigger.max_age)
 
     @cached_property
     def cooldown(self) -> timedelta | None:
@@ -139,7 +141,7 @@ class _Builder:
         started_by: tuple[str, ...] = ()
         if isinstance(trigger, EventTrigger):
             started_by = self._event_names(trigger.event, ("trigger", "event"))
-            self._check_span(trigger.max_age, ("trigger", "max_age"))
+            self._check_span(trigger.max_age.removeprefix("any"), ("trigger", "max_age"))
         elif isinstance(trigger, ScheduleTrigger):
             self._check_schedule(trigger)
         self._check_span(playbook.cooldown, ("cooldown",))

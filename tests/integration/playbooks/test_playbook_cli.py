@@ -13,8 +13,8 @@ SOURCE = playbook(
 )
 
 
-def activity(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["playbook", *map(str, arguments)])
+def activity(*arguments: object, answer: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["playbook", *map(str, arguments)], input=answer)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -41,7 +41,10 @@ def test_a_playbook_is_added_listed_enabled_paused_and_started(world: World, tmp
     file = written(tmp_path, SOURCE)
     assert activity("add", file).output == "Play: version 1\n"
     assert activity("add", file).output == "Play: unchanged, version 1\n"
-    assert activity("enable", "Play").output == "Play: enabled\n"
+    unsure = activity("enable", "Play", answer="n\n")
+    assert (unsure.exit_code, json.loads(activity("list", "--json").stdout)["state"]) == (1, "paused")
+    assert "Play: of the last " in unsure.output
+    assert activity("enable", "Play", "--yes").output == "Play: enabled\n"
     assert json.loads(activity("list", "--json").stdout)["state"] == "enabled"
     assert activity("pause", "Play", "--reason", "holidays").output == "Play: paused\n"
     assert "(holidays)" in activity("list").output
@@ -57,7 +60,7 @@ def test_a_playbook_is_added_listed_enabled_paused_and_started(world: World, tmp
     world.settle()
     assert world.states() == ["completed"]
     assert activity("cancel", run["id"]).exit_code == 2
-    assert activity("enable", "None").exit_code == 2
+    assert activity("enable", "None", "--yes").exit_code == 2
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(world: World, tmp_path: Path) -> None:

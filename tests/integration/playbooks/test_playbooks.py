@@ -73,8 +73,9 @@ def test_a_play_starts_where_its_conditions_hold(world: World, condition: str, s
 
 
 def test_a_play_starts_once_for_an_account_and_again_after_its_cooldown(world: World) -> None:
-    world.play(playbook(NOTE, head="once_per: account", name="Once"))
-    world.play(playbook(NOTE, head="once_per: account\ncooldown: 1d", name="Daily"))
+    old = "event: signal.detected\n  max_age: any"
+    world.play(playbook(NOTE, "once_per: account", old, "Once"))
+    world.play(playbook(NOTE, "once_per: account\ncooldown: 1d", old, "Daily"))
     for day in ("01", "01", "02", "03"):
         world.say(occurred_at=msgspec.convert(f"2026-03-{day}T12:00:00Z", type=datetime))
         world.settle()
