@@ -62,9 +62,10 @@ $(BIN)/python:
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The secrets of docker-compose.yml, made once: make .env
+# The secrets of docker-compose.yml, made once, and an address that real recipients need changed: make .env
 .env: | $(BIN)/python
 	umask 077; $(BIN)/python -c 'import secrets; [print(f"{name}={secrets.token_hex(24)}") for name in "$(SECRETS)".split()]' > $@
+	echo "ACTIVITY_PUBLIC_URL=http://127.0.0.1:8000" >> $@
 SECRETS = POSTGRES_PASSWORD VALKEY_PASSWORD FLOWER_PASSWORD ACTIVITY_SESSION_SECRET ACTIVITY_TRACKING_SECRET \
 	$(foreach role,PRODUCER WRITER READER AUDITOR ERASER,ACTIVITY_$(role)_PASSWORD)
 

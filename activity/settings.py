@@ -170,10 +170,11 @@ class Settings(BaseSettings):
         "json", description="One JSON object a line, or text for people."
     )
 
-    public_url: str = Field(
-        "http://127.0.0.1:8000",
+    public_url: str | None = Field(
+        None,
         pattern=r"^https?://[^\s]+$",
-        description="Where recipients of mail reach the API: links, pixel, unsubscribe page.",
+        description="Where recipients of mail and providers reach the API, as https://activity.example.com: "
+        "links, pixel, unsubscribe page, webhooks.",
     )
     soft_bounce_limit: int = Field(
         5,

@@ -41,6 +41,8 @@ def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
             "ACTIVITY_REDIS_URL": vk.url(),
             "ACTIVITY_DATA_DIR": folder,
             "ACTIVITY_LOG_LEVEL": "error",
+            "ACTIVITY_PUBLIC_URL": "http://127.0.0.1:8000",
+            "ACTIVITY_TRACKING_KEYS": "k1:a-secret-for-the-benchmark",
         }
         settings.cache_clear()  # what is remembered of the servers before these
         close_connections()

@@ -15,6 +15,7 @@ def settings() -> str:
     """Return docs/settings.md: every environment variable with its meaning and default."""
     from pydantic import SecretStr
 
+    from activity.processes import REQUIRED, read_by
     from activity.settings import Settings
 
     lines = [
@@ -22,14 +23,17 @@ def settings() -> str:
         "",
         "Environment variables, read once at the start of a process. Made from `activity/settings.py`.",
         "",
-        "| variable | meaning | default |",
+        "A process does not start without those in **bold**.",
+        "",
+        "| variable | meaning | default | read by |",
     ]
-    lines.append("| --- | --- | --- |")
+    lines.append("| --- | --- | --- | --- |")
     for name, field in Settings.model_fields.items():
         default = (
             "" if field.default is None or isinstance(field.default, SecretStr) else f"`{field.default}`"
         )
-        lines.append(f"| `ACTIVITY_{name.upper()}` | {field.description} | {default} |")
+        readers = ", ".join(f"**{by}**" if name in REQUIRED[by] else by for by in read_by(name))
+        lines.append(f"| `ACTIVITY_{name.upper()}` | {field.description} | {default} | {readers} |")
     return "\n".join(lines) + "\n"
 
 

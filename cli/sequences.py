@@ -183,6 +183,7 @@ def add_mailbox(
     from db.sequences import mailboxes
     from producers.sequences.mail import deliverable
     from producers.sequences.sending.window import known_zone
+    from producers.sequences.tracking import check_reachable
 
     deliverable(address)
     if not known_zone(zone):
@@ -192,6 +193,10 @@ def add_mailbox(
     )
     with workspace(tenant) as (session, number):
         id_ = mailboxes.add(session, number, made)
+    try:
+        check_reachable(host)
+    except ActivityError as error:  # told, not refused: the worker that holds such mails may know better
+        typer.echo(f"activity: {error}", err=True)
     print_each([{"id": id_, **made._asdict()}], _line, json)
 
 

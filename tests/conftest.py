@@ -83,7 +83,8 @@ def free_port() -> int:
 
 
 _ENVIRONMENT = {f"ACTIVITY_{role.upper()}_PASSWORD": f"{role}-password" for role in get_args(Role)}
-_ENVIRONMENT |= {"ACTIVITY_TRUST_BROKER": "true"}
+_ENVIRONMENT |= {"ACTIVITY_TRUST_BROKER": "true", "ACTIVITY_PUBLIC_URL": "http://127.0.0.1:8000"}
+_ENVIRONMENT |= {"ACTIVITY_TRACKING_KEYS": "k1:a-secret-for-the-tests"}
 _numbers = count(1)
 
 

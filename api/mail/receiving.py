@@ -116,7 +116,7 @@ async def take_mail(request: Request, caller: Writer) -> Response:
 
 def _public(request: Request) -> str:
     """Return the address as the provider knows it: behind a proxy the request itself does not."""
-    return settings().public_url.rstrip("/") + request.url.path
+    return settings().required("public_url").rstrip("/") + request.url.path
 
 
 async def _bounded(request: Request, most: int) -> bytes:

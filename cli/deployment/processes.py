@@ -6,9 +6,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from activity.processes import Process
 
 from cli.dev.supervisor import Child
 
@@ -57,8 +60,11 @@ def _data_dir() -> Path:
     return folder
 
 
-def _become(name: str, *more: str) -> NoReturn:
-    """Replace this process by the named one."""
+def _become(name: "Process", *more: str) -> NoReturn:
+    """Replace this process by the named one, if it has what it needs."""
+    from activity.processes import check
+
+    check(name)
     _, argv, env = next(child for child in processes() if child.name == name)
     os.execve(argv[0], [*argv, *more], {**os.environ, **env})  # noqa: S606  # no shell is the point: the signals of a process manager reach Celery itself
 

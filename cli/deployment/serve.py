@@ -16,8 +16,10 @@ def serve(
     backlog: Annotated[int, typer.Option(min=16, help="Connections that may wait to be accepted.")] = 4096,
 ) -> None:
     """Serve the API, the stream and the page until Ctrl-C; open streams are told, and end within seconds."""
+    from activity.processes import check
     from api.http.server import run
 
+    check("api")
     run(host, port, backlog)
 
 

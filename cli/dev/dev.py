@@ -60,11 +60,11 @@ def dev(
         )  # as root: known, and only here
         started = time.monotonic()
         given = stack.enter_context(_servers(folder, port))
-        _write_settings(folder, given)
         os.environ["ACTIVITY_PORT"] = str(_port("API", port))
         os.environ["FLOWER_PORT"] = str(_port("Flower", port + 1))
         os.environ[mailsink.PORT] = str(_port("mail", port + 4))
-        os.environ.setdefault("ACTIVITY_PUBLIC_URL", f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}")
+        given["public_url"] = f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}"
+        _write_settings(folder, given)
         _migrate()
         _seed_key(folder)
         stack.callback((folder / "endpoints.json").unlink, missing_ok=True)

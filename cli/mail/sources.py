@@ -209,7 +209,7 @@ def _show(provider: str, public_id: str, json: bool) -> None:
     from activity.settings import settings
 
     path = _path(provider, public_id)
-    address = settings().public_url.rstrip("/") + path
+    address = settings().required("public_url").rstrip("/") + path
     if json:
         print_json({"id": public_id, "provider": provider, "path": path, "url": address})
     elif provider == "imap":

@@ -10,6 +10,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -85,7 +86,30 @@ def trackable(url: str) -> bool:
 def link(kind: TokenKind, target: Target) -> str:
     """Return the public address of a token."""
     path = "u" if kind == "u" else f"t/{kind}"
-    return f"{settings().public_url.rstrip('/')}/{path}/{sign(kind, target)}"
+    return f"{settings().required('public_url').rstrip('/')}/{path}/{sign(kind, target)}"
+
+
+def check_reachable(mail_server: str) -> None:
+    """Raise ActivityError where whoever gets mail through this server could not follow its links.
+
+    An unsubscribe link on loopback leads its reader to his own machine. A server on this machine, or named
+    without a dot as in a network of containers, may be one that keeps the mails here.
+    """
+    public = settings().required("public_url")
+    if _is_here(urlsplit(public).hostname or "") and "." in mail_server and not _is_here(mail_server):
+        raise ActivityError(
+            f"ACTIVITY_PUBLIC_URL is {public}, where no recipient of {mail_server} can unsubscribe: "
+            "set it to the address at which the internet reaches the API"
+        )
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _signature(key: bytes, kind: TokenKind, text: str) -> str:

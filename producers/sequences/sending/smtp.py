@@ -15,6 +15,7 @@ from activity.settings import settings
 from db.sequences.limits import Mailbox
 from producers.mail.judge import MailVerdict, judge
 from producers.sequences.mail import ComposedMail
+from producers.sequences.tracking import check_reachable
 
 
 class ServerDown(ActivityError):
@@ -221,6 +222,10 @@ async def _reply(reader: asyncio.StreamReader) -> SmtpReply:
 
 
 async def _open(box: Mailbox) -> SmtpSession:
+    try:
+        check_reachable(box.host)
+    except ActivityError as error:
+        raise ServerDown(str(error), permanent=True) from None
     domain = box.address.rpartition("@")[2]
     try:
         client = aiosmtplib.SMTP(

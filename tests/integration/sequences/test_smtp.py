@@ -102,6 +102,7 @@ async def connected(said: dict[str, bytes]) -> AsyncIterator[tuple[Server, Conne
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACTIVITY_SMTP_TIMEOUT_S", "0.3")
+    monkeypatch.setenv("ACTIVITY_PUBLIC_URL", "http://127.0.0.1:8000")
     settings.cache_clear()
 
 
@@ -197,3 +198,14 @@ def test_a_refusal_counts_though_the_connection_ends_with_it(said: bytes) -> Non
             await send(connection)
 
     run({"MAIL": said, "RCPT": CLOSE}, act)
+
+
+def test_a_mailbox_is_held_while_its_links_lead_to_this_machine() -> None:
+    box: Any = dict.fromkeys(Mailbox._fields) | {
+        "address": "ana@v.example",
+        "host": "smtp.v.example",
+        "port": 25,
+    }
+    with pytest.raises(ServerDown, match="can unsubscribe: set it to") as held:
+        asyncio.run(Connection(Mailbox(**box)).begin(MAIL))
+    assert held.value.of_mailbox

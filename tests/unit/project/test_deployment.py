@@ -14,7 +14,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from activity.settings import Settings
+from activity.errors import SettingMissing
+from activity.processes import REQUIRED, Process, check, read_by
+from activity.settings import Settings, settings
 from cli.deployment import processes
 from cli.main import app
 
@@ -163,6 +165,58 @@ def test_a_service_sets_only_what_the_program_reads(name: str) -> None:
         "FLOWER_BASIC_AUTH",
     }
     assert set(OURS[name]["environment"]) <= known
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_every_setting_can_be_given_to_each_service_that_reads_it(name: Process) -> None:
+    by_the_image = {"data_dir"}
+    read = {field for field in Settings.model_fields if name in read_by(field)} - by_the_image
+    assert {f"ACTIVITY_{field.upper()}" for field in read} == {
+        variable for variable in OURS[name]["environment"] if variable.startswith("ACTIVITY_")
+    }
+    values = OURS[name]["environment"]
+    assert [field for field in REQUIRED[name] if not values[f"ACTIVITY_{field.upper()}"]] == []
+
+
+def test_every_setting_is_read_by_some_process_and_is_one() -> None:
+    assert [field for field in Settings.model_fields if not read_by(field)] == []
+    assert set(REQUIRED) == set(OURS)
+    assert {field for fields in REQUIRED.values() for field in fields} <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [(process, field) for process, fields in REQUIRED.items() for field in fields]
+)
+def test_a_process_does_not_start_without_what_its_work_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: Process, missing: str
+) -> None:
+    monkeypatch.setenv("ACTIVITY_DATA_DIR", str(tmp_path))
+    for field in Settings.model_fields:
+        if field != "data_dir":
+            monkeypatch.delenv(f"ACTIVITY_{field.upper()}", raising=False)
+    for field in set(REQUIRED[name]) - {missing}:
+        monkeypatch.setenv(f"ACTIVITY_{field.upper()}", "https://given.example")
+    settings.cache_clear()
+    with pytest.raises(SettingMissing, match=f"{name} cannot work without ACTIVITY_{missing.upper()}"):
+        check(name)
+    monkeypatch.setenv(f"ACTIVITY_{missing.upper()}", "https://given.example")
+    settings.cache_clear()
+    check(name)
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("command", [("worker", "append"), ("worker", "producers"), ("flower",), ("serve",)])
+def test_what_a_process_lacks_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    for variable in [name for name in os.environ if name.startswith("ACTIVITY_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("ACTIVITY_DATA_DIR", str(tmp_path))
+    settings.cache_clear()
+    result = CliRunner().invoke(app, command)
+    settings.cache_clear()
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "cannot work without ACTIVITY_" in result.stderr
 
 
 @pytest.mark.parametrize(("auth", "code"), [(None, 1), ("operator:secret", 0)])
