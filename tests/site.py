@@ -54,11 +54,11 @@ class Site:
             [*ACTIVITY, *arguments], env=self.variables, check=True, capture_output=True, text=True, cwd=ROOT
         ).stdout
 
-    def make_key(self, name: str, *scopes: str) -> str:
+    def make_key(
+        self, name: str, *scopes: str, tenant: str = "acme", actor: str = "ana.ruiz@vendor.example"
+    ) -> str:
         options = [option for scope in scopes for option in ("--scope", scope)]
-        return self.run(
-            "key", "add", name, "--tenant", "acme", "--actor", "ana.ruiz@vendor.example", *options
-        ).split()[-1]
+        return self.run("key", "add", name, "--tenant", tenant, "--actor", actor, *options).split()[-1]
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database, autocommit=True) as connection:

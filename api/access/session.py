@@ -25,11 +25,12 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SessionOut(msgspec.Struct):
-    """Who is signed in.
+    """Who is signed in, and to which workspace.
 
     `csrf` goes into the header X-CSRF-Token of every change; `record_url` is where the page links records to.
     """
 
+    tenant: int
     actor: str
     scopes: list[str]
     csrf: str | None
@@ -43,7 +44,9 @@ def _secure(request: Request) -> bool:
 
 
 def _session_of(caller: Caller, csrf: str | None) -> SessionOut:
-    return SessionOut(caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url)
+    return SessionOut(
+        caller.tenant, caller.actor, sorted(caller.scopes), csrf, callers.ends(caller), settings().record_url
+    )
 
 
 @router.post("", responses=answers(SessionOut), openapi_extra=takes(SignIn))

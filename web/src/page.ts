@@ -2,6 +2,8 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { ApiError, Client } from './api/client.js';
 import './feed/feed.js';
+import { ownerOf } from './api/owner.js';
+import { draftsOf, forgetDrafts } from './write/drafts.js';
 import { appearance, setAppearance, type Appearance } from './view/remembered.js';
 import { knownZone } from './text/time.js';
 import type { Account, Contact, RecordLink, Session } from './api/wire.js';
@@ -17,6 +19,7 @@ const LANGUAGES = { en: 'English', de: 'Deutsch' };
 export class ActivityPage extends LitElement {
   @state() private session: Session | null | undefined;
   @state() private error = '';
+  @state() private unsent = 0;
   @state() private appearance: Appearance = appearance();
   @state() private about: Account | Contact | undefined;
   readonly #client = new Client(new URL('v1', document.baseURI).pathname);
@@ -32,7 +35,7 @@ export class ActivityPage extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#sessions?.addEventListener('message', () => location.reload());
-    this.addEventListener('activity-signed-out', () => (this.session = null));
+    this.addEventListener('activity-signed-out', () => void this.#askAgain());
     void this.#start(() => this.#client.session());
   }
 
@@ -40,6 +43,7 @@ export class ActivityPage extends LitElement {
     const locale = knownLocale(this.appearance.locale);
     document.documentElement.dataset.theme = this.appearance.theme;
     document.documentElement.lang = locale;
+    this.#client.locale = locale;
     document.title = [this.about?.name, wordsFor(locale).activity].filter(Boolean).join(' · ');
   }
 
@@ -52,6 +56,16 @@ export class ActivityPage extends LitElement {
       if (!(error instanceof ApiError)) throw error;
       if (error.status !== 401 || this.session === null) this.error = error.message;
       this.session = this.session ?? null;
+    }
+  }
+
+  /** The session is over, or is another person's. */
+  async #askAgain(): Promise<void> {
+    try {
+      this.session = await this.#client.session();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) this.session = null;
     }
   }
 
@@ -72,10 +86,27 @@ export class ActivityPage extends LitElement {
     if (this.session) this.#sessions?.postMessage('changed');
   };
 
+  /** Sign out; what is not sent yet stays for its owner, who is told so first. */
+  readonly #leave = (owner: string) => {
+    this.unsent = draftsOf(owner).length;
+    if (!this.unsent) return void this.#signOut();
+    void this.updateComplete.then(() => this.querySelector<HTMLDialogElement>('dialog.unsent')?.showModal());
+  };
+
   readonly #signOut = async () => {
-    await this.#client.signOut();
-    this.#sessions?.postMessage('changed');
-    location.reload();
+    try {
+      await this.#client.signOut();
+      this.#sessions?.postMessage('changed');
+      location.reload();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.error = error.message;
+    }
+  };
+
+  readonly #forgetAndSignOut = (owner: string) => {
+    forgetDrafts(owner);
+    void this.#signOut();
   };
 
   protected override render(): TemplateResult {
@@ -94,8 +125,23 @@ export class ActivityPage extends LitElement {
   }
 
   #user(session: Session): TemplateResult {
-    const { signOut } = wordsFor(knownLocale(this.appearance.locale));
-    return html`<span class="who">${session.actor}</span><button @click=${this.#signOut}>${signOut}</button>`;
+    const words = wordsFor(knownLocale(this.appearance.locale));
+    const owner = ownerOf(this.#client.base, session);
+    return html`<span class="who">${session.actor}</span
+      ><button @click=${() => this.#leave(owner)}>${words.signOut}</button>
+      ${this.error ? html`<p role="alert">${this.error}</p>` : nothing}
+      ${this.unsent ? this.#unsent(session, owner, words) : nothing}`;
+  }
+
+  #unsent(session: Session, owner: string, words: Words): TemplateResult {
+    return html`<dialog class="unsent" aria-labelledby="unsent" @close=${() => (this.unsent = 0)}>
+      <p id="unsent">${words.unsent(this.unsent, session.actor)}</p>
+      <form method="dialog">
+        <button class="primary" @click=${this.#signOut}>${words.signOut}</button>
+        <button @click=${() => this.#forgetAndSignOut(owner)}>${words.forgetUnsent}</button>
+        <button>${words.cancel}</button>
+      </form>
+    </dialog>`;
   }
 
   #choice(

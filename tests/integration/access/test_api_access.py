@@ -235,6 +235,7 @@ def test_the_page_signs_in_writes_with_its_csrf_token_and_signs_out(key: str) ->
             assert (await page.get("/v1/session")).status_code == 401
             assert (await page.post("/v1/session", json={"key": "wrong"})).status_code == 401
             signed_in = await page.post("/v1/session", json={"key": key})
+            assert isinstance(signed_in.json()["tenant"], int)  # what a browser keeps is kept for both
             cookie = signed_in.headers["set-cookie"]
             assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Secure"))
             assert key not in cookie

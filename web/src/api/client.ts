@@ -1,4 +1,6 @@
 import { writeFilters, type Filters } from './filters.js';
+import { ownerOf } from './owner.js';
+import { wordsFor, type Locale } from '../text/locale.js';
 import type {
   Account,
   Contact,
@@ -38,6 +40,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Whoever is calling now is not the one that a write belongs to; nothing was written. */
+export class NotTheOwner extends Error {}
+
+/** What a person can write to an account. */
+export type Writing = 'note' | 'call' | 'comment';
+
 export interface NoteDraft {
   text: string;
   title?: string;
@@ -63,7 +71,11 @@ interface Options {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  token?: string | undefined;
 }
+
+const authorized = (token: string | undefined) =>
+  new Headers(token ? { Authorization: `Bearer ${token}` } : {});
 
 const id = encodeURIComponent;
 
@@ -77,7 +89,7 @@ export class Client {
   constructor(
     readonly base: string,
     public token: TokenSource = undefined,
-    public locale = 'en',
+    public locale: Locale = 'en',
   ) {}
 
   async list(
@@ -153,16 +165,16 @@ export class Client {
     };
   }
 
-  addNote(account: string, draft: NoteDraft, key: string): Promise<Receipt> {
-    return this.#write(`accounts/${id(account)}/notes`, draft, key);
-  }
-
-  logCall(account: string, draft: CallDraft, key: string): Promise<Receipt> {
-    return this.#write(`accounts/${id(account)}/calls`, draft, key);
-  }
-
-  addComment(account: string, draft: CommentDraft, key: string): Promise<Receipt> {
-    return this.#write(`accounts/${id(account)}/comments`, draft, key);
+  /**
+   * Write to an account as this owner, and as nobody else: the page's session or its token may by now be
+   * another person's. Every retry with the same key is the same write. Throws NotTheOwner, ApiError.
+   */
+  async write(kind: Writing, account: string, body: unknown, key: string, owner: string): Promise<Receipt> {
+    const token = await this.#token();
+    const session = this.#adopt(await this.#json<Session>('GET', 'session', { token }));
+    if (ownerOf(this.base, session) !== owner) throw new NotTheOwner();
+    const headers = { 'Idempotency-Key': `"${key}"`, Prefer: 'wait=2' };
+    return this.#json('POST', `accounts/${id(account)}/${kind}s`, { body, headers, token });
   }
 
   async account(account: string): Promise<Account> {
@@ -191,7 +203,7 @@ export class Client {
 
   /** Open the live stream of the whole workspace after a position. The caller reads the body. */
   async stream(after: string | undefined, signal: AbortSignal): Promise<Response> {
-    const headers = await this.#headers();
+    const headers = authorized(await this.#token());
     headers.set('Accept', 'text/event-stream');
     if (after) headers.set('Last-Event-ID', after);
     return fetch(`${this.base}/stream?locale=${this.locale}`, {
@@ -231,17 +243,13 @@ export class Client {
     });
   }
 
-  #write(path: string, body: unknown, key: string): Promise<Receipt> {
-    return this.#json('POST', path, { body, headers: { 'Idempotency-Key': `"${key}"`, Prefer: 'wait=2' } });
+  async #token(): Promise<string | undefined> {
+    return typeof this.token === 'function' ? this.token() : this.token;
   }
 
-  async #headers(): Promise<Headers> {
-    const token = typeof this.token === 'function' ? await this.token() : this.token;
-    return new Headers(token ? { Authorization: `Bearer ${token}` } : {});
-  }
-
-  async #json<T>(method: string, path: string, { body, headers = {}, signal }: Options = {}): Promise<T> {
-    const all = await this.#headers();
+  async #json<T>(method: string, path: string, options: Options = {}): Promise<T> {
+    const { body, headers = {}, signal } = options;
+    const all = authorized('token' in options ? options.token : await this.#token());
     for (const [name, value] of Object.entries(headers)) all.set(name, value);
     if (body !== undefined) all.set('Content-Type', 'application/json');
     if (this.csrf && method !== 'GET') all.set('X-CSRF-Token', this.csrf);
@@ -249,7 +257,7 @@ export class Client {
     if (body !== undefined) init.body = JSON.stringify(body);
     const response = await fetch(`${this.base}/${path}`, init).catch((error: unknown) => {
       if (signal?.aborted) throw error;
-      throw new ApiError(0, String(error));
+      throw new ApiError(0, wordsFor(this.locale).unreachable);
     });
     if (!response.ok) throw await problem(response);
     return (response.status === 204 ? undefined : await response.json()) as T;

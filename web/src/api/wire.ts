@@ -65,6 +65,7 @@ export interface WireCounts {
 }
 
 export interface Session {
+  tenant: number;
   actor: string;
   scopes: string[];
   csrf: string | null;

@@ -1,6 +1,6 @@
 import type { Client } from '../api/client.js';
 import { matches } from '../api/filters.js';
-import { Live, principalOf, type LiveHandlers } from '../stream/live.js';
+import { Live, type LiveHandlers } from '../stream/live.js';
 import type { FeedModel, Reader } from '../timeline/model.js';
 import { isReading, keepPlace, topRow } from '../timeline/reading.js';
 import type { StreamStatus } from '../stream/stream.js';
@@ -22,7 +22,6 @@ export interface ArrivalsFeed {
 /** Brings live events into a feed without moving what is being read. */
 export class Arrivals implements LiveHandlers {
   #live: Live | undefined;
-  #isClosed = false;
   #requested = new Set<string>();
   #catchingUp: ReturnType<typeof setTimeout> | undefined;
 
@@ -31,15 +30,13 @@ export class Arrivals implements LiveHandlers {
     private readonly client: Client,
   ) {}
 
-  async start(after: string | undefined): Promise<void> {
-    const principal = await principalOf(this.client);
-    if (this.#isClosed) return;
-    this.#live = new Live(this.client, principal, this);
+  /** Receive what comes after a position. Tabs of the same caller share one stream. */
+  start(after: string | undefined, caller: string): void {
+    this.#live = new Live(this.client, caller, this);
     this.#live.start(after);
   }
 
   close(): void {
-    this.#isClosed = true;
     this.#live?.close();
     clearTimeout(this.#catchingUp);
   }

@@ -2,11 +2,11 @@ import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { FeedAttributes } from './attributes.js';
 import { NearEnd, Surroundings } from './surroundings.js';
+import { Visit } from './visit.js';
+import { Writing } from './writing.js';
 import { Arrivals } from './arrivals.js';
-import { Client } from '../api/client.js';
-import { compose, type Composing } from '../write/compose.js';
+import { Client, type Writing as Kind } from '../api/client.js';
 import type { Context } from '../view/context.js';
-import { Drafts, type Draft } from '../write/drafts.js';
 import { writeFilters, type Filters } from '../api/filters.js';
 import { clearOpened, pushFilters, readTarget, writeOpened, type Target } from './address.js';
 import { Rows, toggled, type Row } from '../timeline/fold.js';
@@ -16,10 +16,9 @@ import { eventUrl, firstEvent } from '../view/links.js';
 import { chips, filterForm } from '../view/filter-bar.js';
 import { head, pill } from '../view/head.js';
 import { list, type ListState } from '../view/list.js';
-import { draftRows } from '../write/draft-rows.js';
 import { FeedModel } from '../timeline/model.js';
 import '../panel/panel.js';
-import { preferences, seenBefore, setPreferences, setSeen, type Preferences } from '../view/remembered.js';
+import { preferences, setPreferences, type Preferences } from '../view/remembered.js';
 import type { StreamStatus } from '../stream/stream.js';
 import { styles } from '../styles/styles.js';
 import { knownZone } from '../text/time.js';
@@ -38,7 +37,6 @@ export class ActivityFeed extends FeedAttributes {
   @state() status: StreamStatus = 'connecting';
   @state() private expanded: ReadonlySet<string> = new Set();
   @state() private opened: Opened | undefined;
-  @state() private composing: Composing | undefined;
   @state() private preferences: Preferences = preferences();
   @state() private toast = '';
   @state() private announced = '';
@@ -47,9 +45,9 @@ export class ActivityFeed extends FeedAttributes {
   readonly #rows = new Rows();
   #client!: Client;
   #arrivals: Arrivals | undefined;
-  #drafts: Drafts | undefined;
+  #writing: Writing | undefined;
+  #visit: Visit | undefined;
   #keys = new Navigation(this);
-  #lastSeen = 0;
   readonly #around = new Surroundings(this);
 
   constructor() {
@@ -105,11 +103,7 @@ export class ActivityFeed extends FeedAttributes {
   }
 
   readonly #onKey = (event: KeyboardEvent) => this.#keys.handle(event, this.preferences.singleKeys);
-  readonly #leave = () => setSeen(this.#scope, Math.max(this.#lastSeen, this.model.newestSeq));
-
-  get #scope(): string {
-    return `${this.src} ${this.account} ${this.contact}`;
-  }
+  readonly #leave = () => this.#visit?.leave(this.model.newestSeq);
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('csrf') && this.#client) this.#client.csrf = this.csrf;
@@ -130,19 +124,26 @@ export class ActivityFeed extends FeedAttributes {
     const client = (this.#client = new Client(base, this.token, knownLocale(this.locale)));
     client.csrf = this.csrf;
     this.model = new FeedModel(client, changed);
-    this.#arrivals = new Arrivals(this, client);
-    this.#drafts = new Drafts(client, `activity drafts ${this.src}`, changed, (id) => this.#written(id));
-    this.#lastSeen = seenBefore(this.#scope);
+    const arrivals = (this.#arrivals = new Arrivals(this, client));
     const { filters, open } = this.#target();
     this.openId = open;
-    await this.#load(filters, open);
-    if (client !== this.#client) return;
-    await this.#arrivals.start(this.model.position);
+    const known = client.session().catch((error: unknown) => error as Error);
+    const [session] = await Promise.all([known, this.#load(filters, open)]);
+    if (arrivals !== this.#arrivals) return;
+    if (session instanceof Error) return this.model.failed(session);
+    const visit = (this.#visit = new Visit(base, session, `${this.account} ${this.contact}`));
+    this.#writing = new Writing(this, client, visit, {
+      written: (id) => this.#written(id),
+      signedOut: () => (this.#dispatch('activity-signed-out'), void this.#begin()),
+    });
+    arrivals.start(this.model.position, visit.caller);
+    changed();
   }
 
   #end(): void {
     this.#arrivals?.close();
-    this.#drafts?.close();
+    this.#writing?.end();
+    this.#arrivals = this.#writing = this.#visit = undefined;
   }
 
   async #load(filters: Filters, around?: string): Promise<void> {
@@ -225,19 +226,15 @@ export class ActivityFeed extends FeedAttributes {
     await this.#keys.focusRow(first);
   }
 
-  write(kind: Composing): void {
-    if (this.readOnly) return;
-    this.composing = kind;
-    void this.updateComplete.then(() =>
-      this.renderRoot.querySelector<HTMLElement>('.compose input, .compose textarea')?.focus(),
-    );
+  write(kind: Kind): void {
+    if (this.#canWrite) this.#writing?.open(kind);
   }
 
   /** Close the open forms; return whether any was open. */
   closeForms(): boolean {
-    const wasOpen = !!this.opened || !!this.composing;
-    this.opened = this.composing = undefined;
-    return wasOpen;
+    const wasOpen = !!this.opened;
+    this.opened = undefined;
+    return this.#writing?.close() || wasOpen;
   }
 
   show(what: Opened | undefined): void {
@@ -289,7 +286,7 @@ export class ActivityFeed extends FeedAttributes {
     };
     return html`<slot name="above"></slot>
       ${head(heading, this.status, this.#canWrite ? this.#write : undefined, context)}
-      ${this.composing ? compose(this.composing, this.#save, this.#closeForm, context) : nothing}
+      ${this.#canWrite ? this.#writing?.form(context) : nothing}
       <div class="bar">
         ${tabs(this.model, context)} ${tools(this.opened, (what) => this.show(what), forms, context)}
       </div>
@@ -297,21 +294,19 @@ export class ActivityFeed extends FeedAttributes {
   }
 
   get #canWrite(): boolean {
-    return !this.readOnly && this.model.phase !== 'forbidden' && this.model.phase !== 'signed-out';
+    return (
+      !this.readOnly &&
+      !!this.#writing &&
+      this.model.phase !== 'forbidden' &&
+      this.model.phase !== 'signed-out'
+    );
   }
 
-  readonly #write = (kind: Composing) => this.write(kind);
-  readonly #closeForm = () => (this.composing = undefined);
+  readonly #write = (kind: Kind) => this.write(kind);
   readonly #prefer = (change: Partial<Preferences>) => (this.preferences = setPreferences(change));
 
-  readonly #save = (account: string, body: Draft['body']) => {
-    const { contact } = this.model.filters;
-    const about = contact && { contact_id: contact };
-    this.#drafts?.add(this.composing ?? 'note', account, { ...body, ...about });
-  };
-
   #shown(context: Context): TemplateResult {
-    const drafts = this.#drafts ? draftRows(this.#drafts, context) : nothing;
+    const drafts = this.#writing?.rows(context) ?? nothing;
     return html`<div
       id="shown"
       role="tabpanel"
@@ -330,10 +325,10 @@ export class ActivityFeed extends FeedAttributes {
       current: this.current,
       open: this.openId,
       expanded: this.expanded,
-      lastSeen: this.#lastSeen,
+      lastSeen: this.#visit?.lastSeen ?? 0,
       curl: firstEvent(this.src, this.account),
       toggle: (id) => (this.expanded = toggled(this.expanded, id)),
-      retry: () => void this.#load(this.model.filters),
+      retry: () => void (this.#visit ? this.#load(this.model.filters) : this.#begin()),
       more: () => void this.model.more(),
       addNote: this.readOnly ? undefined : () => this.write('note'),
     };

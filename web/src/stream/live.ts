@@ -23,10 +23,10 @@ export class Live {
 
   constructor(
     private readonly client: Client,
-    principal: string,
+    caller: string,
     private readonly handlers: LiveHandlers,
   ) {
-    const name = ['activity', new URL(client.base, location.href).href, principal, client.locale].join(' ');
+    const name = ['activity', caller, client.locale].join(' ');
     this.#stream = new SharedStream(name, (after, signal) => client.stream(after, signal), {
       message: ({ type, data }) => {
         if (type === 'message') this.#add(JSON.parse(data) as WireEvent);
@@ -56,13 +56,4 @@ export class Live {
     this.#flushed = Date.now();
     this.handlers.events(this.#waiting.splice(0).map((event) => this.client.decorate(event)));
   }
-}
-
-/** A name for the caller that does not reveal the token: only tabs of the same caller share a stream. */
-export async function principalOf(client: Client): Promise<string> {
-  const token = typeof client.token === 'function' ? await client.token() : client.token;
-  if (!token) return 'session';
-  if (!crypto.subtle) return crypto.getRandomValues(new Uint32Array(4)).join('-');
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token));
-  return [...new Uint8Array(digest).slice(0, 12)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

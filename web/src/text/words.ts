@@ -35,6 +35,7 @@ export interface Words {
   loadMore: string;
   loading: string;
   reloaded: string;
+  unreachable: string;
   saving: string;
   notSaved: string;
   savedLater: string;
@@ -84,6 +85,8 @@ export interface Words {
   optional: string;
   save: string;
   cancel: string;
+  edit: string;
+  discard: string;
   with: string;
   minutes: string;
   outcome: string;
@@ -97,6 +100,8 @@ export interface Words {
   key: string;
   signOut: string;
   signedOut: string;
+  unsent: (n: number, actor: string) => string;
+  forgetUnsent: string;
   sinceLastVisit: string;
   backToAll: string;
   times: string;

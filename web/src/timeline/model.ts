@@ -55,7 +55,7 @@ export class FeedModel {
       this.#show(await this.#read(filters, around, loading.signal));
     } catch (error) {
       if (loading.signal.aborted) return;
-      this.#failed(error);
+      this.failed(error);
     }
     this.changed();
     void this.count();
@@ -190,9 +190,11 @@ export class FeedModel {
     this.lookedBackTo = page.looked_to ?? undefined;
   }
 
-  #failed(error: unknown): void {
+  /** Show that the events cannot be read, and why. */
+  failed(error: unknown): void {
     if (!(error instanceof ApiError)) throw error;
     this.error = error;
     this.phase = error.status === 401 ? 'signed-out' : error.status === 403 ? 'forbidden' : 'failed';
+    this.changed();
   }
 }

@@ -87,6 +87,7 @@ function dependencies(group: Group, state: ListState, model: FeedModel, context:
     has(state.current),
     has(state.open),
     state.expanded,
+    state.lastSeen,
     model.fresh,
     model.filters,
   ];

@@ -1,72 +1,127 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import type { Words } from '../text/words.js';
 import type { Context } from '../view/context.js';
+import type { Writing } from '../api/client.js';
 import type { Draft } from './drafts.js';
+import type { Typed } from './typed.js';
 
-export type Composing = Draft['kind'];
+/** A form's fields as they were, and what becomes of them. */
+export interface Form {
+  typed: Typed;
+  type(typed: Typed): void;
+  /** Store what was written until the log has it. */
+  save(account: string, body: Draft['body']): void;
+  discard(): void;
+}
 
-/** The form for a note, a call or a comment; `save` stores what was written until the log has it. */
+/** The form for a note, a call or a comment. */
 export function compose(
-  kind: Composing,
-  save: (account: string, body: Draft['body']) => void,
-  close: () => void,
+  kind: Writing,
+  { typed, type, save, discard }: Form,
   { words, filters }: Context,
 ): TemplateResult {
   const shown = FORMS[kind];
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (name: string) => String(form.get(name) ?? '').trim();
+    const fields = fieldsOf(event);
+    const text = (name: string) => (fields[name] ?? '').trim();
     save(filters.account ?? text('account'), shown.body(text));
-    close();
   };
   const quick = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.metaKey || event.ctrlKey))
       (event.currentTarget as HTMLFormElement).requestSubmit();
   };
-  return html`<form class="compose" @submit=${submit} @keydown=${quick} aria-label=${shown.label(words)}>
-    ${filters.account ? nothing : accountField(words)} ${shown.fields(words)}
+  return html`<form
+    class="compose"
+    aria-label=${shown.label(words)}
+    @submit=${submit}
+    @input=${(event: Event) => type(fieldsOf(event))}
+    @keydown=${quick}
+  >
+    ${filters.account ? nothing : accountField(words, typed)} ${shown.fields(words, typed)}
     <div class="buttons">
       <button class="primary">${words.save}</button>
-      <button type="button" @click=${close}>${words.cancel}</button>
+      <button type="button" @click=${discard}>${words.cancel}</button>
     </div>
   </form>`;
 }
 
-const accountField = (words: Context['words']) =>
-  html`<label>${words.onAccount}<input name="account" required autocomplete="off" maxlength="500" /></label>`;
+const fieldsOf = (event: Event): Typed =>
+  Object.fromEntries(
+    [...new FormData(event.currentTarget as HTMLFormElement)].map(([name, value]) => [name, String(value)]),
+  );
 
-const noteFields = (words: Context['words']) => html`
+const accountField = (words: Words, typed: Typed) =>
+  html`<label
+    >${words.onAccount}<input
+      name="account"
+      required
+      autocomplete="off"
+      maxlength="500"
+      .value=${typed.account ?? ''}
+  /></label>`;
+
+const noteFields = (words: Words, typed: Typed) => html`
   <label
     ><span>${words.title} <span class="faint">(${words.optional})</span></span
-    ><input name="title" maxlength="500" autocomplete="off"
+    ><input name="title" maxlength="500" autocomplete="off" .value=${typed.title ?? ''}
   /></label>
   <label class="wide"
-    >${words.note}<textarea name="text" required rows="4" maxlength="100000"></textarea>
+    >${words.note}<textarea
+      name="text"
+      required
+      rows="4"
+      maxlength="100000"
+      .value=${typed.text ?? ''}
+    ></textarea>
   </label>
 `;
 
-const callFields = (words: Context['words']) => html`
-  <label>${words.with}<input name="contact_name" maxlength="500" autocomplete="off" /></label>
+const callFields = (words: Words, typed: Typed) => html`
   <label
-    >${words.direction}<select name="direction">
+    >${words.with}<input
+      name="contact_name"
+      maxlength="500"
+      autocomplete="off"
+      .value=${typed.contact_name ?? ''}
+  /></label>
+  <label
+    >${words.direction}<select name="direction" .value=${typed.direction ?? 'outbound'}>
       <option value="outbound">${words.outbound}</option>
       <option value="inbound">${words.inbound}</option>
     </select></label
   >
   <label
-    >${words.minutes}<input name="minutes" type="number" min="0" max="1440" step="1" inputmode="numeric"
+    >${words.minutes}<input
+      name="minutes"
+      type="number"
+      min="0"
+      max="1440"
+      step="1"
+      inputmode="numeric"
+      .value=${typed.minutes ?? ''}
   /></label>
-  <label>${words.outcome}<input name="outcome" maxlength="500" autocomplete="off" /></label>
-  <label>${words.happened}<input name="occurred_at" type="datetime-local" /></label>
+  <label
+    >${words.outcome}<input name="outcome" maxlength="500" autocomplete="off" .value=${typed.outcome ?? ''}
+  /></label>
+  <label
+    >${words.happened}<input name="occurred_at" type="datetime-local" .value=${typed.occurred_at ?? ''}
+  /></label>
   <label class="wide"
     ><span>${words.note} <span class="faint">(${words.optional})</span></span
-    ><textarea name="note" rows="3" maxlength="4000"></textarea>
+    ><textarea name="note" rows="3" maxlength="4000" .value=${typed.note ?? ''}></textarea>
   </label>
 `;
 
-const commentFields = (words: Context['words']) => html`
+const commentFields = (words: Words, typed: Typed) => html`
   <label class="wide"
-    >${words.comment}<textarea name="text" required rows="3" maxlength="10000"></textarea>
+    >${words.comment}<textarea
+      name="text"
+      required
+      rows="3"
+      maxlength="10000"
+      .value=${typed.text ?? ''}
+    ></textarea>
   </label>
 `;
 
@@ -92,13 +147,13 @@ function call(text: Text): Draft['body'] {
   } as Draft['body'];
 }
 
-interface Form {
-  label: (words: Context['words']) => string;
-  fields: (words: Context['words']) => TemplateResult;
+interface Shown {
+  label: (words: Words) => string;
+  fields: (words: Words, typed: Typed) => TemplateResult;
   body: (text: Text) => Draft['body'];
 }
 
-const FORMS: Record<Composing, Form> = {
+const FORMS: Record<Writing, Shown> = {
   note: { label: (words) => words.addNote, fields: noteFields, body: note },
   call: { label: (words) => words.logCall, fields: callFields, body: call },
   comment: {

@@ -1,0 +1,76 @@
+import { nothing, type TemplateResult } from 'lit';
+import type { Client, Writing as Kind } from '../api/client.js';
+import type { Context } from '../view/context.js';
+import { compose } from '../write/compose.js';
+import { draftRows } from '../write/draft-rows.js';
+import { Drafts, type Draft, type DraftsHandlers } from '../write/drafts.js';
+import { TypedForms } from '../write/typed.js';
+import type { Visit } from './visit.js';
+
+/** What writing needs of the feed that it writes in. */
+export interface WritableFeed {
+  readonly renderRoot: ParentNode;
+  readonly updateComplete: Promise<boolean>;
+  requestUpdate(): void;
+}
+
+/** Writing in a feed as one person: the open form, what is typed in it, and what is not sent yet. */
+export class Writing {
+  readonly #forms: TypedForms;
+  readonly #drafts: Drafts;
+
+  constructor(
+    private readonly feed: WritableFeed,
+    client: Client,
+    { owner, scope }: Visit,
+    handlers: Omit<DraftsHandlers, 'changed'>,
+  ) {
+    this.#forms = new TypedForms(owner, scope);
+    this.#drafts = new Drafts(client, owner, { ...handlers, changed: () => feed.requestUpdate() });
+  }
+
+  open(kind: Kind): void {
+    this.#forms.open = kind;
+    this.feed.requestUpdate();
+    void this.feed.updateComplete.then(() =>
+      this.feed.renderRoot.querySelector<HTMLElement>('.compose input, .compose textarea')?.focus(),
+    );
+  }
+
+  /** Close the form, which keeps what is typed in it; return whether one was open. */
+  close(): boolean {
+    const wasOpen = !!this.#forms.open;
+    this.#forms.open = undefined;
+    this.feed.requestUpdate();
+    return wasOpen;
+  }
+
+  end(): void {
+    this.#drafts.close();
+  }
+
+  form(context: Context): TemplateResult | typeof nothing {
+    const kind = this.#forms.open;
+    if (!kind) return nothing;
+    const done = () => {
+      this.#forms.set(kind, {});
+      this.close();
+    };
+    const save = (account: string, body: Draft['body']) => {
+      const about = context.filters.contact && { contact_id: context.filters.contact };
+      this.#drafts.add({ kind, account, body: { ...body, ...about }, typed: this.#forms.of(kind) });
+      done();
+    };
+    const type = (typed: Draft['typed']) => this.#forms.set(kind, typed);
+    return compose(kind, { typed: this.#forms.of(kind), type, save, discard: done }, context);
+  }
+
+  rows(context: Context): TemplateResult | typeof nothing {
+    const edit = (draft: Draft) => {
+      this.#forms.set(draft.kind, draft.typed);
+      this.#drafts.discard(draft.key);
+      this.open(draft.kind);
+    };
+    return draftRows(this.#drafts, edit, context);
+  }
+}
