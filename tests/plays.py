@@ -71,6 +71,11 @@ class World:
             emit(session, event)
         return event.event_id
 
+    def follow(self) -> None:
+        """Append and follow, and let no run advance."""
+        while append_batch(1000) or follow_once(FOLLOWER, handle):
+            pass
+
     def settle(self) -> None:
         """Append, follow and advance until nothing moves."""
         while append_batch(1000) or follow_once(FOLLOWER, handle) or advance_batch():

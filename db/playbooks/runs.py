@@ -41,6 +41,7 @@ class PlaybookRun(Claimed):
     contact_id: str | None
     opportunity_id: str | None
     found: list[str]  # the kinds of those of its records that were there when it started
+    since: datetime  # when it came to the step at hand, as planned: what waits count from
 
     @property
     def subjects(self) -> dict[str, str]:
@@ -125,7 +126,8 @@ class Wakeup(msgspec.Struct, frozen=True):
 _WAKE = text("""
 update playbook.run r
    set state = 'running', due_at = clock_timestamp(), fence = r.fence + 1, at = w.next,
-       done = r.done + 1, attempts = 0, heard = w.event, seen_seq = w.seq
+       done = r.done + 1, attempts = 0, heard = w.event, seen_seq = w.seq,
+       since = greatest(r.since, cast(w.event->>'recorded_at' as timestamptz))
   from json_to_recordset(cast(:wakeups as json)) w (id bigint, at int, next int, event json, seq bigint)
  where r.id = w.id and r.at = w.at and r.state = 'waiting' returning r.id""")
 
@@ -153,14 +155,19 @@ def stop_waiting(session: Session, run: int) -> None:
 
 
 _EVENTS_ABOUT = text("""
-select h.*, h.payload::text as body from playbook.heard(:kind, :id, :account, :after, :limit) h""")
+select h.*, h.payload::text as body
+  from playbook.heard(:kind, :id, :account, :after, :limit, cast(:likes as text[])) h""")
 
 
 def events_about(
-    session: Session, kind: str, id: str, account: str | None, after: int, limit: int
+    session: Session, kind: str, id: str, account: str | None, names: Iterable[str], after: int, limit: int
 ) -> list[RecordedEvent]:
-    """Return the events about a subject that were recorded after number `after`, the oldest first."""
-    values = {"kind": kind, "id": id, "account": account, "after": after, "limit": limit}
+    """Return the events of these types or patterns about a subject that were recorded after a number.
+
+    The first recorded comes first.
+    """
+    likes = [name.replace("_", r"\_").replace("*", "%") for name in names]
+    values = {"kind": kind, "id": id, "account": account, "after": after, "limit": limit, "likes": likes}
     return [_recorded(row) for row in session.execute(_EVENTS_ABOUT, values)]
 
 
@@ -202,7 +209,7 @@ def held(session: Session, playbook: int) -> list[int]:
 def release(session: Session, due: Mapping[int, datetime]) -> None:
     """Let held runs begin, each at its moment."""
     statement = text("""
-        update playbook.run r set state = 'running', due_at = k.due_at
+        update playbook.run r set state = 'running', due_at = k.due_at, since = k.due_at
           from unnest(cast(:ids as bigint[]), cast(:moments as timestamptz[])) k (id, due_at)
          where r.id = k.id and r.state = 'held'""")
     session.execute(statement, {"ids": list(due), "moments": list(due.values())})

@@ -139,10 +139,10 @@ def reserve_starts(
 
 _CREATE = text("""
 insert into playbook.run (tenant_id, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
-       account_id, contact_id, opportunity_id, state, due_at, reason, ended_at, found)
+       account_id, contact_id, opportunity_id, state, due_at, reason, ended_at, since, found)
 select :tenant, playbook_id, version, trigger_id, started_id, trigger, seen_seq,
        account_id, contact_id, opportunity_id, state, due_at, reason,
-       case when state = 'refused' then clock_timestamp() end,
+       case when state = 'refused' then clock_timestamp() end, coalesce(due_at, clock_timestamp()),
        array_remove(array[
          (select 'account' from crm.account x where x.tenant_id = :tenant and x.id = r.account_id),
          (select 'contact' from crm.contact x where x.tenant_id = :tenant and x.id = r.contact_id),

@@ -25,7 +25,6 @@ from producers.playbooks.definition.document import (
     WaitForEvent,
     WaitForTime,
     names,
-    names_of,
     span,
 )
 from producers.playbooks.definition.program import Operation
@@ -34,6 +33,7 @@ from producers.playbooks.facts import facts_of, record_loader
 from producers.playbooks.start import ADVANCE
 from producers.playbooks.steps.deliver import DeliveryFailed
 from producers.playbooks.steps.effects import StepContext, StepFailed, carry_out, leaves_system, prepare
+from producers.playbooks.waiting import deadline, look_back
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -42,7 +42,6 @@ log = structlog.get_logger()
 CHUNK = 50
 MAX_ATTEMPTS = 8  # of one step, over about five hours
 _FIRST_DELAY, _MAX_DELAY = timedelta(seconds=10), timedelta(hours=2)
-_LOOK_BACK = 1_000  # events a run that begins to wait looks back on
 _SENDERS = 8  # runs that send something at the same time
 
 
@@ -127,7 +126,7 @@ class _Advance:
         self.operations = self.program.operations
         self.at, self.done, self.attempts, self.state = run.at, run.done, run.attempts, run.state
         self.last_event: RecordedEvent | None = run.last_event
-        self.seen_seq: int = run.seen_seq
+        self.seen_seq, self.since = run.seen_seq, run.since
         self.load = record_loader(session, run.tenant_id)
 
     def context(self) -> StepContext:
@@ -188,9 +187,10 @@ class _Advance:
         raise self.outcome or DeliveryFailed("not sent")
 
     def _wait(self, operation: Operation, time: timedelta) -> str | None:
+        over = self.since + time
         if self.state != "waiting":
-            return self._leave("waiting", datetime.now(UTC) + time)
-        self._done(operation, operation.next)
+            return self._leave("waiting", over)
+        self._done(operation, operation.next, since=over)
         return None
 
     def _wait_for_event(self, operation: Operation, step: WaitForEvent) -> str | None:
@@ -198,30 +198,21 @@ class _Advance:
         kind, id = self._about(step)
         tenant, wanted = self.run.tenant_id, names(step.event)
         starts.lock_workspace_shared(self.session, tenant)
-        event = self._came_before(operation, kind, id, set(wanted))
+        over, about = deadline(step, self.since), (kind, id)
+        event = look_back(self.session, self.run, operation, about, self.since, self.seen_seq, self.load)
         if event:
             self.last_event, self.seen_seq = event, event.seq
             self._stop_waiting()
-            self._done(operation, operation.next, f"{event.type} came")
+            since = max(self.since, event.recorded_at)
+            self._done(operation, operation.next, f"{event.type} came", since=since)
             return None
         if self.state == "waiting":
             self._stop_waiting()
-            self._done(operation, operation.otherwise, f"no {' or '.join(wanted)} within {step.within}")
+            reason = f"no {' or '.join(wanted)} within {step.within}"
+            self._done(operation, operation.otherwise, reason, since=over)
             return None
         runs.wait_for(self.session, tenant, self.run.id, set(wanted), f"{kind}:{id}")
-        return self._leave("waiting", datetime.now(UTC) + span(step.within))
-
-    def _came_before(
-        self, operation: Operation, kind: str, id: str, wanted: set[str]
-    ) -> RecordedEvent | None:
-        run = self.run
-        found = runs.events_about(self.session, kind, id, run.account_id, self.seen_seq, _LOOK_BACK)
-        for event in found:
-            if wanted.intersection(names_of(event.type)) and operation.is_met(
-                facts_of(run.subjects, run.started_by, event, self.load)
-            ):
-                return event
-        return None
+        return self._leave("waiting", over)
 
     def _about(self, step: WaitForEvent) -> tuple[str, str]:
         for kind in (step.about,) if step.about else ("contact", "account", "opportunity"):
@@ -233,7 +224,11 @@ class _Advance:
         if self.run.state == "waiting":
             runs.stop_waiting(self.session, self.run.id)
 
-    def _done(self, operation: Operation, then: int, result: str | None = None) -> None:
+    def _done(
+        self, operation: Operation, then: int, result: str | None = None, since: datetime | None = None
+    ) -> None:
+        """Go on behind a step; `since` is when a wait was over. What was tried again counts from now."""
+        self.since = since or (datetime.now(UTC) if self.attempts else self.since)
         emit(self.session, step_completed(self.run, self.program, operation, result))
         self.at, self.done, self.attempts, self.state = then, self.done + 1, 0, "running"
 
@@ -260,6 +255,7 @@ class _Advance:
             "done": self.done,
             "attempts": self.attempts,
             "seen_seq": self.seen_seq,
+            "since": self.since,
             "reason": reason,
         }
         if due_at is None:

@@ -17,6 +17,7 @@ from db.playbooks.runs import PlaybookRun
 from db.records import values
 from db.records.values import RecordNotFound
 from producers.playbooks.definition import cache
+from producers.playbooks.definition.document import WaitForEvent
 from producers.playbooks.definition.program import Program, build
 from producers.playbooks.events import BY_HAND, paused, step_completed
 from producers.playbooks.schedule import RecordStart, start_records
@@ -143,11 +144,12 @@ def _skip(session: Session, run: PlaybookRun, program: Program, by: str, reason:
     operation = program.operations[run.at]
     why = f"skipped by hand: {reason}" if reason else "skipped by hand"
     emit(session, step_completed(run, program, operation, why, actor=by))
-    return operation.next
+    # A wait that is skipped is over as by its time: the awaited event did not come.
+    return operation.otherwise if isinstance(operation.step, WaitForEvent) else operation.next
 
 
 def _resume(session: Session, run: int, at: int, done: int) -> None:
     now = datetime.now(UTC)
-    changes = {"state": "running", "at": at, "done": done, "attempts": 0, "reason": None}
+    changes = {"state": "running", "at": at, "done": done, "attempts": 0, "reason": None, "since": now}
     runs.update(session, run, due_at=now, ended_at=None, **changes)
     nudge_after_commit(session, ADVANCE)

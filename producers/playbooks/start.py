@@ -16,9 +16,10 @@ from db.playbooks.starts import NewRun
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import names_of
 from producers.playbooks.events import paused, started, started_id, step_completed
-from producers.playbooks.facts import Load, facts_of, record_loader
+from producers.playbooks.facts import Load, record_loader
 from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, spans, subjects
 from producers.playbooks.stop import cancel_about
+from producers.playbooks.waiting import ends_wait
 from worker.emit import emit
 from worker.nudge import nudge_after_commit
 
@@ -148,7 +149,7 @@ def _wakeup(session: Session, run: PlaybookRun, event: RecordedEvent, load: Load
     if event.seq <= run.seen_seq:
         return None
     operation = cache.program(session, run.playbook_id, run.version).operations[run.at]
-    if not operation.is_met(facts_of(run.subjects, run.started_by, event, load)):
+    if not ends_wait(run, operation, event, run.since, load):
         return None
     return Wakeup(run.id, run.at, operation.next, event, event.seq)
 
