@@ -22,7 +22,7 @@ from db.log.outbox import Waiting
 from db.log.rejected import park
 from worker.celery import app
 from worker.drain import drain
-from worker.foreign import accept
+from worker.foreign import QuietRequest, accept
 from worker.nudge import nudge
 from worker.process.clock import Sweep, look_for
 from worker.publish import Appended, publish
@@ -36,7 +36,7 @@ _WORDS = {"a": "appended", "d": "duplicate", "c": "conflict"}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]  # celery has no types
+@app.task(name=TASK, bind=True, Request=QuietRequest)  # type: ignore[untyped-decorator]  # celery has no types
 def append_waiting(self: Any, *args: Any, **kwargs: Any) -> str:
     """Append all that waits in the outbox; what the message brings is put there first (worker/foreign.py)."""
     try:

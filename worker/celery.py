@@ -34,6 +34,11 @@ app = Celery(
 app.config_from_object("worker.config")
 
 
+def queues() -> set[str]:
+    """Return the names of all queues that workers serve."""
+    return {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
+
+
 class _StartClock(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
     """Starts the clocks of a worker whose tasks run in threads; a child of a prefork pool starts its own."""
 

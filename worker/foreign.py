@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
+from celery.worker.request import Request
+
 from activity.errors import ActivityError, InvalidEvent
 from activity.settings import settings
 from activity.validation import check_outsider, decode, encode
@@ -29,6 +31,25 @@ class InvalidMessage(ActivityError):
 class _Judged(NamedTuple):
     valid: list[tuple[int, str]]
     rejected: list[tuple[int | None, str, str]]  # workspace, document, reason
+
+
+class QuietRequest(Request):  # type: ignore[misc]  # celery has no types
+    """A message as the worker tells others of it: without its events, which name people."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._argsrepr: str | None
+        self._kwargsrepr: str | None
+        self._argsrepr, self._kwargsrepr = shown(self._argsrepr), shown(self._kwargsrepr)
+
+
+def shown(described: str | None) -> str | None:
+    """Return the line that a message's sender describes it with, or that it has none.
+
+    Where the sender gave no line, Celery makes one of the arguments themselves, in brackets.
+    """
+    bare = (described or "").strip()
+    return "(events, not shown)" if bare[:1] in {"(", "[", "{"} and len(bare) > 2 else described
 
 
 def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> str:

@@ -157,12 +157,11 @@ def _broker() -> str:
 
 
 def _workers() -> str:
-    from worker.celery import app
+    from worker.celery import app, queues
 
     served: dict[str, list[dict[str, Any]]] = app.control.inspect(timeout=_LISTEN_S).active_queues() or {}
-    names = {queue["name"] for queues in served.values() for queue in queues}
-    queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
-    if missing := queues - names:
+    names = {queue["name"] for theirs in served.values() for queue in theirs}
+    if missing := queues() - names:
         raise ActivityError(
             f"nobody serves {', '.join(sorted(missing))}; workers: {', '.join(sorted(served)) or 'none'}"
         )

@@ -6,7 +6,12 @@ It reads the names below; its own variables (FLOWER_PORT, FLOWER_BASIC_AUTH=user
 import os
 from typing import Any
 
-from worker.celery import app
+from celery.events import state
+from flower import command, views  # type: ignore[import-untyped]  # flower has no types
+
+from cli.deployment.flowermemory import KeepsFailures
+from worker.celery import app, queues
+from worker.foreign import shown
 
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 if address not in {"127.0.0.1", "::1", "localhost"} and not os.environ.get("FLOWER_BASIC_AUTH"):
@@ -25,18 +30,23 @@ purge_offline_workers = 120
 persistent = False
 
 # args is the one line that the sender of a task describes it with, result the one line that the task returns.
-tasks_columns = "name,args,state,result,received,runtime,retries,worker"
+tasks_columns = "name,args,state,result,exception,received,runtime,retries,worker"
 natural_time = True
 
 
 def format_task(task: Any) -> Any:
-    """Hide the events of a message from a foreign program.
-
-    They name people, and its sender may not have thought of Flower.
-    """
-    if task.name == "activity.append" and task.kwargs not in (None, "", "{}"):
-        task.kwargs = "(events, not shown)"
+    """Hide the events of a message whose sender publishes them itself, as some Celery programs do."""
+    if task.name == "activity.append":
+        task.args, task.kwargs = shown(task.args), shown(task.kwargs)
     return task
+
+
+# Flower asks the workers for their queues once, when it starts, and shows those of who answered.
+views.BaseHandler.get_active_queue_names = lambda _: sorted(queues())
+# Made by Flower after this file is read.
+state.LRUCache = KeepsFailures
+# It keeps nothing that would have to be written down, and its threads may wait for a Redis that is away.
+command.sigterm_handler = lambda *_: os._exit(0)
 
 
 # Flower asks each worker eight things at once, and each question holds one connection while it takes another:

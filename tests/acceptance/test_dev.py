@@ -170,6 +170,22 @@ def test_flower_shows_the_words_a_task_is_sent_with(dev: Dev) -> None:
     dev.until(lambda: "the heads, on request" in page(endpoints, f"/task/{sent.id}")[1])
 
 
+def test_flower_tells_nobody_of_whom_the_events_of_a_message_are(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    with Celery(broker=endpoints["redis_url"]) as sender:
+        said = [{"actor": "jo@person.example"}]
+        sent = sender.send_task("activity.append", args=[said], kwargs={"events": said}, queue="append")
+    dev.until(lambda: "(events, not shown)" in page(endpoints, f"/task/{sent.id}")[1])
+    for path in (f"/task/{sent.id}", f"/api/task/info/{sent.id}", "/api/tasks"):
+        assert "jo@person.example" not in page(endpoints, path)[1]
+
+
+def test_flower_shows_every_queue(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    shown = page(endpoints, "/broker")[1]
+    assert [queue for queue in ("append", "enrichment", "playbooks", "sequences") if queue not in shown] == []
+
+
 def test_the_banner_names_every_place_and_no_secret(dev: Dev) -> None:
     endpoints = dev.until_up()
     dev.until(lambda: "development only" in dev.printed())
