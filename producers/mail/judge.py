@@ -17,6 +17,9 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
     "badsender": (
         r"bad (outbound )?sender|sender (address |domain )?(rejected|denied|not allowed|blocked)",
+        r"\b(reverse dns|rdns|ptr|helo|ehlo)\b",
+        r"(unrout\w+|unknown|invalid) sender|sender verif\w+|domain of (the )?sender",
+        r"(after|in reply to|in response to|>>>) (the )?mail from",  # the answer to our own address
         (
             r"not (allowed|authori[sz]ed|permitted) to (send|relay)|account (is )?(not allowed|blocked) (to"
             r"|from) send"
@@ -42,6 +45,7 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
     "hostunknown": (
         r"(host|domain)( name)? (not found|unknown|does ?n.t exist|lookup fail|not exist)",
+        r"(host|domain) does not accept mail|null ?mx",
         r"unroute?able|couldn.t find any host|no such domain|nxdomain|name service error|no mx record",
     ),
     "userunknown": (
@@ -56,7 +60,9 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
             r"|not a valid (mailbox|recipient|user)"
         ),
         r"no mailbox (here|by that)|no account by that|undeliverable address",
+        r"not listed in|invalid final delivery|name is not recognized",
     ),
+    "badreputation": (r"\byour (ip|host|server|network|domain)\b",),
     "spamdetected": (r"\bspam\b|unsolicited|junk",),
     "networkerror": (
         r"hop count|too many hops|routing loop|mail loop",
@@ -66,7 +72,10 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
         r"multiple retries|retry (time|timeout)|timed out|expired|giving up|too long in (the )?queue",
         r"unable to connect",
     ),
-    "blocked": (r"block(ed|list)|blacklist|reputation|sender rejected|banned|\brbl\b",),
+    "blocked": (
+        r"spamhaus|spamcop|\bsorbs\b|barracudacentral|dnsbl|surbl|uceprotect",
+        r"block(ed|list)|blacklist|reputation|sender rejected|banned|\brbl\b",
+    ),
     "policyviolation": (r"policy|not allowed|prohibited|violat",),
     "rejected": (r"reject|denied|refused",),
 }
@@ -88,6 +97,7 @@ _SUBJECTS: Mapping[str, Subject] = {
     "authfailure": "sender",
     "sendinglimit": "sender",
     "badsender": "sender",
+    "badreputation": "sender",
     "mesgtoobig": "message",
     "spamdetected": "message",
     "policyviolation": "message",
@@ -108,7 +118,9 @@ _SENDER_STATUS = {
     "5.7.26",
     "5.7.27",
 }  # RFC 3463, RFC 7372: our address, host or keys
-_REFUSED_CODES = (550, 551, 553)
+_REFUSED_CODES = (550, 551, 553, 554)
+_CODE = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -])")  # RFC 5321's, as a report quotes it
+_EXACT = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.[1-9]\d{0,2}(?![\d.])")
 _VAGUE_STATUS = re.compile(r"[45]\.0\.0")
 
 
@@ -123,6 +135,23 @@ class MailVerdict(NamedTuple):
 def reason_of(words: str) -> str | None:
     """Return the reason that a mail server's words give; None where they give none that is known."""
     return next((name for name, pattern in _REASONS if pattern.search(words)), None)
+
+
+def code_of(words: str) -> int | None:
+    """Return the SMTP code that stands in a mail server's words; None where there is none."""
+    match = _CODE.search(words)
+    return int(match[1]) if match else None
+
+
+def unwrapped(status: str | None, words: str) -> tuple[str | None, str]:
+    """Return the exact status and words that an answer of a general one (5.1.0) quotes, else what was given.
+
+    A relay's "Unknown address error" may quote an access that was denied.
+    """
+    exact = [match for match in _EXACT.finditer(words) if status and match[0] != status]
+    if not (exact and status and status.endswith(".0")):
+        return status, words
+    return exact[-1][0], words[exact[-1].start() :]
 
 
 def is_vague(status: str | None) -> bool:
@@ -141,14 +170,16 @@ def judge(
 ) -> MailVerdict:
     """Judge a permanent refusal, whether a server answered it, a mail reported it or a provider did.
 
-    `status` is RFC 3463's, `code` the SMTP code where a server answered us, `reason` what the words give
-    where the caller knows more of them, `claimed` a provider's own verdict. `after_data`: it came after the
-    content, when filters say "unknown user" of people who exist.
+    `status` is RFC 3463's, `code` the SMTP code, by default the one in the words, `reason` what the words
+    give where the caller knows more of them, `claimed` a provider's own verdict. `after_data`: it came after
+    the content, when filters say "unknown user" of people who exist.
 
     An address is gone ("hard") only where that is sure: by a status that says so and nothing else, by words
     with an exact permanent status, by words to a bare RCPT, or by a provider's word that nothing contradicts.
     What a server says of us, of this mail or of the way there never condemns the recipient.
     """
+    code = code or code_of(words)
+    status, words = unwrapped(status, words)
     reason = reason or reason_of(words)
     subject = _subject(status, reason)
     if subject == "quota":
@@ -169,9 +200,9 @@ def judge(
 def _subject(status: str | None, reason: str | None) -> Subject:
     if status in _SENDER_STATUS:
         return "sender"
-    if status in _HARD_STATUS and reason not in ("blocked", "sendinglimit", "badsender"):
-        return "recipient"
-    return _SUBJECTS.get(reason or "", "unknown")
+    named = _SUBJECTS.get(reason or "", "unknown")
+    # Words of our standing, of a quota or of the content win over a code: it is often a mere default.
+    return "recipient" if status in _HARD_STATUS and named in ("unknown", "way") else named
 
 
 def _is_gone(status: str | None, reason: str | None, code: int | None, after_data: bool) -> bool:
@@ -179,5 +210,5 @@ def _is_gone(status: str | None, reason: str | None, code: int | None, after_dat
         return status is None or status.startswith("5")
     named = reason in ("userunknown", "hasmoved") and not after_data
     if is_vague(status):
-        return named and code in _REFUSED_CODES
+        return named and code in _REFUSED_CODES and (status or "5").startswith("5")
     return named and status is not None and status.startswith("5")

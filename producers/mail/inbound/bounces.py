@@ -6,13 +6,15 @@ What a server said is kept; whether the address is of no use is judged.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from email import message_from_bytes
 from email.message import Message
 from typing import Literal
 
 from flufl.bounce import all_failures
 
 from producers.mail import reading
-from producers.mail.judge import is_vague, judge, reason_of
+from producers.mail.event import BounceType
+from producers.mail.judge import code_of, is_vague, judge, reason_of, unwrapped
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -31,7 +33,12 @@ class Failure:
     remote_mta: str | None = None
     final: str | None = None
     reason: str | None = None
-    hard: bool = False
+    bounce_type: BounceType = "unknown"
+
+    @property
+    def hard(self) -> bool:
+        """Whether the address is of no use."""
+        return self.bounce_type == "hard"
 
 
 _ACTIONS: Mapping[str, Action] = {
@@ -43,8 +50,10 @@ _ACTIONS: Mapping[str, Action] = {
     "relayed": "delivered",
     "expanded": "delivered",
 }
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-_ANGLED = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
+# A local part and a domain may have letters of any script: an ASCII tail of one is somebody else.
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[^\W_](?:[\w.-]*[^\W_])?")
+_ANGLED = re.compile(rf"<(?:mailto:)?({_ADDRESS.pattern})>")
+_ALONE = re.compile(rf"^[ \t]*({_ADDRESS.pattern})[ \t]*$", re.MULTILINE)
 _ORIGINAL = re.compile(
     r"^[ \t>*-]*(below this line is a copy|original (message|mail)|message headers? follows?|unsent message "
     r"follows"
@@ -69,6 +78,9 @@ _DELAYED = re.compile(
     r"|temporarily deferred",
     re.IGNORECASE,
 )
+# An answer to the content, as a transcript or a sentence tells it.
+_AFTER_DATA = re.compile(r">>> *(DATA|\.)\s|end of data|\bDATA command|content of the message", re.IGNORECASE)
+_STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 _FIELD = re.compile(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 
 
@@ -77,7 +89,7 @@ def failures(message: Message, text: str) -> list[Failure]:
 
     `text` is what it says to people.
     """
-    found = list(_reported(message)) or list(_reported_in_text(message))
+    found = list(_reported(message)) or list(_reported_in_text(message, text))
     if not found and looks_like_a_report(message):
         found = list(_guessed(message, text))
     notice = notification(text)
@@ -107,21 +119,32 @@ def _reported(message: Message) -> Iterator[Failure]:
     A group of fields for the message, then one for each recipient.
     """
     for part in message.walk():
-        if part.get_content_type() == "message/delivery-status" and isinstance(part.get_payload(), list):
-            for group in part.get_payload():
-                if isinstance(group, Message) and (
-                    made := _failure({name.lower(): str(value) for name, value in group.items()})
-                ):
+        if part.get_content_type() in _STATUS_PARTS and isinstance(part.get_payload(), list):
+            for group in _groups(part):
+                fields = {name.lower(): _utf8(str(value)) for name, value in group.raw_items()}
+                if made := _failure(fields):
                     yield made
 
 
-def _reported_in_text(message: Message) -> Iterator[Failure]:
+def _groups(part: Message) -> Iterator[Message]:
+    for group in part.get_payload():
+        if isinstance(group, Message):
+            yield group
+            if part.get_content_type() != "message/delivery-status":  # read as one mail: the rest is its text
+                rest = group.get_payload(decode=True)
+                yield from map(message_from_bytes, rest.split(b"\n\n") if isinstance(rest, bytes) else ())
+
+
+def _utf8(value: str) -> str:
+    """Return a field's value with the bytes that the parser left as they were (RFC 6533) read as UTF-8."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _reported_in_text(message: Message, text: str) -> Iterator[Failure]:
     """Yield from the same fields where a broken report holds them as text."""
-    if message.is_multipart() or not looks_like_a_report(message):
+    if not looks_like_a_report(message):
         return
-    payload = message.get_payload(decode=True)
-    text = payload.decode("latin-1") if isinstance(payload, bytes) else ""
-    for group in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+    for group in re.split(r"\n\s*\n", notification(text)):
         fields = {match[1].lower(): match[2] for match in _FIELD.finditer(group)}
         if "final-recipient" in fields and "action" in fields and (made := _failure(fields)):
             yield made
@@ -160,7 +183,8 @@ def _folded(value: str | None) -> str | None:
 def _guessed(message: Message, text: str) -> Iterator[Failure]:
     """Yield what the library finds in the forms it knows, else the addresses that the notification names."""
     temporary, permanent = all_failures(message)
-    named = {address.decode("ascii", "replace") for address in (*temporary, *permanent)} or set(
+    listed = (address.decode("ascii", "replace") for address in (*temporary, *permanent))
+    named = set(filter(_ADDRESS.fullmatch, (one.removeprefix("mailto:") for one in listed))) or set(
         _named(message, text)
     )
     delayed = bool(_DELAYED.search(_first(message, "Subject") + "\n" + notification(text))) or bool(
@@ -187,12 +211,12 @@ def _named(message: Message, text: str) -> Iterable[str]:
         for address in _ADDRESS.findall(_first(message, name))
     }
     words = notification(text)
-    found = _ANGLED.findall(words) or _ADDRESS.findall(words)
-    return [
-        address
-        for address in dict.fromkeys(found)
-        if address.lower() not in own and not _DAEMON.match(address)
-    ][:20]
+    angled = _ANGLED.findall(words)
+    for found in (angled, _ALONE.findall(words) if angled else _ADDRESS.findall(words)):
+        others = [one for one in dict.fromkeys(found) if one.lower() not in own and not _DAEMON.match(one)]
+        if others:
+            return others[:20]
+    return []
 
 
 def _about(address: str, text: str, recipients: int) -> str | None:
@@ -202,6 +226,8 @@ def _about(address: str, text: str, recipients: int) -> str | None:
     """
     if recipients == 1:
         return _folded(text[-2000:])
+    if match := re.search(rf"^\d{{3}}[ -].*{re.escape(address)}.*$", text, re.MULTILINE):
+        return _folded(match[0])  # a line of a transcript is about its own address alone
     _, found, after = text.partition(address)
     others = [match.start() for match in _ADDRESS.finditer(after) if match[0].lower() != address.lower()]
     words = after[: others[0]] if others else after
@@ -218,8 +244,13 @@ def _judged(failure: Failure, notice: str, *, alone: bool) -> Failure:
     if is_vague(status):
         status = reading.status_of(failure.diagnostic, about) or status
     around = f"{words}\n{notice if alone else about}"
-    reason = reason_of(words) or reason_of(around)
-    after_data = ">>> DATA" in around or "end of DATA" in around
-    verdict = judge(status=status, words=words, reason=reason, after_data=after_data)
-    hard = failure.action == "failed" and verdict.bounce_type == "hard"
-    return replace(failure, status=status, diagnostic=words or None, reason=reason, hard=hard)
+    status, exact = unwrapped(status, words)
+    status, _ = unwrapped(status, about or "")
+    reason = reason_of(exact) or reason_of(around)
+    after_data = bool(_AFTER_DATA.search(around))
+    code = code_of(around) or 550  # without one it is the reporting system's own finding, and final
+    verdict = judge(
+        status=status, words=exact, reason=reason, code=code, after_data=after_data, claimed="soft"
+    )
+    bounce_type = verdict.bounce_type if failure.action == "failed" else "unknown"
+    return replace(failure, status=status, diagnostic=words or None, reason=reason, bounce_type=bounce_type)

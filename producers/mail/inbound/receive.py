@@ -113,7 +113,7 @@ def _failure(found: Inbound, failure: Failure) -> MailEvent:
         status=failure.status,
         reason=failure.diagnostic,
         reject_reason=failure.reason,
-        bounce_type="hard" if failure.hard else "soft",
+        bounce_type=failure.bounce_type,
     )
 
 
