@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { ApiError, type Client } from '../src/api/client.js';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiError, Client } from '../src/api/client.js';
 import { readFilters } from '../src/api/filters.js';
 import { FeedModel } from '../src/timeline/model.js';
 import { MAX_LOADED } from '../src/timeline/order.js';
@@ -137,6 +137,35 @@ describe('the model of a feed', () => {
     const last = model.events.at(-1)!.event_id;
     await model.more();
     expect(server.asked.at(-1)).toEqual({ around: last });
+  });
+
+  it.each([
+    ['by their numbers', { seqs: '2-3,5' }, [1, 4]],
+    ['by their contact, in an erasure that names no numbers', { events: 4 }, [5]],
+  ])('lets go of what was erased, %s, shown or waiting or read later', async (_, payload, left) => {
+    const said = (seq: number) =>
+      event({
+        seq,
+        contact_id: seq === 5 ? 'other' : 'jo',
+        occurred_at: at(-seq),
+        payload: { text: 'private' },
+      });
+    const client = new Client('/v1');
+    const asked = vi.spyOn(client, 'list').mockResolvedValue({
+      ...{ data: [said(1), said(2), said(3)], has_more: false, next_cursor: null, looked_to: null },
+      stream: { position: '' },
+    });
+    const page = new FeedModel(client, () => undefined);
+    vi.spyOn(client, 'counts').mockResolvedValue({});
+    await page.load(all);
+    page.receive([said(4)], { isReading: true, topEvent: page.events[0] });
+    const fields = { type: 'privacy.bodies_erased', contact_id: 'jo', payload };
+    page.forget([event({ ...fields, seq: 9 })]);
+    const late = client.decorate(said(5));
+    const kept = [...page.events, ...page.pending, late].filter((one) => one.payload);
+    expect(kept.map((one) => one.seq).sort()).toEqual(left);
+    expect(client.decorate(said(12)).payload).toBeTruthy();
+    expect([page.forgotten, asked.mock.calls.length]).toEqual([1, 1]);
   });
 
   it('counts what arrives', async () => {

@@ -35,6 +35,8 @@ def site(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> I
     site.variables["ACTIVITY_EMBED_ORIGINS"] = f"http://localhost:{site.crm_port}"
     site.variables["ACTIVITY_LOG_LEVEL"] = "error"
     site.variables["ACTIVITY_TRUST_BROKER"] = "true"
+    site.variables["ACTIVITY_PUBLIC_URL"] = site.url
+    site.variables["ACTIVITY_TRACKING_KEYS"] = "k1:a-secret-for-the-tests"
     worker = subprocess.Popen(
         [*ACTIVITY, "worker", "append"],
         env=site.variables,

@@ -223,6 +223,20 @@ def test_what_is_written_offline_is_kept_over_a_reload_and_sent_when_back(
     live(page)
 
 
+def test_what_is_erased_leaves_the_open_page(site: Site, open_page: Open, account: str) -> None:
+    contact = f"pat-{account}"
+    site.query("insert into crm.contact (tenant_id, id) values (%s, %s)", site.tenant, contact)
+    said = site.say("note.added", {"text": "Pat has a diagnosis"}, account, contact_id=contact)
+    page = open_page(f"/?account={account}&event={said['event_id']}", viewport={"width": 1500, "height": 800})
+    panel = page.get_by_role("region", name="Event details")
+    expect(panel.locator("blockquote")).to_have_text("Pat has a diagnosis")
+    live(page)
+    site.run("erase", contact, "--tenant", "acme", "--actor", "dpo@example.com", "--yes")
+    expect(page.get_by_text("diagnosis")).to_have_count(0, timeout=5_000)
+    expect(panel).to_contain_text("The content was erased; the event itself remains.")
+    expect(page.get_by_role("article")).to_contain_text("content erased")
+
+
 def test_a_call_of_yesterday_goes_below_what_happened_since(
     site: Site, open_page: Open, account: str
 ) -> None:

@@ -1,4 +1,5 @@
 import { writeFilters, type Filters } from './filters.js';
+import { emptied, erasedBy, ERASURES } from './erasure.js';
 import { ownerOf } from './owner.js';
 import { wordsFor, type Locale } from '../text/locale.js';
 import type {
@@ -83,6 +84,7 @@ const id = encodeURIComponent;
 export class Client {
   csrf: string | null = null;
   readonly #names = { accounts: new Map<string, string>(), contacts: new Map<string, string>() };
+  readonly #erasures: ((event: WireEvent) => boolean)[] = [];
   #types: Promise<Map<string, TypeStyle>> | undefined;
   #styles = new Map<string, TypeStyle>();
 
@@ -156,13 +158,26 @@ export class Client {
       foldable: false,
       by_contact: false,
     };
-    const account_name = this.#names.accounts.get(event.account_id ?? '');
-    return {
+    const shown = {
       ...event,
       ...style,
-      account_name,
+      account_name: this.#names.accounts.get(event.account_id ?? ''),
       contact_name: this.#names.contacts.get(event.contact_id ?? ''),
     };
+    return this.#erasures.some((erases) => erases(event)) ? emptied(shown, this.locale) : shown;
+  }
+
+  /** Forget what these events, erasures among them, say is gone; return whether there was any. */
+  forget(events: readonly WireEvent[]): boolean {
+    const erasures = events.filter((event) => ERASURES.includes(event.type));
+    for (const { contact_id } of erasures) this.#names.contacts.delete(contact_id ?? '');
+    this.#erasures.push(...erasures.filter((event) => event.type !== 'contact.erased').map(erasedBy));
+    return erasures.length > 0;
+  }
+
+  /** The latest erasures, for a page that may have missed some. */
+  async erasures(): Promise<readonly FeedEvent[]> {
+    return (await this.list({ tab: 'all', type: [...ERASURES] })).data;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Client } from '../api/client.js';
+import { ApiError, type Client } from '../api/client.js';
 import { matches } from '../api/filters.js';
 import { Live, type LiveHandlers } from '../stream/live.js';
 import type { FeedModel, Reader } from '../timeline/model.js';
@@ -47,7 +47,8 @@ export class Arrivals implements LiveHandlers {
 
   events(events: readonly FeedEvent[]): void {
     const { model } = this.feed;
-    if (model.filters.tab === 'hierarchy') this.#catchingUp ??= setTimeout(() => this.gap(), 1000);
+    model.forget(events);
+    if (model.filters.tab === 'hierarchy') this.#catchingUp ??= setTimeout(() => this.#catchUp(), 1000);
     const shown = events.filter((event) => matches(event, model.filters));
     if (!shown.length) return;
     void this.keepingPlace(() => model.receive(shown, this.#reader()));
@@ -55,6 +56,16 @@ export class Arrivals implements LiveHandlers {
   }
 
   gap(): void {
+    this.#catchUp();
+    this.client.erasures().then(
+      (events) => this.feed.model.forget(events),
+      (error: unknown) => {
+        if (!(error instanceof ApiError)) throw error; // the next gap or reload comes here again
+      },
+    );
+  }
+
+  #catchUp(): void {
     this.#catchingUp = undefined;
     void this.keepingPlace(() => this.feed.model.catchUp(() => this.#reader()));
   }

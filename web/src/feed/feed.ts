@@ -267,6 +267,7 @@ export class ActivityFeed extends FeedAttributes {
                 .context=${context}
                 .eventId=${this.openId}
                 .known=${known}
+                .forgotten=${model.forgotten}
                 ?modal=${!this.#around.isWide}
                 .step=${(by: number) => this.#keys.step(by)}
               ></activity-panel>`

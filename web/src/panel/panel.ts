@@ -18,6 +18,8 @@ export class ActivityPanel extends LitElement {
   @property({ attribute: false }) eventId = '';
   /** The event as the feed shows it, drawn until the whole of it is read. */
   @property({ attribute: false }) known: FeedEvent | undefined;
+  /** Changes when something was erased, which may be shown here. */
+  @property({ type: Number }) forgotten = 0;
   @property({ type: Boolean }) modal = false;
   @property({ attribute: false }) step: (by: number) => void = () => undefined;
   @state() private detail: EventDetail | undefined;
@@ -29,7 +31,7 @@ export class ActivityPanel extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('eventId')) void this.#load();
+    if (changed.has('eventId') || changed.has('forgotten')) void this.#load();
   }
 
   protected override updated(changed: PropertyValues<this>): void {

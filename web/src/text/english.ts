@@ -100,6 +100,7 @@ export const english: Words = {
   corrections: 'Corrected by',
   rawJson: 'Raw JSON',
   erased: 'The content was erased; the event itself remains.',
+  contentErased: 'content erased',
   previous: 'Previous event',
   next: 'Next event',
   note: 'Note',

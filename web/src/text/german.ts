@@ -101,6 +101,7 @@ export const german: Words = {
   corrections: 'Berichtigt durch',
   rawJson: 'JSON im Original',
   erased: 'Der Inhalt wurde gelöscht; dass es geschah, bleibt.',
+  contentErased: 'Inhalt gelöscht',
   previous: 'Voriges Ereignis',
   next: 'Nächstes Ereignis',
   note: 'Notiz',

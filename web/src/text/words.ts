@@ -77,6 +77,7 @@ export interface Words {
   corrections: string;
   rawJson: string;
   erased: string;
+  contentErased: string;
   previous: string;
   next: string;
   note: string;

@@ -27,6 +27,8 @@ export class FeedModel {
   lookedBackTo: string | undefined;
   position: string | undefined;
   fresh: ReadonlySet<string> = new Set();
+  /** How often something was erased: what else shows events reads them again. */
+  forgotten = 0;
   filters: Filters = { tab: 'all', type: [] };
   #cursor: string | undefined;
   #loading: AbortController | undefined;
@@ -143,6 +145,13 @@ export class FeedModel {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // the next heartbeat or reconnect comes here again
     }
+  }
+
+  /** Let go of what these events say was erased, wherever it is shown or waits. */
+  forget(events: readonly FeedEvent[]): void {
+    if (!this.client.forget(events)) return;
+    this.forgotten += 1;
+    this.refresh();
   }
 
   /** Draw the events again, with the names that became known. */
