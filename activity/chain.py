@@ -12,7 +12,7 @@ import msgspec
 GENESIS = sha256(b"activity/v1").digest()
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, gc=False):
     """What an event's hash covers. RFC 8785 sorts the names: these are in that order."""
 
     account: str | None

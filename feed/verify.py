@@ -152,25 +152,26 @@ class _Checking:
     def add(self, link: Link) -> None:
         """Check the next link of the chain."""
         report, header = self.report, link.header
-        if header.seq <= report.seq:
-            report.fault(f"seq {header.seq} stands behind seq {report.seq}: it is not in its order")
+        seq, before = header.seq, report.seq
+        if seq <= before:
+            report.fault(f"seq {seq} stands behind seq {before}: it is not in its order")
             return
-        if header.seq > report.seq + 1:
-            report.fault(f"gap: seq {report.seq + 1} to {header.seq - 1} missing")
+        if seq > before + 1:
+            report.fault(f"gap: seq {before + 1} to {seq - 1} missing")
         elif link.hash != next_hash(self._hash, header) or header.tenant != report.tenant_id:
-            report.fault(f"chain broken at seq {header.seq}: the event is not the one that was recorded")
+            report.fault(f"chain broken at seq {seq}: the event is not the one that was recorded")
         if not payload_fits(link):
-            report.fault(f"payload of seq {header.seq} is not the one that was recorded")
+            report.fault(f"payload of seq {seq} is not the one that was recorded")
         if header.recorded_us < self._recorded_us:
-            report.fault(f"recorded_at runs backwards at seq {header.seq}")
+            report.fault(f"recorded_at runs backwards at seq {seq}")
         if link.payload is None:
-            self._emptied.note(header.seq, header.contact)
+            self._emptied.note(seq, header.contact)
             report.erased += 1
         elif header.type == ERASURE:
             for named in ranges(self._emptied.account(link, self._after)):
-                report.fault(f"seq {header.seq} names seq {named} as erased, which has its content")
+                report.fault(f"seq {seq} names seq {named} as erased, which has its content")
         report.events += 1
-        report.seq, self._hash, self._recorded_us = header.seq, link.hash, header.recorded_us
+        report.seq, self._hash, self._recorded_us = seq, link.hash, header.recorded_us
 
     def compare(self, link: Link, checkpoint: Checkpoint) -> None:
         """Compare a link with the checkpoint that was made there."""
