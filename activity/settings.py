@@ -98,6 +98,21 @@ class Settings(BaseSettings):
         description="Most events in one append transaction: "
         "more append faster, but one tenant's flood delays the others more.",
     )
+    checkpoint_keys: SecretStr | None = Field(
+        None,
+        description="Signs checkpoints, as lines of `activity checkpoint-key`, separated by commas. "
+        "All of them sign: rotate by adding the new one in front and leaving the old one out later.",
+    )
+    checkpoint_every_s: int = Field(
+        3600,
+        ge=1,
+        le=31 * 86400,
+        description="Seconds between two checkpoints of a log that grows. Without keys none is made.",
+    )
+    checkpoint_dir: Path | None = Field(
+        None,
+        description="A folder, out of the reach of the database's host, where checkpoints go as well.",
+    )
     outbound_allow: str = Field(
         "",
         description="Networks that webhooks and providers may reach though they are not public, "

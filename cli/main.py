@@ -14,7 +14,7 @@ from cli import access, enrichment, imports, playbooks, sequences
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev
 from cli.errors import UNREACHABLE, USAGE, Unreachable
-from cli.log import audit, emit, reading, rejected, stats, verify
+from cli.log import audit, checkpoints, emit, reading, rejected, stats, verify
 from cli.mail import sources, suppressions
 from cli.records import erase, tenants
 
@@ -75,7 +75,9 @@ app.command()(processes.beat)
 app.command()(processes.flower)
 app.command()(audit.migrate)
 app.command()(verify.verify)
-app.command()(audit.checkpoint)
+app.command()(checkpoints.checkpoint)
+app.command()(checkpoints.checkpoint_key)
+app.command()(checkpoints.witness)
 app.command()(audit.export)
 app.command()(doctor.doctor)
 app.command()(erase.erase)

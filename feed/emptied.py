@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from activity.chain import Link
+from activity.proof.chain import Link
 
 ERASURE = "privacy.bodies_erased"
 

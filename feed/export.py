@@ -4,7 +4,7 @@ The first line says what the file holds: whose log, up to which number and hash.
 with all that the event's hash covers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, starmap
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from activity.chain import Header, Link
 from activity.errors import ActivityError
+from activity.proof.chain import Header, Link
 from db.log import audit
 from feed.verify import Checkpoint, Progress, Report, UnknownLog, check
 
@@ -141,9 +141,9 @@ def opened(lines: Iterable[bytes]) -> Exported:
     return Exported(contents.tenant_id, contents, starmap(_link, numbered))
 
 
-def verify(exported: Exported, checkpoint: Checkpoint | None, progress: Progress) -> Report:
+def verify(exported: Exported, checkpoints: Sequence[Checkpoint], progress: Progress) -> Report:
     """Recompute an exported log's chain and return what is wrong with it."""
-    report = check(exported.tenant_id, exported.links, checkpoint, progress=progress)
+    report = check(exported.tenant_id, exported.links, checkpoints, progress=progress)
     contents = exported.contents
     if contents is None:
         report.notes.append("the file does not say what it holds: that nothing was cut off is not provable")

@@ -4,13 +4,15 @@ Every number there, every hash as recomputed, every payload as recorded or named
 the chain ends, and nothing outside of it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from activity.chain import GENESIS, Link, next_hash, payload_fits
 from activity.errors import ActivityError
+from activity.proof.chain import GENESIS, Link, next_hash, payload_fits
+from activity.proof.merkle import Edge, leaf
+from activity.proof.note import SignedPlace, Verifier, opened
 from db.log import audit
 from feed.emptied import ERASURE, Emptied, ranges
 
@@ -27,6 +29,15 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     hash: str
     epoch: str | None = None
     made_at: datetime | None = None
+    root: str | None = None
+
+    @classmethod
+    def of_note(cls, note: str, verifiers: Sequence[Verifier]) -> "Checkpoint":
+        """Return what a signed checkpoint says. Raises InvalidNote unless one of these has signed it."""
+        place = SignedPlace.read(opened(note, verifiers)[0])
+        return cls(
+            place.tenant_id(), place.size, place.chain.hex(), place.epoch, place.made_at, place.root.hex()
+        )
 
 
 class Report(msgspec.Struct):
@@ -70,7 +81,7 @@ class UnknownLog(ActivityError):
 
 def verify(
     tenant_id: int,
-    checkpoint: Checkpoint | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
     since: Checkpoint | None = None,
     progress: Progress = lambda seq: None,
 ) -> Report:
@@ -78,15 +89,16 @@ def verify(
 
     `progress` is told the number reached, now and then. Raises UnknownLog.
     """
+    last = since or max(checkpoints, key=lambda one: one.seq, default=None)
     with audit.snapshot() as session:
         found = audit.footings(session, tenant_id)
         if not found:
-            return _gone(tenant_id, since or checkpoint)
+            return _gone(tenant_id, last)
         [footing] = found
         links = audit.links(session, tenant_id, since.seq if since else 0, footing.seq)
-        report = check(tenant_id, links, checkpoint, since, progress)
+        report = check(tenant_id, links, checkpoints, since, progress)
     _check_footing(report, footing)
-    _check_epoch(report, since or checkpoint, footing.epoch)
+    _check_epoch(report, last, footing.epoch)
     return report
 
 
@@ -124,19 +136,60 @@ def _check_epoch(report: Report, checkpoint: Checkpoint | None, epoch: str | Non
 def check(
     tenant_id: int,
     links: Iterable[Link],
-    checkpoint: Checkpoint | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
     since: Checkpoint | None = None,
     progress: Progress = lambda seq: None,
 ) -> Report:
     """Recompute a chain, wherever its links come from, and return what is wrong with it."""
     checking = _Checking(tenant_id, since)
+    known = _Known(checkpoints)
     for link in links:
         checking.add(link)
-        if checkpoint is not None and link.header.seq == checkpoint.seq:
-            checking.compare(link, checkpoint)
+        if known.is_awaited:
+            known.add(link, checking.report)
         if checking.report.events % 10_000 == 0:
             progress(link.header.seq)
-    return checking.ended(since or checkpoint)
+    known.end(checking.report)
+    return checking.ended(since)
+
+
+class _Known:
+    """Checkpoints of a log, each compared with the link where it was made and with the tree up to there."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
+        self._awaited = sorted(checkpoints, key=lambda one: one.seq, reverse=True)
+        self._edge = Edge() if any(one.root for one in checkpoints) else None
+        self._agreed = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether there are more."""
+        return bool(self._awaited)
+
+    def add(self, link: Link, report: Report) -> None:
+        """Compare a link with the checkpoints that were made there."""
+        if self._edge is not None:
+            self._edge.add(leaf(link.hash))
+        while self._awaited and self._awaited[-1].seq <= link.header.seq:
+            self._compare(link, self._awaited.pop(), report)
+
+    def _compare(self, link: Link, checkpoint: Checkpoint, report: Report) -> None:
+        seq, root = checkpoint.seq, checkpoint.root
+        if seq == link.header.seq and link.hash.hex() == checkpoint.hash:
+            self._agreed = seq
+            if self._edge is not None and root is not None and self._edge.root().hex() != root:
+                report.fault(f"the tree up to seq {seq} has another root than the checkpoint")
+        elif seq:
+            report.fault(
+                f"history was rewritten: seq {seq} has another hash than the checkpoint; "
+                f"what was changed lies in seq {self._agreed + 1} to {seq}"
+            )
+
+    def end(self, report: Report) -> None:
+        """Report the checkpoints that the log does not reach."""
+        for one in self._awaited[:1]:
+            if one.seq > report.seq:
+                report.fault(f"the log was cut: the checkpoint saw seq {one.seq}, it ends at {report.seq}")
 
 
 class _Checking:
@@ -173,19 +226,10 @@ class _Checking:
         report.events += 1
         report.seq, self._hash, self._recorded_us = seq, link.hash, header.recorded_us
 
-    def compare(self, link: Link, checkpoint: Checkpoint) -> None:
-        """Compare a link with the checkpoint that was made there."""
-        if link.hash.hex() != checkpoint.hash:
-            self.report.fault(
-                f"history was rewritten: seq {checkpoint.seq} has another hash than the checkpoint"
-            )
-
-    def ended(self, checkpoint: Checkpoint | None) -> Report:
+    def ended(self, since: Checkpoint | None) -> Report:
         """Return the report once there are no more links."""
         report = self.report
         report.hash = self._hash.hex()
-        if checkpoint is not None and checkpoint.seq > report.seq:
-            report.fault(f"the log was cut: the checkpoint saw seq {checkpoint.seq}, it ends at {report.seq}")
         for seqs in ranges(self._emptied.left()):
             report.fault(f"the content of seq {seqs} was taken out: no erasure on record names it")
         if self._emptied.unnamed:

@@ -24,6 +24,7 @@ app = Celery(
     include=[
         "worker.append",
         "worker.announce",
+        "producers.log.tasks",
         "producers.enrichment.tasks",
         "producers.mail.tasks",
         "producers.playbooks.tasks",

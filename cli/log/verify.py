@@ -11,12 +11,13 @@ import typer
 
 from activity.errors import ActivityError
 from cli.errors import FINDING
-from cli.log.audit import Tenants, ids_of
+from cli.log.checkpoints import Tenants, ids_of, read_checkpoints
 from cli.output import Json, print_one
 
 if TYPE_CHECKING:
     from rich.status import Status
 
+    from cli.log.checkpoints import Known
     from feed.verify import Checkpoint, Report
 
 _WORTH_A_PROCESS = 100_000  # events: fewer are recomputed sooner than a process has started
@@ -24,10 +25,17 @@ _WORTH_A_PROCESS = 100_000  # events: fewer are recomputed sooner than a process
 
 def verify(
     tenant: Tenants = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="What `activity checkpoint` wrote earlier.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="What `activity checkpoint` wrote, a signed checkpoint, or a folder of them."),
+    ] = None,
     since: Annotated[
         Path | None,
-        typer.Option(help="Verify only what was appended since this checkpoint, and that it continues it."),
+        typer.Option(help="Verify only what was appended since the newest of these checkpoints."),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Who may have signed, as name+id+key. Default: our own ACTIVITY_CHECKPOINT_KEYS."),
     ] = None,
     exported: Annotated[
         Path | None,
@@ -43,7 +51,7 @@ def verify(
 
     if since and (checkpoint or exported):
         raise ActivityError("--since verifies a part, --checkpoint and --export the whole: use one of them")
-    known = _read(since or checkpoint)
+    known = read_checkpoints(since or checkpoint, key or [])
     with Console(stderr=True).status("verifying") as status:
         if exported:
             reports = [_verify_export(exported, known, status)]
@@ -54,22 +62,7 @@ def verify(
         raise typer.Exit(FINDING)
 
 
-def _read(path: Path | None) -> "dict[int, Checkpoint]":
-    """Return the checkpoints of a file, by workspace."""
-    import msgspec
-
-    from feed.verify import Checkpoint
-
-    if path is None:
-        return {}
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[Checkpoint])
-    except (OSError, msgspec.DecodeError) as error:
-        raise ActivityError(f"{path} is not a checkpoint file: {error}") from None
-    return {one.tenant_id: one for one in found}
-
-
-def _wanted(tenants: list[str] | None, known: "dict[int, Checkpoint]") -> dict[int, int]:
+def _wanted(tenants: list[str] | None, known: "Known") -> dict[int, int]:
     """Return how many events each workspace has: of those named, else of all, those of a checkpoint too."""
     from db.log import audit
 
@@ -80,22 +73,24 @@ def _wanted(tenants: list[str] | None, known: "dict[int, Checkpoint]") -> dict[i
 
 
 def _verify_all(
-    wanted: dict[int, int], known: "dict[int, Checkpoint]", since: bool, jobs: int, status: "Status"
+    wanted: dict[int, int], known: "Known", since: bool, jobs: int, status: "Status"
 ) -> "Iterator[Report]":
     """Yield the reports: of long logs from processes, several at the same time, of others from this one."""
     from feed.verify import verify as run
 
-    def arguments(one: int) -> "tuple[int, Checkpoint | None, Checkpoint | None]":
-        return (one, None, known.get(one)) if since else (one, known.get(one), None)
+    def arguments(one: int) -> "tuple[int, list[Checkpoint], Checkpoint | None]":
+        places = known.get(one, [])
+        if not since:
+            return one, places, None
+        return one, [], max(places, key=lambda place: place.seq, default=None)
 
     long = [one for one, seq in wanted.items() if not since and seq >= _WORTH_A_PROCESS]
     if jobs == 1 or len(long) < 2:
         long = []
     # Processes of their own start anew: a copy of this one would share its connections.
     with ProcessPoolExecutor(min(jobs, len(long) or 1), get_context("spawn")) as pool:
-        running = {
-            one: pool.submit(run, *arguments(one)) for one in sorted(long, key=lambda one: -wanted[one])
-        }
+        longest_first = sorted(long, key=lambda one: -wanted[one])
+        running = {one: pool.submit(run, *arguments(one)) for one in longest_first}
         for number, one in enumerate(wanted, 1):
             status.update(f"verifying workspace {number} of {len(wanted)}")
             if one in running:
@@ -110,7 +105,7 @@ def _lines(report: "Report") -> str:
     return "\n  ".join([first, *report.faults, *(f"note: {note}" for note in report.notes)])
 
 
-def _verify_export(path: Path, checkpoints: "dict[int, Checkpoint]", status: "Status") -> "Report":
+def _verify_export(path: Path, known: "Known", status: "Status") -> "Report":
     """Return what is wrong with an exported log, which is one tenant's."""
     from feed.export import opened
     from feed.export import verify as run
@@ -119,7 +114,7 @@ def _verify_export(path: Path, checkpoints: "dict[int, Checkpoint]", status: "St
         with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
             exported = opened(file)
             tenant = exported.tenant_id
-            return run(exported, checkpoints.get(tenant), _showing(status, tenant))
+            return run(exported, known.get(tenant, []), _showing(status, tenant))
     except OSError as error:
         raise ActivityError(f"{path}: {error.strerror}") from None
     except ActivityError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from activity.chain import Header, Link
+from activity.proof.chain import Header, Link
 from db.engine import begin, driver, driver_errors
 
 _ROWS = 2000  # read at a time

@@ -133,7 +133,9 @@ def test_no_role_reads_more_than_its_work_needs(connect: Connect, role: str) -> 
             connection.execute(f"select * from {table}")  # noqa: S608  # names of ours
 
 
-def test_the_writer_holds_one_privilege_on_the_log(admin: psycopg.Connection[Any]) -> None:
+def test_the_writer_has_one_privilege_on_the_log_and_sees_hashes(
+    admin: psycopg.Connection[Any],
+) -> None:
     rows = admin.execute("""
         select table_name, privilege_type, column_name from information_schema.column_privileges
          where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head',
@@ -141,7 +143,9 @@ def test_the_writer_holds_one_privilege_on_the_log(admin: psycopg.Connection[Any
         union all select table_name, privilege_type, null from information_schema.table_privileges
          where grantee = 'activity_writer' and table_schema = 'activity' and table_name in ('event', 'head',
              'inbox')""").fetchall()
-    assert rows == [("inbox", "INSERT", "doc")]
+    hashes = [("event", ("tenant_id", "seq", "hash")), ("head", ("tenant_id", "epoch", "seq", "hash"))]
+    seen = {(table, "SELECT", column) for table, columns in hashes for column in columns}
+    assert set(rows) == {("inbox", "INSERT", "doc"), *seen}
 
 
 def test_the_writer_reads_no_payload_back(connect: Connect) -> None:
