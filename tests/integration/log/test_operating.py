@@ -241,6 +241,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tenant: int, monkeypatch: 
     assert {part: one["well"] for part, one in found.items()} == {
         "settings": True,
         "database": True,
+        "roles": True,
         "schema": True,
         "log": True,
         "broker": True,
