@@ -22,6 +22,25 @@ from activity.errors import SettingMissing
 Role = Literal["producer", "writer", "reader", "auditor", "eraser"]
 
 
+def data_dir() -> Path:
+    """Return ACTIVITY_DATA_DIR, else the nearest `.activity` of this user here or in a folder above."""
+    if given := os.environ.get("ACTIVITY_DATA_DIR"):
+        return Path(given)
+    here = Path.cwd()
+    return next(
+        filter(_belongs_to_this_user, (folder / ".activity" for folder in (here, *here.parents))),
+        Path(".activity"),
+    )
+
+
+def _belongs_to_this_user(folder: Path) -> bool:
+    """Return whether it is a folder of this user: what it holds says which servers get our passwords."""
+    try:
+        return folder.is_dir() and folder.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 class Settings(BaseSettings):
     """What a deployment can change. Each role has a password: give a process those of its roles only."""
 
@@ -77,8 +96,9 @@ class Settings(BaseSettings):
     )
     eraser_password: SecretStr | None = Field(None, description="Password of the role activity_eraser.")
     data_dir: Path = Field(
-        Path(".activity"),
-        description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json.",
+        default_factory=data_dir,
+        description="Where `activity dev` keeps its servers' data, settings.json and endpoints.json. "
+        "Unset: the nearest folder `.activity`, here or above.",
     )
     deployment: str | None = Field(
         None,
@@ -242,7 +262,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings come from, the strongest first."""
-        written_by_dev = Path(os.environ.get("ACTIVITY_DATA_DIR", ".activity")) / "settings.json"
+        written_by_dev = data_dir() / "settings.json"
         return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, json_file=written_by_dev)
 
     def required(self, name: str) -> str:
@@ -251,7 +271,8 @@ class Settings(BaseSettings):
         if value is None:
             raise SettingMissing(
                 f"ACTIVITY_{name.upper()} is not set: "
-                "set it, or start the embedded servers with `activity dev`"
+                "set it, or start the embedded servers with `activity dev`; "
+                "where they run, name their folder in ACTIVITY_DATA_DIR (`activity env` does)"
             )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 

@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 a server that cannot be reache
 """
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from activity.errors import ActivityError
 from cli import access, enrichment, imports, playbooks, sequences
 from cli.deployment import doctor, processes, serve
-from cli.dev import bench, demo, dev
+from cli.dev import bench, demo, dev, env
 from cli.errors import UNREACHABLE, USAGE, Unreachable
 from cli.log import audit, checkpoints, emit, reading, rejected, stats, verify
 from cli.mail import sources, suppressions
@@ -64,12 +64,26 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"activity {version('crm-activity')}")
+        raise typer.Exit
+
+
 @app.callback()
-def activity() -> None:
+def activity(
+    version: Annotated[  # its callback has answered
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version, and end."),
+    ] = False,
+) -> None:
     """The append-only timeline of every business event in a CRM workspace."""
 
 
 app.command()(dev.dev)
+app.command()(env.env)
 app.command()(processes.worker)
 app.command()(processes.beat)
 app.command()(processes.flower)

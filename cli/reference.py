@@ -30,7 +30,9 @@ def settings() -> str:
     lines.append("| --- | --- | --- | --- |")
     for name, field in Settings.model_fields.items():
         default = (
-            "" if field.default is None or isinstance(field.default, SecretStr) else f"`{field.default}`"
+            ""
+            if field.default is None or field.default_factory or isinstance(field.default, SecretStr)
+            else f"`{field.default}`"
         )
         readers = ", ".join(f"**{by}**" if name in REQUIRED[by] else by for by in read_by(name))
         lines.append(f"| `ACTIVITY_{name.upper()}` | {field.description} | {default} | {readers} |")

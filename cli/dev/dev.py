@@ -21,13 +21,17 @@ from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, write_private
 from cli.dev.ports import first_free, is_free
 from cli.errors import Unreachable
 
+EPHEMERAL = "activity-dev-"  # what the temporary folders begin with
 UP_WITHIN = 120.0  # seconds; it takes about five
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red")
 
 
 def dev(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where the data is kept. Default: ACTIVITY_DATA_DIR, else .activity")
+        Path | None,
+        typer.Option(
+            help="Where the data is kept. Default: ACTIVITY_DATA_DIR, else .activity, here or above."
+        ),
     ] = None,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Keep the data in a temporary folder, removed at the end.")
@@ -46,10 +50,12 @@ def dev(
 
     Set ACTIVITY_DATABASE_URL or ACTIVITY_REDIS_URL to use a server of yours.
     """
+    from activity.settings import data_dir as nearest
+
     with ExitStack() as stack:
         if ephemeral:
-            data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="activity-dev-")))
-        folder = (data_dir or Path(os.environ.get("ACTIVITY_DATA_DIR", ".activity"))).resolve()
+            data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=EPHEMERAL)))
+        folder = (data_dir or nearest()).resolve()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_alone_in(folder))
         os.environ["ACTIVITY_DATA_DIR"] = str(folder)
@@ -66,9 +72,9 @@ def dev(
         given["public_url"] = f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}"
         _write_settings(folder, given)
         _migrate()
-        _seed_key(folder)
+        tenant = _seed_key(folder)
         stack.callback((folder / "endpoints.json").unlink, missing_ok=True)
-        asyncio.run(_run_all(folder, started, no_demo))
+        asyncio.run(_run_all(folder, tenant, started, no_demo))
 
 
 @contextmanager
@@ -139,8 +145,11 @@ def _migrate() -> None:
     migrate()
 
 
-def _seed_key(folder: Path) -> None:
-    """Let the development key into the workspace `demo`, made if it is not there, and give it a mailbox."""
+def _seed_key(folder: Path) -> int:
+    """Let the development key into the workspace `demo`, made if it is not there, and give it a mailbox.
+
+    Return the workspace.
+    """
     from db.access import SCOPES, add_key
     from db.engine import begin
     from db.records.records import make_tenant
@@ -151,9 +160,10 @@ def _seed_key(folder: Path) -> None:
     with begin("producer", tenant) as session:
         add_key(session, tenant, key, "development", SCOPES, "dev@example.com")
     mailsink.seed(tenant)
+    return tenant
 
 
-async def _run_all(folder: Path, started: float, no_demo: bool) -> None:
+async def _run_all(folder: Path, tenant: int, started: float, no_demo: bool) -> None:
     """Keep the children; once all answer, say where they are."""
     from cli.deployment.processes import demo, processes
     from cli.dev.supervisor import Supervisor
@@ -168,7 +178,7 @@ async def _run_all(folder: Path, started: float, no_demo: bool) -> None:
         await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
         if up.done():
             up.result()
-            _report(folder, time.monotonic() - started)
+            _report(folder, tenant, time.monotonic() - started)
         await running
     finally:
         up.cancel()
@@ -223,7 +233,7 @@ def _http_answers(port: int, path: str) -> bool:
     return False
 
 
-def _report(folder: Path, seconds: float) -> None:
+def _report(folder: Path, tenant: int, seconds: float) -> None:
     """Write endpoints.json, then print the same for people, without the secrets."""
     from activity.settings import settings
 
@@ -236,6 +246,7 @@ def _report(folder: Path, seconds: float) -> None:
         "smtp": f"smtp://127.0.0.1:{os.environ[mailsink.PORT]}",
         "data_dir": str(folder),
         "api_key": stored["api_key"],
+        "tenant": tenant,
         "pid": os.getpid(),
     }
     write_private(folder / "endpoints.json", json.dumps(endpoints, indent=2))
@@ -246,6 +257,7 @@ def _report(folder: Path, seconds: float) -> None:
         "Flower": endpoints["flower"],
         "mail": f"{endpoints['smtp']} (what is sent lies in {folder / 'mail' / 'new'})",
         "data": f"{folder} (passwords: settings.json, URLs: endpoints.json)",
+        "shell": 'eval "$(activity env)" gives a second terminal what the examples use',
         "warning": "for development only: no TLS, and Flower is open to every user of this machine",
     }
     typer.echo(f"\nActivity is up after {seconds:.1f} s; Ctrl-C stops it.")
