@@ -65,7 +65,11 @@ class RecordProvenance(msgspec.Struct):
 
 
 class ProviderHealth(msgspec.Struct):
-    """How a provider is doing; `open_until` is set while its circuit breaker leaves it alone."""
+    """How a provider is doing; `open_until` is set while its circuit breaker leaves it alone.
+
+    Its failures are everybody's. What a call failed with may name what another workspace asked about, so
+    that `reason` is always null: `activity enrichment providers` shows it to the operator.
+    """
 
     name: str
     failures: int
@@ -183,5 +187,5 @@ def enrichment_status(caller: Reader) -> Response:
     month = datetime.now(UTC).date().replace(day=1)
     with begin("reader", caller.tenant) as session:
         spent = ledger.spend(session, caller.tenant, month)
-        health = [ProviderHealth(*state) for state in providers.states(session)]
+        health = [ProviderHealth(*state._replace(reason=None)) for state in providers.states(session)]
     return json_response(EnrichmentStatus(f"{month:%Y-%m}", **spent._asdict(), providers=health))

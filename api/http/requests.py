@@ -23,6 +23,7 @@ SECONDS = Histogram("activity_http_request_seconds", "Time to the first byte of 
 
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
+_UNSTORED = (b"cache-control", b"no-store")  # what an answer says that does not say otherwise
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 
@@ -48,8 +49,10 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                given = list(message.get("headers", []))
                 message["headers"] = [
-                    *message.get("headers", []),
+                    *given,
+                    *([] if any(name.lower() == b"cache-control" for name, _ in given) else [_UNSTORED]),
                     (b"x-request-id", request_id.encode()),
                     *scope["state"].get("headers", ()),  # of the caller's quota
                     *_SAFE,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 
 from activity.errors import SettingMissing
 from activity.settings import settings
+from api.access.limits import Buckets
 from api.http.app import create_app
 from cli.main import app as command
 from db import access
@@ -339,6 +341,14 @@ def test_a_session_ends_with_the_key_it_was_begun_with_and_a_forged_one_is_none(
     asyncio.run(scene())
 
 
+def test_no_cache_keeps_an_answer_that_is_for_one_caller(send: Send) -> None:
+    paths = [path for path, operations in create_app().openapi()["paths"].items() if "get" in operations]
+    for path in set(paths) - {"/v1/stream", "/v1/types"}:
+        said = send("GET", re.sub(r"\{[^}]+\}", "1", path)).headers.get("cache-control", "")
+        assert said in ("no-store", "private, no-cache"), path
+    assert send("GET", "/v1/types").headers["cache-control"].startswith("private")
+
+
 # No caller to count for: a signature, or a credential in the body, admits these.
 _WITHOUT_A_CALLER = {"/v1/session", "/v1/webhooks/{provider}/{source}"}
 
@@ -354,6 +364,8 @@ def test_every_operation_that_acts_counts_as_a_write_and_shows_the_quota(
         if method != "get"
     ]
     monkeypatch.setenv("ACTIVITY_WRITE_RATE", str(len(acting)))
+    monkeypatch.setattr("api.access.limits._writes", Buckets())
+    monkeypatch.setattr("api.access.limits.time", SimpleNamespace(monotonic=lambda: 0.0))  # nothing refills
     settings.cache_clear()
     shown = {operation: "ratelimit" in send(*operation, {}).headers for operation in acting}
     assert shown == dict.fromkeys(acting, True)
