@@ -5,7 +5,7 @@ Its id, its line in the log, its place in the metrics, and the answer to a defec
 
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -21,9 +21,10 @@ log = structlog.get_logger()
 REQUESTS = Counter("activity_http_requests_total", "Answered requests", ["method", "route", "status"])
 SECONDS = Histogram("activity_http_request_seconds", "Time to the first byte of the answer", ["route"])
 
+Header = tuple[bytes, bytes]
+
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
-_UNSTORED = (b"cache-control", b"no-store")  # what an answer says that does not say otherwise
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 
@@ -49,10 +50,8 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = list(message.get("headers", []))
                 message["headers"] = [
-                    *given,
-                    *([] if any(name.lower() == b"cache-control" for name, _ in given) else [_UNSTORED]),
+                    *_cached(message.get("headers", [])),
                     (b"x-request-id", request_id.encode()),
                     *scope["state"].get("headers", ()),  # of the caller's quota
                     *_SAFE,
@@ -69,6 +68,13 @@ class Requests:
                     await problem("internal", "the defect is in the log under this request's id", request_id)(
                         scope, receive, answer
                     )
+
+
+def _cached(headers: Iterable[Header]) -> list[Header]:
+    """Return an answer's headers: where they do not say whether it is stored, it is not."""
+    given = list(headers)
+    stated = any(name.lower() == b"cache-control" for name, _ in given)
+    return given if stated else [*given, (b"cache-control", b"no-store")]
 
 
 def _request_id(scope: Scope) -> str:
