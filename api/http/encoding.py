@@ -10,6 +10,7 @@ from activity.errors import InvalidEvent
 from api.http.problems import KINDS, MEDIA_TYPE, Problem, invalid
 
 MAX_BODY = 8 * 1024 * 1024  # bytes
+MAX_DOCUMENT = 1024 * 1024  # bytes of a body that is no list of events
 T = TypeVar("T")
 
 encode = msgspec.json.Encoder().encode
@@ -25,13 +26,13 @@ def json_response(
     return Response(encode(content), status, headers, media_type)
 
 
-async def raw_body(request: Request) -> bytes:
+async def raw_body(request: Request, most: int = MAX_BODY) -> bytes:
     """Return the body, or raise the problem too-large before reading more than is allowed."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY:
-            raise Problem("too-large", f"a request holds at most {MAX_BODY} bytes")
+        if size > most:
+            raise Problem("too-large", f"a request holds at most {most} bytes")
         parts.append(part)
     return b"".join(parts)
 
@@ -59,7 +60,7 @@ def body(kind: type[T]) -> Callable[[Request], Awaitable[T]]:
         media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise Problem("unsupported-media-type", f"{media_type!r:.80} is not read here")
-        return decode(await raw_body(request), kind)
+        return decode(await raw_body(request, MAX_DOCUMENT), kind)
 
     return read
 

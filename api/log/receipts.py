@@ -18,6 +18,7 @@ from activity.validation import encode
 from api.access.callers import Caller
 from api.http.encoding import json_response
 from api.http.problems import Problem, invalid
+from api.http.turns import in_turn
 from db.engine import begin
 from db.log.reading import by_seq
 from worker.emit import emit_encoded
@@ -74,7 +75,8 @@ def wait_of(request: Request) -> float:
 
 async def emit(caller: Caller, events: Sequence[Event | Receipt], wait: float) -> list[Receipt]:
     """Emit events and return a receipt for each, in order. A Receipt in place of an event refuses it."""
-    receipts = await run_in_threadpool(_emit, caller.tenant, events)
+    checked = await in_turn(caller.tenant, _checked, events)
+    receipts = await run_in_threadpool(_emit, caller.tenant, checked)
     return await numbered(caller, receipts, events, wait)
 
 
@@ -106,8 +108,11 @@ class _Valid(NamedTuple):
     document: str
 
 
-def _emit(tenant: int, events: Sequence[Event | Receipt]) -> list[Receipt]:
-    checked = [event if isinstance(event, Receipt) else _validate(event) for event in events]
+def _checked(events: Sequence[Event | Receipt]) -> list[_Valid | Receipt]:
+    return [event if isinstance(event, Receipt) else _validate(event) for event in events]
+
+
+def _emit(tenant: int, checked: Sequence[_Valid | Receipt]) -> list[Receipt]:
     valid = [one for one in checked if isinstance(one, _Valid)]
     found = _stored(tenant, [one.event for one in valid])
     for receipt, event, _ in valid:

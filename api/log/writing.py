@@ -19,7 +19,9 @@ from api.access.callers import Caller
 from api.access.limits import Writer
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
 from api.http.problems import Problem
-from api.log import receipts
+from api.http.turns import in_turn
+from api.log import batch, receipts
+from api.log.batch import MAX_EVENTS
 from api.log.cloudevents import CloudEventIn, fields_of
 from api.log.filters import Name
 from api.log.receipts import Receipt, Receipts, answer, emit, wait_of
@@ -29,7 +31,6 @@ from db.log.reading import by_seq
 
 router = APIRouter(prefix="/v1", tags=["writing"])
 
-MAX_EVENTS = 500
 AccountId = Annotated[Name, Path(description="The account")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -89,14 +90,18 @@ async def post_events(request: Request, caller: Writer) -> Response:
     kind: type[EventIn | CloudEventIn] = EventIn if media_type == "application/json" else CloudEventIn
     key = receipts.key_of(request)
     if raw.lstrip()[:1] != b"[":
+        batch.check_size(raw)
         event = _event(caller, decode(raw, kind), key)
         return answer(request, (await emit(caller, [event], wait_of(request)))[0])
-    items = decode(raw, list[msgspec.Raw])
-    if len(items) > MAX_EVENTS:
-        raise Problem("too-large", f"a list holds {MAX_EVENTS} events at most")
-    listed = [_item(caller, item, kind, key, place) for place, item in enumerate(items)]
+    listed = await in_turn(caller.tenant, _items, caller, raw, kind, key)
     answers = await emit(caller, listed, wait_of(request))
     return json_response(Receipts(answers), 200, receipts.headers_of(request))
+
+
+def _items(
+    caller: Caller, raw: bytes, kind: type[EventIn | CloudEventIn], key: str | None
+) -> list[Event | Receipt]:
+    return [_item(caller, item, kind, key, place) for place, item in enumerate(batch.items(raw))]
 
 
 def _item(
@@ -104,13 +109,15 @@ def _item(
 ) -> Event | Receipt:
     """Return an event of a list, or the receipt that refuses it."""
     try:
+        batch.check_size(item)
         return _event(caller, msgspec.json.decode(item, type=kind), key, place)
     except msgspec.ValidationError as error:
         return Receipt(None, "invalid", None, receipts.ItemProblem(str(error), fault(error)["pointer"]))
     except InvalidEvent as error:
         return receipts.refused(error)
     except Problem as problem:
-        return Receipt(None, "invalid", None, receipts.ItemProblem(problem.detail, "#/actor"))
+        pointer = "#/" if problem.slug == "too-large" else "#/actor"
+        return Receipt(None, "invalid", None, receipts.ItemProblem(problem.detail, pointer))
 
 
 def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place: int | None = None) -> Event:

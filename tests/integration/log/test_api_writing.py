@@ -11,6 +11,8 @@ import pytest
 
 from activity.catalogue import CATALOGUE, SYSTEM_TYPES
 from activity.settings import settings
+from api.http.encoding import MAX_DOCUMENT
+from api.log.batch import MAX_EVENTS, MAX_ITEM
 from producers.mail import enrollments
 from tests import vectors
 from worker.append import append_batch
@@ -299,3 +301,19 @@ def test_nobody_else_can_take_an_id_that_the_system_will_need(send: Send, tenant
     assert "system's own" in answer.text
     item = NOTE | {"event_id": taken, "tenant_id": tenant, "source": "crm"}
     assert accept([[item]], {}, "m") == "0 emitted, 1 refused; "
+
+
+def test_what_is_too_large_is_refused_before_anything_is_made_of_it(send: Send) -> None:
+    many = b"[" + b"0," * MAX_EVENTS + b"0, and this is no JSON"
+    long = b'{"type": "note.added", "x": [' + b"1.5," * MAX_ITEM + b"this is no JSON"
+    for body in (many, long):
+        assert send("POST", "/v1/events", body).status_code == 413
+    padded = NOTE | {"payload": {"text": "x" * MAX_ITEM}}
+    answers = send("POST", "/v1/events", [padded, NOTE]).json()["receipts"]
+    assert [one["status"] for one in answers] == ["invalid", "accepted"]
+    assert "bytes at most" in answers[0]["problem"]["detail"]
+    correction = b'{"correct": {"x": [' + b"0," * MAX_DOCUMENT + b"0]}}"
+    assert send("POST", f"/v1/events/{uuid4()}/corrections", correction).status_code == 413
+    # As long as an event may be, and as a program may write it: in ASCII, and over many lines.
+    cyrillic = {"type": "note.added", "account_id": "acme", "payload": {"text": "\u0436" * 32_000}}
+    assert send("POST", "/v1/events", json.dumps(cyrillic, indent=8).encode()).status_code == 201
