@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from activity.errors import ActivityError
-from cli import access, enrichment, imports, playbooks, sequences
+from cli import access, enrichment, imports, playbooks, sequences, tasks
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev, env
 from cli.errors import UNREACHABLE, USAGE, Unreachable
@@ -110,6 +110,8 @@ app.add_typer(tenants.tenants, name="tenant")
 app.add_typer(sequences.sequence, name="sequence")
 app.add_typer(sequences.mailbox, name="mailbox")
 app.add_typer(playbooks.playbooks, name="playbook")
+app.add_typer(tasks.tasks, name="task")
+app.add_typer(tasks.notices, name="notice")
 app.command()(enrichment.enrich)
 app.add_typer(enrichment.enrichment, name="enrichment")
 app.command()(demo.demo)

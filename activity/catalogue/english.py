@@ -95,6 +95,7 @@ _V1 = {
     "sequence.step_skipped": "skipped [step {step}|a step] of {sequence}[ for {contact_name}][: {reason}]",
     "sequence.finished": "finished {sequence}[ for {contact_name}][ after {sent:#email/emails}][: {reason}]",
     "task.created": "created the task “{title}”[ for {assignee}][, due {due_at:when}]",
+    "task.reassigned": "gave the task “{title}” to {assignee}[ instead of {from_assignee}]",
     "task.completed": "completed the task “{title}”[: {outcome}]",
     "event.corrected": (
         "[{retracted:=retracted}|corrected] [an earlier {event_type}|an earlier event][: {reason}]"

@@ -118,6 +118,7 @@ _V1 = {
         "hat {sequence}[ für {contact_name}][ nach {sent:#E-Mail/E-Mails}] beendet[: {reason}]"
     ),
     "task.created": "hat die Aufgabe „{title}“[ für {assignee}] angelegt[, fällig {due_at:when}]",
+    "task.reassigned": "hat die Aufgabe „{title}“ {assignee}[ statt {from_assignee}] gegeben",
     "task.completed": "hat die Aufgabe „{title}“ erledigt[: {outcome}]",
     "event.corrected": (
         "hat [ein früheres {event_type}|ein früheres Ereignis] [{retracted:=retracted}|berichtigt]"
@@ -180,6 +181,7 @@ _TITLES = {
     "sequence.step_skipped": "Sequenzschritt übersprungen",
     "sequence.finished": "Sequenz beendet",
     "task.created": "Aufgabe angelegt",
+    "task.reassigned": "Aufgabe weitergegeben",
     "task.completed": "Aufgabe erledigt",
     "event.corrected": "Ereignis berichtigt",
     "event.classified": "Öffnung oder Klick eingestuft",

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import enrichment, playbooks, records
+from api import enrichment, playbooks, records, tasks
 from api.access import session
 from api.access.callers import LiveKeys, check_secrets
 from api.http import health, origins, problems
@@ -32,6 +32,7 @@ ROUTERS = (
     suppressions.router,
     enrichment.router,
     playbooks.router,
+    tasks.router,
 )
 
 

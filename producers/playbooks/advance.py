@@ -14,6 +14,7 @@ from activity.event import RecordedEvent
 from db.claim import LeaseLost, claim, finish, renew
 from db.engine import EVERY_TENANT, begin
 from db.playbooks import runs, starts
+from db.playbooks.handed_out import alert_owner
 from db.playbooks.runs import RUNS, PlaybookRun
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.conditions import InvalidExpression
@@ -245,6 +246,9 @@ class _Advance:
     def _end(self, state: str, reason: str | None) -> str:
         end = ended(self.run, self.program, state, done=self.done, at=self.at, reason=reason)
         emit(self.session, end)
+        if state == "failed":
+            run, message = self.run, f"{self.program.name}: run {self.run.id} failed: {reason}"
+            alert_owner(self.session, run.tenant_id, run.playbook_id, run.version, message, run.id)
         return self._leave(state, None, reason)
 
     def _leave(self, state: str, due_at: datetime | None, reason: str | None = None) -> str:

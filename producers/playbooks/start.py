@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import Event, RecordedEvent
 from activity.settings import settings
-from db.playbooks import playbooks, runs, starts
+from db.playbooks import handed_out, playbooks, runs, starts
 from db.playbooks.runs import PlaybookRun, Wakeup
 from db.playbooks.starts import NewRun
 from producers.playbooks.definition import cache
@@ -18,6 +18,7 @@ from producers.playbooks.definition.document import names_of
 from producers.playbooks.events import paused, started, started_id, step_completed
 from producers.playbooks.facts import Load, record_loader
 from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, spans, subjects
+from producers.playbooks.steps.handed_out import follow_completed
 from producers.playbooks.stop import cancel_about
 from producers.playbooks.waiting import ends_wait
 from worker.emit import emit
@@ -39,6 +40,7 @@ def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Co
     load = record_loader(session, tenant)
     woken = _wake(session, tenant, events, awaited, load) if awaited else 0
     new = start(session, tenant, matches(index, events, load), load)
+    follow_completed(session, tenant, events)
     for event in events:
         if event.type == "contact.erased" and event.contact_id:
             runs.erase(session, tenant, event.contact_id)
@@ -122,6 +124,8 @@ def _pause_runaways(session: Session, tenant: int, judged: Judged) -> None:
             log.warning("playbook_paused", tenant_id=tenant, playbook_id=id, reason=refusal.reason)
             name, cause = match.play.program.name, match.event.event_id
             emit(session, paused(tenant, id, version, name, refusal.reason, cause=cause))
+            message = f"{name} is paused: {refusal.reason}"
+            handed_out.alert_owner(session, tenant, id, version, message)
 
 
 def _wake(

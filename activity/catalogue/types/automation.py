@@ -104,6 +104,14 @@ class TaskCompleted(Payload, frozen=True, kw_only=True):
     outcome: Annotated[Line | None, Meta(description="What came of it")] = None
 
 
+class TaskReassigned(Payload, frozen=True, kw_only=True):
+    """A task was given to somebody else."""
+
+    title: Annotated[RequiredName, Meta(description="What is to be done")]
+    assignee: Annotated[RequiredName, Meta(description="Who is to do it now: name or e-mail")]
+    from_assignee: Annotated[Name | None, Meta(description="Who had it before")] = None
+
+
 def _playbook(
     name: str, payload: type[Payload], icon: str, title: str, tone: Tone = Tone.GREY, **example: object
 ) -> EventType:
@@ -218,4 +226,12 @@ TYPES = (
         due_at="2026-11-24T16:00:00Z",
     ),
     _task("task.completed", TaskCompleted, "check-check", "Task completed", outcome="meeting agreed"),
+    _task(
+        "task.reassigned",
+        TaskReassigned,
+        "list-todo",
+        "Task reassigned",
+        assignee="Li Wei",
+        from_assignee="Ana Ruiz",
+    ),
 )

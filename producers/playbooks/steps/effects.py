@@ -124,7 +124,7 @@ def _assignee(step: CreateTask, context: StepContext) -> str | None:
 def _notify(step: Notify, context: StepContext) -> str:
     recipient, message = context.recipient(step.to), context.text("message")
     effects.add_notice(context.session, context.tenant, context.run.id, recipient, message)
-    return f"notified {recipient}"
+    return f"notified {recipient}: {message}"
 
 
 def _update_field(step: UpdateField, context: StepContext) -> str:

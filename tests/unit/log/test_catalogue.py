@@ -21,7 +21,8 @@ contact.updated contact.merged contact.erased account.added account.updated acco
 account.merged deal.added deal.stage_changed deal.amount_changed deal.won deal.lost signal.detected
 enrichment_completed enrichment_failed playbook.started playbook.step_completed playbook.completed
 playbook.failed playbook.cancelled playbook.paused sequence.enrolled sequence.step_skipped sequence.finished
-task.created task.completed mailbox.paused event.corrected event.classified privacy.bodies_erased
+task.created task.completed task.reassigned mailbox.paused event.corrected event.classified
+privacy.bodies_erased
 import.completed email.suppressed email.suppression_lifted email.consent_given email.consent_withdrawn
 """
 
