@@ -15,13 +15,12 @@ Process = Literal["migrate", "api", "append", "producers", "beat", "flower", "op
 _CHECKPOINTS = ("checkpoint_keys", "checkpoint_every_s", "checkpoint_dir")
 _LOGS = ("log_level", "log_format")
 _DATABASE = (
-    "reader_url",
     "database_connect_s",
     "database_unacknowledged_s",
     "database_pool",
     "database_prepare",
 )
-_REDIS = ("broker_url", "deployment")
+_REDIS = ("broker_url", "sentinel_master", "deployment")
 _PASSWORDS = tuple(f"{role}_password" for role in get_args(Role))
 _SERVERS = ("database_url", "redis_url")
 _MAIL = ("tracking_keys", "public_url")
@@ -48,7 +47,7 @@ REQUIRED: Mapping[Process, tuple[str, ...]] = {
 _OPTIONAL: Mapping[Process, tuple[str, ...]] = {
     "migrate": (*_PASSWORDS, *_DATABASE, *_LOGS),
     "api": (
-        *("session_secret", "embed_origins", "record_url", "write_rate"),
+        *("reader_url", "session_secret", "embed_origins", "record_url", "write_rate"),
         *("jwt_secret", "jwt_jwks_url", "jwt_issuer", "jwt_audience"),
         *("streams_per_user", "stream_heartbeat_s"),
         *_PRODUCERS,

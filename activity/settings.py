@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         description="A hot standby of it, for the API alone: the log and the records are read there. "
         "What was just written is seen there a moment later.",
     )
+    sentinel_master: str | None = Field(
+        None, description="Which master to ask the sentinels for, where a Redis or broker URL is sentinel://."
+    )
     database_connect_s: int = Field(
         5, ge=2, le=60, description="Seconds that making a connection to PostgreSQL may take."
     )

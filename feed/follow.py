@@ -15,12 +15,12 @@ import structlog
 
 from activity.errors import ActivityError
 from activity.event import RecordedEvent
-from activity.settings import settings
 from db.engine import begin
 from db.log import heads
 from db.log.reading import by_seq
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
+from worker.process.redis import connect
 
 log = structlog.get_logger()
 
@@ -92,9 +92,7 @@ class Follower(_Tail):
     """Follows one tenant's log: from now, or from after a number (0 is the beginning). A context manager."""
 
     def __init__(self, tenant_id: int, after: int | None = None) -> None:
-        self._redis = redis.Redis.from_url(
-            settings().required("redis_url"), socket_connect_timeout=1, health_check_interval=10
-        )
+        self._redis = connect(socket_connect_timeout=1, health_check_interval=10)
         self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]  # as redis has it
         self._subscribed = False
         super().__init__(tenant_id, after)

@@ -37,6 +37,8 @@ broker_transport_options = {
     "max_retries": 0,
     "priority_steps": [0],  # no priorities by message: one list a queue
 }
+if settings().sentinel_master is not None:
+    broker_transport_options["master_name"] = settings().sentinel_master
 # A broker that is away fails a send at once: nothing depends on the message.
 task_publish_retry = False
 broker_pool_limit = 4

@@ -32,6 +32,7 @@ from db.log.reading import by_seq
 from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
+from worker.process.redis import connect_async
 
 log = structlog.get_logger()
 
@@ -226,9 +227,7 @@ class Hub:
         """Take what is published to all channels, until the connection fails."""
         try:
             subscription = await run_in_threadpool(Subscription)
-            client = redis.asyncio.Redis.from_url(
-                settings().required("redis_url"), socket_connect_timeout=1, socket_keepalive=True
-            )
+            client = connect_async(socket_connect_timeout=1, socket_keepalive=True)
             async with client, client.pubsub() as pubsub:
                 await pubsub.psubscribe(subscription.pattern)
                 await self._hear(pubsub, subscription)

@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -46,10 +47,9 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 def _worker(name: str, queues: str, *pool: str) -> tuple[str, ...]:
     # Gossip and mingle are for workers that look for each other: ours do not, and start a second sooner
-    # without.
-    return _celery(
-        "worker", f"--queues={queues}", f"--hostname={name}@%h", "--without-gossip", "--without-mingle", *pool
-    )
+    # without. Each has a name of its own: of two with one name Flower and `doctor` would see one.
+    hostname = f"--hostname={name}-{secrets.token_hex(2)}@%h"
+    return _celery("worker", f"--queues={queues}", hostname, "--without-gossip", "--without-mingle", *pool)
 
 
 def _data_dir() -> Path:

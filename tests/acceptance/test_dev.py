@@ -160,7 +160,10 @@ def test_a_new_workspace_has_a_history_and_lives(dev: Dev) -> None:
 
 def test_flower_shows_what_a_worker_is_made_of(dev: Dev) -> None:
     endpoints = dev.until_up()
-    dev.until(lambda: "activity.append" in page(endpoints, f"/worker/append@{gethostname()}")[1])
+    [worker] = dev.descendants("--hostname=append-")
+    [name] = [one.removeprefix("--hostname=") for one in worker.cmdline() if one.startswith("--hostname=")]
+    path = f"/worker/{name.replace('%h', gethostname())}"
+    dev.until(lambda: "activity.append" in page(endpoints, path)[1])
 
 
 def test_flower_shows_the_words_a_task_is_sent_with(dev: Dev) -> None:
@@ -214,10 +217,10 @@ def test_what_holds_a_secret_is_private(dev: Dev) -> None:
 
 def test_a_killed_worker_comes_back(dev: Dev) -> None:
     dev.until_up()
-    [first] = dev.descendants("--hostname=append@")
+    [first] = dev.descendants("--hostname=append-")
     first.kill()
     dev.until(lambda: "killed by SIGKILL" in dev.printed())
-    dev.until(lambda: any(process.pid != first.pid for process in dev.descendants("--hostname=append@")))
+    dev.until(lambda: any(process.pid != first.pid for process in dev.descendants("--hostname=append-")))
 
 
 def test_a_second_one_in_the_same_folder_is_refused(dev: Dev, run: Callable[..., Dev]) -> None:

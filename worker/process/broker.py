@@ -12,21 +12,24 @@ from redis.exceptions import ResponseError
 VERSIONS = {"celery": "5.7.0", "kombu": "5.7.0"}
 
 
-class _Channel(transport.Channel):
-    """A channel that, once closed, raises what its users expect.
+def _closable(base: Any) -> Any:
+    """Return a channel class that, once closed, raises what its users expect.
 
     Celery closes the connection of a lost broker after it dropped the client beneath. The channel then gives
     back the messages that are not acknowledged, asks the absent client for its host, and an AttributeError
     that nobody expects ends the worker: only one that is busy, and only with acks_late.
     """
 
-    @contextmanager
-    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        """Yield a client, the given one or one of the pool's."""
-        if client is None and self._pool is None and getattr(self.connection, "client", None) is None:
-            raise RedisAway("the channel is closed")
-        with super().conn_or_acquire(client) as given:
-            yield given
+    class Channel(base):  # type: ignore[misc]  # kombu has no types
+        @contextmanager
+        def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+            """Yield a client, the given one or one of the pool's."""
+            if client is None and self._pool is None and getattr(self.connection, "client", None) is None:
+                raise RedisAway("the channel is closed")
+            with super().conn_or_acquire(client) as given:
+                yield given
+
+    return Channel
 
 
 class OutliveBroker(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
@@ -42,5 +45,6 @@ class OutliveBroker(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ha
 
 def install(app: Any) -> None:
     """Use the above in an app's workers."""
-    transport.Transport.Channel = _Channel
+    transport.Transport.Channel = _closable(transport.Channel)
+    transport.SentinelTransport.Channel = _closable(transport.SentinelChannel)
     app.steps["consumer"].add(OutliveBroker)

@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 import redis
+import redis.asyncio
 import structlog
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from activity.settings import settings
 
@@ -19,6 +23,7 @@ T = TypeVar("T")
 _ANSWER_S = 1.0
 # After a failure: a server that is away or frozen must not slow each commit down.
 _REST_S = 2.0
+_SENTINEL = {"sentinel_kwargs": {"socket_timeout": _ANSWER_S, "socket_connect_timeout": _ANSWER_S}}
 
 
 class _Rest:
@@ -27,11 +32,45 @@ class _Rest:
     until = 0.0
 
 
+def connect(**options: Any) -> "redis.Redis":
+    """Return a new client of the configured server, or of the one that its sentinels name as the master."""
+    url = settings().required("redis_url")
+    if not url.startswith("sentinel://"):
+        return redis.Redis.from_url(url, **options)
+    sentinels, master = _sentinels(url)
+    return cast("redis.Redis", _untyped(Sentinel)(sentinels, **_SENTINEL).master_for(**master, **options))
+
+
+def connect_async(**options: Any) -> "redis.asyncio.Redis":
+    """Return such a client for an event loop."""
+    url = settings().required("redis_url")
+    if not url.startswith("sentinel://"):
+        return redis.asyncio.Redis.from_url(url, **options)
+    sentinels, master = _sentinels(url)
+    asked = _untyped(AsyncSentinel)(sentinels, **_SENTINEL)
+    return cast("redis.asyncio.Redis", asked.master_for(**master, **options))
+
+
+def _untyped(kind: Any) -> Any:
+    return kind  # redis has no types for its sentinels
+
+
+def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+    """Return where the sentinels are, and which master to ask them for, with its login and database.
+
+    A URL as Celery has it: sentinel://:password@host:26379/0;sentinel://host:26379
+    """
+    parts = [urlsplit(part) for part in url.split(";")]
+    hosts = [(part.hostname or "localhost", part.port or 26379) for part in parts]
+    first, name = parts[0], settings().required("sentinel_master")
+    login = {"username": first.username or None, "password": first.password or None}
+    return hosts, {"service_name": name, "db": int(first.path.strip("/") or 0), **login}
+
+
 @cache
 def redis_client() -> "redis.Redis":
     """Return this process's client: it fails within a second, and repeats nothing, lest it write twice."""
-    return redis.Redis.from_url(
-        settings().required("redis_url"),
+    return connect(
         socket_timeout=_ANSWER_S,
         socket_connect_timeout=_ANSWER_S,
         health_check_interval=5,
