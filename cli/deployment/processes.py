@@ -77,9 +77,16 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="How many tasks it runs at once, instead of 2.")
     ] = None,
+    hostname: Annotated[
+        str | None,
+        typer.Option(
+            help="Its name, such as append@%h, for a health check; without it one that no other has."
+        ),
+    ] = None,
 ) -> None:
     """Run one Celery worker."""
-    _become(name, *([f"--concurrency={concurrency}"] if concurrency else []))
+    given = {"concurrency": concurrency, "hostname": hostname}
+    _become(name, *(f"--{option}={value}" for option, value in given.items() if value))
 
 
 def beat() -> None:

@@ -114,7 +114,7 @@ def test_every_process_has_its_service() -> None:
 def test_a_service_runs_a_command_that_there_is(name: str) -> None:
     command = OURS[name]["command"]
     assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
-    assert command[0] != "worker" or command == ["worker", name]
+    assert command[0] != "worker" or command == ["worker", name, f"--hostname={name}@%h"]
 
 
 @pytest.mark.parametrize("name", STEADY)
