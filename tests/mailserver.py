@@ -20,7 +20,7 @@ and "slow" waits until eleven others were taken."""
 class Sink:
     """What the server took, and what it does wrong.
 
-    `at_rcpt(address)` and `at_data(address)` return a fault or None.
+    `at_mail(address)`, `at_rcpt(address)` and `at_data(address)` return a fault or None.
 
     `takes` is how many connections it greets; `heedless` has it want the content of a mail that it refused.
     """
@@ -31,6 +31,7 @@ class Sink:
         self.heedless = False
         self.eleven_taken = asyncio.Event()
         self.taken: list[tuple[str, bytes]] = []
+        self.at_mail: Callable[[str], Fault] = lambda _: None
         self.at_rcpt: Callable[[str], Fault] = lambda _: None
         self.at_data: Callable[[str], Fault] = lambda _: None
         self.port = 0
@@ -43,6 +44,15 @@ class Sink:
             return ["421 4.7.0 too many connections"]
         session.host_name = host
         return [answer[0], "250-PIPELINING", *answer[1:]] if self._pipelining else answer
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if fault := self.at_mail(address):
+            return fault
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

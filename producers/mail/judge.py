@@ -104,6 +104,7 @@ _SUBJECTS: Mapping[str, Subject] = {
     "networkerror": "way",
     "expired": "way",
 }
+_PASSING = {"blocked", "badreputation", "sendinglimit", "networkerror", "expired"}
 _HARD_STATUS = {
     "5.1.1",
     "5.1.2",
@@ -130,6 +131,11 @@ class MailVerdict(NamedTuple):
     subject: Subject
     bounce_type: BounceType
     reason: str | None
+
+    @property
+    def passes(self) -> bool:
+        """Whether what is held against us may end without anybody's doing."""
+        return self.reason in _PASSING
 
 
 def reason_of(words: str) -> str | None:

@@ -102,7 +102,8 @@ class Connection:
                 await self._reset(refused, replies)
                 if refused is replies[0] and refused.code >= 500:
                     reason = f"{mail.sender} may not send: {refused.code} {refused.text}"
-                    raise ServerDown(reason, permanent=True)
+                    passes = Refused(*refused).verdict.passes
+                    raise ServerDown(reason, permanent=not passes, of_mailbox=True)
                 raise _refused(Refused(*refused))
             session.writer.write(mail.content.replace(b"\r\n.", b"\r\n.."))
             async with asyncio.timeout(settings().smtp_timeout_s):
