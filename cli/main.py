@@ -14,7 +14,7 @@ from cli import access, enrichment, imports, playbooks, sequences, tasks
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev, env
 from cli.errors import UNREACHABLE, USAGE, Unreachable
-from cli.log import audit, checkpoints, emit, reading, rejected, stats, verify
+from cli.log import audit, checkpoints, emit, prove, reading, rejected, stats, verify
 from cli.mail import sources, suppressions
 from cli.records import erase, tenants
 
@@ -92,6 +92,7 @@ app.command()(verify.verify)
 app.command()(checkpoints.checkpoint)
 app.command()(checkpoints.checkpoint_key)
 app.command()(checkpoints.witness)
+app.command()(prove.prove)
 app.command()(audit.export)
 app.command()(doctor.doctor)
 app.command()(erase.erase)

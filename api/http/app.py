@@ -13,7 +13,7 @@ from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import PageRoute
 from api.http.requests import Requests
-from api.log import events, stream, writing
+from api.log import events, proofs, stream, writing
 from api.log.hub import Hub
 from api.mail import receiving, suppressions
 from api.sequences import enrolments, tracking
@@ -24,6 +24,7 @@ ROUTERS = (
     events.router,
     writing.router,
     stream.router,
+    proofs.router,
     records.router,
     session.router,
     enrolments.router,

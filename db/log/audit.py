@@ -12,15 +12,16 @@ from db.engine import begin, driver, driver_errors
 
 _ROWS = 2000  # read at a time
 
-# A moment that no clock can show was put there by hand: as 0 it breaks the chain at that event.
-_CHAIN = """
-select account_id, actor, cause_id::text, contact_id, event_id::text,
+# The columns of a Header. A moment that no clock shows was put there by hand: as 0 it breaks the chain.
+HEADER = """account_id, actor, cause_id::text, contact_id, event_id::text,
        case when isfinite(occurred_at) then timestamptz_send(occurred_at)::bigint + 946684800000000
          else 0 end,
        encode(payload_sha256, 'hex'), record_id, record_type,
        case when isfinite(recorded_at) then timestamptz_send(recorded_at)::bigint + 946684800000000
          else 0 end,
-       seq, source, tenant_id, type, 1, version, convert_to(payload::text, 'UTF8'), salt, hash
+       seq, source, tenant_id, type, 1, version"""
+_CHAIN = f"""
+select {HEADER}, convert_to(payload::text, 'UTF8'), salt, hash
   from activity.event where tenant_id = %s and seq > %s and seq <= %s order by seq
 """
 # Whoever has a workspace, a head or an event: what was taken from one of them is found by the others.
