@@ -215,6 +215,13 @@ def by_row(session: Session, row_id: int) -> SequenceMessage | None:
     return None if row is None else SequenceMessage._make(row)
 
 
+def count_visit(session: Session, row_id: int, most: int) -> bool:
+    """Count a visit of an e-mail's links; return False where `most` are counted already."""
+    statement = text("""
+        update crm.message set visits = visits + 1 where id = :id and visits < :most returning id""")
+    return session.execute(statement, {"id": row_id, "most": most}).first() is not None
+
+
 def list_unknown(session: Session, tenant: int, limit: int = 100) -> list[SequenceMessage]:
     """Return the e-mails that the mail server may or may not have accepted, the oldest first."""
     rows = session.execute(_UNKNOWN, {"tenant": tenant, "limit": limit})

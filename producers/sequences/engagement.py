@@ -3,10 +3,14 @@
 A machine's visit is marked as such.
 """
 
+import itertools
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
+from threading import Lock
 from typing import NamedTuple
 from uuid import UUID
 
+from cachetools import TTLCache
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -22,6 +26,8 @@ from producers.mail.suppressions import opt_out
 from producers.sequences.tracking import Target
 from worker.emit import emit
 
+_MOST_VISITS = 200  # of one mail, all its links together: who has a link could write into the log forever
+_MOST_REPEATS = 20  # a minute, of one visitor on one link: so none uses up the share of the others at once
 _LONGEST_AGENT = 1000
 
 
@@ -31,6 +37,22 @@ class Visit(NamedTuple):
     user_agent: str
     referrer: str = ""
     method: str = "GET"
+
+
+class Repeats:
+    """How often the same was seen within a minute of its first time, in this process."""
+
+    def __init__(self) -> None:
+        self._counts: TTLCache[Hashable, Iterator[int]] = TTLCache(10_000, 60)
+        self._lock = Lock()
+
+    def count(self, what: Hashable) -> int:
+        """Return how often it was seen, this time included."""
+        with self._lock:
+            return next(self._counts.setdefault(what, itertools.count(1)))
+
+
+_repeats = Repeats()
 
 
 def opened(target: Target, visit: Visit) -> bool:
@@ -77,11 +99,15 @@ def _unsubscribe_erased(session: Session, target: Target) -> str | None:
 
 
 def _record(kind: str, target: Target, visit: Visit, more: dict[str, object]) -> bool:
+    """Record a visit, unless the visitor comes too often or the mail has had its share of visits."""
+    if _repeats.count((kind, target, visit)) > _MOST_REPEATS:
+        return True
     with begin("producer", target.tenant) as session:
         message = messages.by_row(session, target.message)
         if message is None:
             return False
-        emit(session, _event(kind, message, more | _verdict(message, visit), uuid7()))
+        if messages.count_visit(session, message.id, _MOST_VISITS):
+            emit(session, _event(kind, message, more | _verdict(message, visit), uuid7()))
     return True
 
 

@@ -16,6 +16,7 @@ from db.mail import suppression
 from db.mail.suppression import Standing
 from db.records import records
 from producers.sequences import enroll
+from producers.sequences.engagement import Repeats
 from producers.sequences.tracking import Target, link, sign
 from tests import vectors
 from tests.mailserver import Sink, running
@@ -83,6 +84,24 @@ def test_every_open_and_click_is_kept_with_its_mail_and_a_verdict(
         ("email.clicked", "jo", "https://v.example/p?a=1&b=2", "false", True),
         ("email.clicked", "jo", "https://v.example/p?a=1&b=2", "true", True),
     ]
+
+
+def test_whoever_has_a_link_cannot_write_into_the_log_forever(
+    space: Workspace, sink: Sink, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.sequences.engagement._MOST_VISITS", 5)
+    monkeypatch.setattr("producers.sequences.engagement._MOST_REPEATS", 2)
+    monkeypatch.setattr("producers.sequences.engagement._repeats", Repeats())
+    space.enroll(space.sequence(mail("One")), "jo")
+    space.send()
+    pixel, target, _ = links(sink)
+    for _ in range(4):
+        assert ask("GET", pixel, headers=PERSON).status_code == 200
+    assert len(visits(space)) == 2
+    for number in range(9):
+        agent = {"User-Agent": f"Agent {number}"}
+        assert ask("GET", target, headers=agent).status_code == 302
+    assert len(visits(space)) == 5
 
 
 def test_getting_the_unsubscribe_page_unsubscribes_nobody_and_its_button_does_once(
