@@ -3,8 +3,9 @@
 `encode` turns an Event into the document that the outbox holds, or raises what is wrong with which field.
 """
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,9 @@ import msgspec
 
 from activity import event_type
 from activity.canonical import canonical
-from activity.catalogue import CATALOGUE, NAMESPACES, SYSTEM_SOURCES, SYSTEM_TYPES, nearest
+from activity.catalogue import CATALOGUE, NAMESPACES, SYSTEM_SOURCES, SYSTEM_TYPES, VERSIONS, nearest
 from activity.errors import InvalidEvent
-from activity.event import Event
+from activity.event import Event, RecordedEvent
 
 MAX_NAME = 320  # characters of an actor, a source or an id: an e-mail address fits
 MAX_TENANT = 2**31 - 1
@@ -106,6 +107,41 @@ def check_outsider(event: Event) -> None:
             f"{event.event_id} is a UUID of version {_SYSTEM_ID}, the system's own",
             "give a uuid7, or a uuid5 of an id of yours",
         )
+
+
+def check_correction(event: RecordedEvent, correct: Mapping[str, Any] | None) -> None:
+    """Raise InvalidEvent unless these fields can be right of the event: by its type, with all its others.
+
+    None is a retraction.
+    """
+    if event.type in SYSTEM_TYPES:
+        raise InvalidEvent("event_id", f"{event.type} is the system's own evidence", "it stays as it is")
+    if correct is None:
+        return
+    if event.type == "event.corrected":
+        raise InvalidEvent(
+            "correct", "a correction is not corrected", "retract it, and correct the event anew"
+        )
+    recorded = msgspec.json.decode(event.payload, type=dict[str, Any] | None)
+    if recorded is None:
+        raise InvalidEvent("correct", "the event's content was erased", "nothing is left to be corrected")
+    known = VERSIONS.get((event.type, event.version))
+    if known is None:
+        return
+    _check_fields(event.type, correct, (*known.payload.__struct_fields__, *recorded))
+    try:
+        msgspec.convert(recorded | dict(correct), known.payload)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, "correct") from None
+
+
+def _check_fields(type_: str, correct: Mapping[str, Any], fields: Sequence[str]) -> None:
+    for name in correct:
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1) or fields
+            raise InvalidEvent(
+                f"correct.{name}", f"{type_} has no such field", f"did you mean {' or '.join(near)}?"
+            )
 
 
 def decode(fields: Mapping[str, Any]) -> Event:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE
 from activity.event import RecordedEvent
+from activity.fate import AS_RECORDED
 from api.access.callers import Reader
 from api.http.encoding import answers, encode, json_response
 from api.http.problems import Problem
@@ -22,7 +23,7 @@ from api.log.page_cache import CachingRoute, store
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event, encoded, event_out
 from db.engine import begin
 from db.log import heads
-from db.log.reading import by_seq, counts, lineage
+from db.log.reading import by_seq, counts, fates, lineage
 from db.log.reading.filter import LOOK, Filter
 from db.records import records
 from feed import pages
@@ -60,7 +61,7 @@ class EventPage(msgspec.Struct):
 
 
 class EventDetail(msgspec.Struct):
-    """An event with its causes, its effects, and its later corrections."""
+    """An event with its causes, its effects, and what corrects it, judges it, or retracts that."""
 
     event: EventOut
     hash: str
@@ -129,14 +130,16 @@ def list_events(request: Request, caller: Reader, query: Annotated[PageQuery, Qu
             session, caller.tenant, since=moment(query.since), until=moment(query.until), as_of=query.as_of
         )
         listing = _list(session, caller.tenant, which, query, head)
+        became = fates.of(session, caller.tenant, listing.events, query.as_of)
         names = _names(session, caller.tenant, listing.events) if query.include else None
     headers = _headers(
         request, tag if query.newest else None, None if query.after is not None else listing.cursor
     )
+    shown = [(event, became.get(event.event_id, AS_RECORDED)) for event in listing.events]
     if cloud:
-        return json_response([cloud_event(event) for event in listing.events], 200, headers, CLOUDEVENTS)
+        return json_response([cloud_event(*one) for one in shown], 200, headers, CLOUDEVENTS)
     page = {
-        "data": [encoded(event, query.locale) for event in listing.events],
+        "data": [encoded(*one, query.locale) for one in shown],
         "has_more": listing.cursor is not None,
         "next_cursor": listing.cursor,
         "looked_to": listing.looked_to,
@@ -249,22 +252,23 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         event = _event(session, caller.tenant, event_id)
-        if cloud:
-            return json_response(cloud_event(event), 200, headers, CLOUDEVENT)
         causes = lineage.causes(session, caller.tenant, event_id)
         effects = lineage.effects(session, caller.tenant, event_id)
+        corrections = fates.later(session, caller.tenant, [event])
+        became = fates.of(session, caller.tenant, [event, *causes, *effects, *corrections])
         digest = by_seq.chain_hash(session, caller.tenant, event.seq)
-    corrections = [
-        effect
-        for effect in effects
-        if effect.cause_id == event_id and effect.type in ("event.corrected", "event.classified")
-    ]
+
+    def out(*events: RecordedEvent) -> list[EventOut]:
+        return [event_out(one, became.get(one.event_id, AS_RECORDED), locale) for one in events]
+
+    if cloud:
+        return json_response(cloud_event(event, became.get(event_id, AS_RECORDED)), 200, headers, CLOUDEVENT)
     detail = EventDetail(
-        event=event_out(event, locale),
+        event=out(event)[0],
         hash=digest.hex(),
-        causes=[event_out(one, locale) for one in causes],
-        effects=[event_out(one, locale) for one in effects if one not in corrections],
-        corrections=[event_out(one, locale) for one in corrections],
+        causes=out(*causes),
+        effects=out(*(one for one in effects if one not in corrections)),
+        corrections=out(*corrections),
         stream=StreamPosition(wire.position(head.epoch, head.seq)),
     )
     return json_response(detail, 200, headers)

@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from activity.catalogue.types.corrections import ERASURES
-from activity.event import RecordedEvent
+from activity.fate import CORRECTING
 from activity.settings import settings
 from api.http.supervise import supervise
-from api.log.wire import encoded, position
+from api.log.frames import Item, items_of
 from db.engine import begin
 from db.log import heads
 from db.log.reading import by_seq
@@ -51,27 +51,6 @@ RESETS = Total("activity_stream_resets_total", "Streams that were told to begin 
 def beat_s() -> float:
     """Return the seconds between two moments at which a stream is woken, whatever happens in its log."""
     return min(_BEAT_S, settings().stream_heartbeat_s)
-
-
-class Item:
-    """An event and its frames, one for each language that somebody watches in."""
-
-    __slots__ = ("_frames", "event")
-
-    def __init__(self, event: RecordedEvent) -> None:
-        self.event = event
-        self._frames: dict[str, bytes] = {}
-
-    def frame(self, epoch: UUID, locale: str) -> bytes:
-        """Return the event as it goes to every stream in this language."""
-        made = self._frames.get(locale)
-        if made is None:
-            data = bytes(encoded(self.event, locale))  # JSON has no line break of its own
-            made = self._frames[locale] = b"id: %b\ndata: %b\n\n" % (
-                position(epoch, self.event.seq).encode(),
-                data,
-            )
-        return made
 
 
 class Watcher:
@@ -119,13 +98,14 @@ class Channel:
         Those who were cut off just now ask for them.
         """
         head, newest = await run_in_threadpool(self._newest)
-        self.position = Position(self.tenant, head.epoch, newest[-1].seq if newest else head.seq)
-        self._buffer = [Item(event) for event in newest]
+        self.position = Position(self.tenant, head.epoch, newest[-1].event.seq if newest else head.seq)
+        self._buffer = newest
 
-    def _newest(self) -> tuple[heads.Head, list[RecordedEvent]]:
+    def _newest(self) -> tuple[heads.Head, list[Item]]:
         with begin("reader", self.tenant) as session:
             head = heads.head(session, self.tenant)
-            return head, by_seq.after(session, self.tenant, max(0, head.seq - BUFFERED), 2 * BUFFERED).events
+            newest = by_seq.after(session, self.tenant, max(0, head.seq - BUFFERED), 2 * BUFFERED).events
+            return head, items_of(session, self.tenant, newest)
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
         """Return the events after `seq`, up to `limit`; none where this stands there.
@@ -140,10 +120,17 @@ class Channel:
         return self._buffer[start : start + limit]
 
     def hear(self, body: bytes) -> bool:
-        """Take an authentic message; return whether nothing is missing. Raises EpochChanged."""
+        """Take an authentic message; return whether nothing is missing. Raises EpochChanged.
+
+        A correction says in the log alone what it corrects: it is read there.
+        """
+        at = self.position.seq
         events = self.position.hear(body)
+        if events and any(event.type in CORRECTING for event in events):
+            self.position.seq = at
+            return False
         if events:
-            self._push(events)
+            self._push([Item(event) for event in events])
         return events is not None
 
     async def catch_up(self) -> None:
@@ -154,21 +141,23 @@ class Channel:
                 self._behind = False
                 page = await run_in_threadpool(self.read, self.position.seq, self.position.epoch)
                 fresh = [
-                    event for event in page if event.seq > self.position.seq
+                    item for item in page if item.event.seq > self.position.seq
                 ]  # a message may have come meanwhile
                 if fresh:
-                    self.position.seq = fresh[-1].seq
+                    self.position.seq = fresh[-1].event.seq
                     self._push(fresh)
                 self._behind |= len(page) == PAGE
 
-    def read(self, seq: int, epoch: UUID) -> list[RecordedEvent]:
+    def read(self, seq: int, epoch: UUID) -> list[Item]:
         """Return the page of the log after `seq`. Raises EpochChanged."""
-        return read_after(self.tenant, seq, epoch)
+        events = read_after(self.tenant, seq, epoch)
+        with begin("reader", self.tenant) as session:
+            return items_of(session, self.tenant, events)
 
-    def _push(self, fresh: list[RecordedEvent]) -> None:
-        if any(event.type in ERASURES for event in fresh):
-            self._buffer.clear()  # what was erased is forgotten here too: who falls behind reads the log
-        self._buffer += [Item(event) for event in fresh]
+    def _push(self, fresh: list[Item]) -> None:
+        if any(item.changed or item.event.type in ERASURES for item in fresh):
+            self._buffer.clear()  # what reads otherwise now is forgotten: who falls behind reads the log
+        self._buffer += fresh
         if len(self._buffer) > 2 * BUFFERED:
             del self._buffer[:-BUFFERED]
         self.wake()

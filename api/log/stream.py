@@ -6,7 +6,7 @@ A raw ASGI response for each client, fed by the hub.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -23,7 +23,8 @@ from api.access.callers import Caller, Reader, authenticate
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale
-from api.log.hub import RESETS, STREAMS, Channel, Hub, Item, Watcher, beat_s
+from api.log.frames import Item
+from api.log.hub import RESETS, STREAMS, Channel, Hub, Watcher, beat_s
 from api.log.wire import EventOut, position, read_position
 from db.engine import begin
 from db.log.reading.filter import Predicate, accounts_beneath
@@ -39,7 +40,7 @@ _HEADERS = [
 _AT_ONCE = 100  # events in one piece of the body
 
 _FRAMES = {
-    "description": "Frames: hello, events without a name, hb, reset, bye",
+    "description": "Frames: hello, events without a name, changed, hb, reset, bye",
     "content": {
         "text/event-stream": {
             "itemSchema": {
@@ -47,7 +48,7 @@ _FRAMES = {
                 "properties": {
                     "id": {"type": "string", "description": "The position after the event: <epoch>-<seq>"},
                     "event": {
-                        "enum": ["hello", "hb", "reset", "bye"],
+                        "enum": ["hello", "changed", "hb", "reset", "bye"],
                         "description": "Absent for an event of the log",
                     },
                     "retry": {"type": "integer"},
@@ -216,10 +217,7 @@ class StreamResponse(Response):
         if items is None:
             async with self._hub.reads:
                 try:
-                    items = [
-                        Item(event)
-                        for event in await run_in_threadpool(self._channel.read, self._seq, self._epoch)
-                    ]
+                    items = await run_in_threadpool(self._channel.read, self._seq, self._epoch)
                 except EpochChanged:
                     await self._hub.recover(self._channel)
                     return []
@@ -228,10 +226,15 @@ class StreamResponse(Response):
         return items
 
     def _frames(self, items: Iterable[Item]) -> bytes:
+        return b"".join([frame for item in items for frame in self._frames_of(item)])
+
+    def _frames_of(self, item: Item) -> Iterator[bytes]:
         passes = self._passes
-        return b"".join(
-            [item.frame(self._epoch, self._locale) for item in items if passes is None or passes(item.event)]
-        )
+        for one in item.changed:  # before what moves the position: who is cut off between has it again
+            if passes is None or passes(one.event):
+                yield one.changed_frame(self._locale)
+        if passes is None or passes(item.event):
+            yield item.frame(self._epoch, self._locale)
 
     @property
     def _position(self) -> str:

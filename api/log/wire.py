@@ -13,14 +13,24 @@ from cachetools import LRUCache, cached
 
 from activity.catalogue import CATALOGUE, summary_parts
 from activity.event import RecordedEvent
+from activity.fate import AS_RECORDED, Change, Classified, Fate, right_payload
 
 OTHER = "other"  # the category of a workspace's own types
 
 
-class EventOut(msgspec.Struct, kw_only=True):
-    """An event. `payload` is null once it was erased.
+class Corrected(Change, frozen=True, kw_only=True):
+    """The payload's fields that are right instead, and the summary `was` that the recorded ones made."""
 
-    `summary_parts` is the summary in pieces: text (t) and values (v).
+    correct: msgspec.Raw
+    was: str
+    was_parts: list[dict[str, str]]
+
+
+class EventOut(msgspec.Struct, kw_only=True):
+    """An event. `payload` is what was recorded, null once it was `erased`.
+
+    `summary` is of what is right as far as is known; `summary_parts` is it in pieces: text (t) and values
+    (v). `corrected`, `retracted` and `classified` are what later events made of it, null where none did.
     """
 
     event_id: UUID
@@ -40,19 +50,23 @@ class EventOut(msgspec.Struct, kw_only=True):
     record_id: str | None
     cause_id: UUID | None
     payload: msgspec.Raw
+    corrected: Corrected | None
+    retracted: Change | None
+    classified: Classified | None
+    erased: bool
 
 
-def event_out(event: RecordedEvent, locale: str = "en") -> EventOut:
-    """Return an event for a client, with its summary in this language."""
+def event_out(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en") -> EventOut:
+    """Return an event for a client, with what became of it, and its summary in this language."""
     known = CATALOGUE.get(event.type)
-    parts = summary_parts(event.type, event.version, event.payload, locale)
+    parts = summary_parts(event.type, event.version, right_payload(event, fate), locale)
     return EventOut(
         event_id=event.event_id,
         seq=event.seq,
         type=event.type,
         version=event.version,
         category=known.category.value if known else OTHER,
-        summary="".join(text for part in parts for text in part.values()),
+        summary=_joined(parts),
         summary_parts=parts,
         occurred_at=event.occurred_at,
         recorded_at=event.recorded_at,
@@ -64,28 +78,52 @@ def event_out(event: RecordedEvent, locale: str = "en") -> EventOut:
         record_id=event.record_id,
         cause_id=event.cause_id,
         payload=event.payload,
+        corrected=None if fate.corrected is None else _corrected(event, fate, fate.corrected, locale),
+        retracted=fate.retracted,
+        classified=fate.classified,
+        erased=_is_erased(event),
     )
+
+
+def _corrected(event: RecordedEvent, fate: Fate, change: Change, locale: str) -> Corrected:
+    parts = summary_parts(event.type, event.version, event.payload, locale)
+    return Corrected(
+        *msgspec.structs.astuple(change),
+        correct=msgspec.Raw(fate.right or b"{}"),
+        was=_joined(parts),
+        was_parts=parts,
+    )
+
+
+def _joined(parts: list[dict[str, str]]) -> str:
+    return "".join(text for part in parts for text in part.values())
+
+
+def _is_erased(event: RecordedEvent) -> bool:
+    return bytes(event.payload) == b"null"
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-def _version(event: RecordedEvent, locale: str = "en") -> tuple[int, UUID, datetime, str, bool]:
-    """Return what decides an event's JSON: all that ever changes of a recorded event is that it is erased."""
-    erased = bytes(event.payload) == b"null"
-    return event.tenant_id, event.event_id, event.recorded_at, locale[:2].lower(), erased
+def _version(
+    event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en"
+) -> tuple[int, UUID, datetime, Fate, str, bool]:
+    """Return what decides an event's JSON: a recorded event never changes, but it may be erased."""
+    return event.tenant_id, event.event_id, event.recorded_at, fate, locale[:2].lower(), _is_erased(event)
 
 
 @cached(LRUCache(10_000), key=_version, lock=Lock())
-def encoded(event: RecordedEvent, locale: str = "en") -> msgspec.Raw:
+def encoded(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en") -> msgspec.Raw:
     """Return the JSON of an event for a client, cached."""
-    return msgspec.Raw(_encode(event_out(event, locale)))
+    return msgspec.Raw(_encode(event_out(event, fate, locale)))
 
 
 class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An event as CloudEvents 1.0 writes it.
 
-    The extensions are sequence, recordedtime, authtype, authid, causationid and partitionkey.
+    The extensions are sequence, recordedtime, authtype, authid, causationid and partitionkey; and correctedby
+    and retractedby, the ids of later events that did so.
     """
 
     specversion: str
@@ -101,6 +139,8 @@ class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     authid: str | None = None
     causationid: UUID | None = None
     partitionkey: str | None = None
+    correctedby: UUID | None = None
+    retractedby: UUID | None = None
     data: msgspec.Raw | None = None
 
 
@@ -108,10 +148,9 @@ CLOUDEVENT = "application/cloudevents+json"
 CLOUDEVENTS = "application/cloudevents-batch+json"
 
 
-def cloud_event(event: RecordedEvent) -> CloudEvent:
+def cloud_event(event: RecordedEvent, fate: Fate = AS_RECORDED) -> CloudEvent:
     """Return an event as a CloudEvent. `sequence` is ordered as text too."""
     system = event.actor == "system"
-    erased = bytes(event.payload) == b"null"
     return CloudEvent(
         specversion="1.0",
         id=event.event_id,
@@ -126,7 +165,9 @@ def cloud_event(event: RecordedEvent) -> CloudEvent:
         authid=None if system else event.actor,
         causationid=event.cause_id,
         partitionkey=event.account_id,
-        data=None if erased else event.payload,
+        correctedby=fate.corrected.event_id if fate.corrected else None,
+        retractedby=fate.retracted.event_id if fate.retracted else None,
+        data=None if _is_erased(event) else event.payload,
     )
 
 

@@ -14,11 +14,11 @@ from uuid_utils.compat import uuid7
 from activity.catalogue.types.conversations import CallCompleted, CommentAdded, NoteAdded
 from activity.errors import InvalidEvent
 from activity.event import Event, RecordedEvent
-from activity.validation import check_outsider
+from activity.validation import check_correction, check_outsider
 from api.access.callers import Caller
 from api.access.limits import Writer
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
-from api.http.problems import Problem
+from api.http.problems import Problem, invalid
 from api.http.turns import in_turn
 from api.log import batch, receipts
 from api.log.batch import MAX_EVENTS
@@ -131,6 +131,10 @@ def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place
     event = Event(
         tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None}
     )
+    if event.type == "event.corrected":
+        raise InvalidEvent(
+            "type", "a correction is checked against what it corrects", "POST /v1/events/{id}/corrections"
+        )
     check_outsider(event)
     return event
 
@@ -266,6 +270,10 @@ async def correct_event(
             [{"pointer": "#/correct", "detail": "give the right fields, or retracted"}],
         )
     wrong = await run_in_threadpool(_find, caller.tenant, event_id)
+    try:
+        check_correction(wrong, None if correction.retracted else correction.correct)
+    except InvalidEvent as error:
+        raise Problem("invalid", str(error), [invalid(error)]) from None
     key = receipts.key_of(request)
     event = Event(
         tenant_id=caller.tenant,

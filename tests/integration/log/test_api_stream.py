@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
@@ -57,6 +57,36 @@ def test_a_resumed_stream_goes_on_without_loss_or_repeat_however_long_it_was_awa
             assert await reading.seqs(2500) == list(range(3, 2503))
             await asyncio.to_thread(say, tenant)
             assert await reading.seqs(1) == [2503]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("filters", [{}, {"type": "note.added"}], ids=["everything", "filtered"])
+def test_a_correction_sends_what_it_corrects_again_live_and_resumed(
+    port: int, key: str, tenant: int, filters: dict[str, str]
+) -> None:
+    noted, correction = uuid4(), uuid4()
+
+    def correct(wrong: UUID, id_: UUID, **payload: Any) -> None:
+        payload["event_id"] = str(wrong)
+        say(tenant, type="event.corrected", event_id=id_, cause_id=wrong, payload=payload)
+
+    async def scene() -> None:
+        async with stream(port, key, **filters) as reading:
+            await asyncio.to_thread(say, tenant, event_id=noted)
+            assert (await reading.next("message"))[1]["corrected"] is None
+            last_id = reading.last_id
+            await asyncio.to_thread(correct, noted, correction, correct={"text": "right"})
+            _, changed = await reading.next("changed")
+            assert changed["event_id"] == str(noted)
+            assert changed["corrected"]["correct"] == {"text": "right"}
+        async with stream(port, key, last_id, **filters) as reading:
+            assert (await reading.next("changed"))[1] == changed
+            await asyncio.to_thread(correct, correction, uuid4(), retracted=True)
+            if not filters:
+                assert (await reading.next("changed"))[1]["event_id"] == str(correction)
+            _, undone = await reading.next("changed")
+            assert (undone["event_id"], undone["corrected"]) == (str(noted), None)
 
     asyncio.run(scene())
 
