@@ -5,6 +5,7 @@ import './feed/feed.js';
 import { ownerOf } from './api/owner.js';
 import { draftsOf, forgetDrafts } from './write/drafts.js';
 import { appearance, setAppearance, type Appearance } from './view/remembered.js';
+import { pageUrl } from './view/links.js';
 import { knownZone } from './text/time.js';
 import type { Account, Contact, RecordLink, Session } from './api/wire.js';
 import { knownLocale, wordsFor } from './text/locale.js';
@@ -113,7 +114,7 @@ export class ActivityPage extends LitElement {
     const words = wordsFor(knownLocale(this.appearance.locale));
     return html`
       <header class="site">
-        <a class="brand" href=${location.pathname}><img src="./icon.svg" alt="" />${words.activity}</a>
+        <a class="brand" href=${this.#href()}><img src="./icon.svg" alt="" />${words.activity}</a>
         <span class="space"></span>
         ${this.#choice(words.theme, 'theme', words.themes)}
         ${this.#choice(words.language, 'locale', LANGUAGES, knownLocale(this.appearance.locale))}
@@ -185,9 +186,16 @@ export class ActivityPage extends LitElement {
     const { parent, children, account_id } = { ...none, ...this.about } as Account & Contact;
     const links = [...(children ?? []).slice(0, MAX_CHILDREN), ...(account_id ? [{ id: account_id }] : [])];
     return html`<nav slot="above" aria-label=${words.account}>
-      <a href=${location.pathname}>${words.backToAll}</a
-      >${parent ? html`${link(parent)} ›` : nothing}${links.map(link)}
+      <a href=${this.#href()}>${words.backToAll}</a
+      >${parent ? html`${this.#link(parent)} ›` : nothing}${links.map(this.#link)}
     </nav>`;
+  }
+
+  readonly #link = ({ id, name }: RecordLink) =>
+    html` · <a href=${this.#href([['account', id]])}>${name || id}</a>`;
+
+  #href(query: [string, string][] = []): string {
+    return pageUrl(location.pathname, this.#query.get('tz'), query);
   }
 
   #form(): TemplateResult {
@@ -203,9 +211,6 @@ export class ActivityPage extends LitElement {
     </form>`;
   }
 }
-
-const link = ({ id, name }: RecordLink) =>
-  html` · <a href="?${new URLSearchParams({ account: id })}">${name || id}</a>`;
 
 const option = (value: string, text: string, isSelected: boolean) =>
   html`<option value=${value} ?selected=${isSelected}>${text}</option>`;

@@ -56,6 +56,14 @@ describe('the source', () => {
     expect(files.length).toBeLessThanOrEqual(12);
   });
 
+  it.each(modules)('lets each text that people write choose its direction: %s', (name) => {
+    const fields = text(name).match(/<(?:textarea|blockquote|input)\b[^]*?(?:><|>|\/>)/g) ?? [];
+    const ofText = fields.filter(
+      (tag) => !/type="(?:number|date|datetime-local|checkbox|password)"/.test(tag),
+    );
+    expect(ofText.filter((tag) => !tag.includes('dir="auto"'))).toEqual([]);
+  });
+
   it.each(Object.keys(english))('uses the word %s', (key) => {
     const users = modules.filter((name) => !DEFINE_WORDS.test(name)).map(text);
     expect(users.some((user) => new RegExp(`\\b${key}\\b`).test(user))).toBe(true);

@@ -7,11 +7,39 @@ import {
   instant,
   isLoggedLater,
   knownZone,
+  dayBefore,
+  momentOf,
+  startOfDay,
   rowTime,
 } from '../src/text/time.js';
 import { wordsFor } from '../src/text/locale.js';
 
 const en = wordsFor('en');
+
+describe('what is typed in a zone', () => {
+  it.each([
+    ['2026-11-20T09:00', 'Asia/Tokyo', '2026-11-20T00:00:00.000Z'],
+    ['2026-03-29T02:30', 'Europe/Berlin', '2026-03-29T01:30:00.000Z'], // skipped: shown as 03:30
+    ['2026-10-25T02:30', 'Europe/Berlin', '2026-10-25T00:30:00.000Z'], // twice: the first
+    ['2026-04-05T01:45', 'Australia/Lord_Howe', '2026-04-04T14:45:00.000Z'], // half an hour, twice
+    ['2011-12-30T12:00', 'Pacific/Apia', '2011-12-30T22:00:00.000Z'], // a day that was skipped
+  ])('%s in %s is %s', (wall, zone, moment) => expect(momentOf(wall, zone)).toBe(moment));
+
+  const zones = 'Europe/Berlin America/New_York Africa/Cairo Asia/Beirut Asia/Kathmandu America/Santiago UTC';
+  it.each(zones.split(' '))(
+    'is shown as it was typed, and days meet without a gap, all year in %s',
+    (zone) => {
+      for (let at = Date.UTC(2026, 0, 1); at < Date.UTC(2027, 0, 1); at += 86_400_000) {
+        const day = new Date(at).toISOString().slice(0, 10);
+        const start = startOfDay(day, zone);
+        expect(dayKey(start, zone)).toBe(day);
+        expect(dayKey(Date.parse(start) - 1, zone)).toBe(new Date(at - 1).toISOString().slice(0, 10));
+        expect(dayBefore(startOfDay(day, zone, 1), zone)).toBe(day);
+        expect(exactTime(momentOf(`${day}T09:00`, zone), zone, 'en-GB')).toContain('09:00:00.000');
+      }
+    },
+  );
+});
 
 describe('time words', () => {
   it('compares moments with different numbers of digits', () => {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests import vectors
@@ -317,3 +318,28 @@ def test_summaries_and_words_are_in_the_language_chosen(site: Site, open_page: O
     expect(page.get_by_role("tab", name="Notizen")).to_be_visible()
     page.get_by_label("Sprache").select_option("en")
     expect(page.get_by_role("article")).to_contain_text("moved Acme renewal from Proposal to Negotiation")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Tokyo", "America/New_York"])
+def test_what_is_typed_and_what_is_shown_are_in_one_zone(
+    site: Site, open_page: Open, account: str, zone: str
+) -> None:
+    page = open_page(f"/?account={account}&tz={zone}", timezone_id="UTC")
+    page.get_by_role("button", name="Log call").click()
+    page.get_by_label("When").fill("2026-10-25T09:00")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("article").locator("time")).to_have_text("09:00")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_label("From").fill("2026-10-25")
+    page.get_by_label("Until").fill("2026-10-25")
+    page.get_by_role("button", name="Apply").click()
+    chips = page.locator("ul.filters .chip")
+    expect(chips).to_have_text(["From: 25 Oct 2026", "Until: 25 Oct 2026"])
+    expect(page.get_by_role("article")).to_have_count(1)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_label("Type").fill("call.*")
+    page.get_by_role("button", name="Apply").click()
+    expect(chips).to_have_text(["Type: call.*", "From: 25 Oct 2026", "Until: 25 Oct 2026"])
+    page.reload()  # by the address alone
+    expect(chips).to_have_count(3)
+    expect(page.get_by_role("article").locator("time")).to_have_text("09:00")

@@ -1,5 +1,5 @@
 import { readFilters, writeFilters, type Filters } from '../api/filters.js';
-import { eventUrl } from '../view/links.js';
+import { pageUrl } from '../view/links.js';
 
 /** What a feed is to show: the events that pass the filters, and one of them opened. */
 export interface Target {
@@ -13,20 +13,22 @@ export function readTarget(query: URLSearchParams, account: string, contact: str
   return { filters: { ...readFilters(query), ...scope }, open: query.get('event') ?? undefined };
 }
 
-const withFilters = (filters: Filters) => `${location.pathname}?${writeFilters(filters)}`;
+const withFilters = (filters: Filters, zone: string) =>
+  pageUrl(location.pathname, zone, writeFilters(filters));
 
 /** Write the filters into the page's address. */
-export function pushFilters(filters: Filters): void {
-  history.pushState(null, '', withFilters(filters));
+export function pushFilters(filters: Filters, zone: string): void {
+  history.pushState(null, '', withFilters(filters, zone));
 }
 
 /** Write the open event into the page's address. */
-export function writeOpened(id: string, filters: Filters, how: 'push' | 'replace'): void {
-  history[`${how}State`]('opened', '', eventUrl(location.pathname, writeFilters(filters), id));
+export function writeOpened(id: string, filters: Filters, zone: string, how: 'push' | 'replace'): void {
+  const query: [string, string][] = [...writeFilters(filters), ['event', id]];
+  history[`${how}State`]('opened', '', pageUrl(location.pathname, zone, query));
 }
 
 /** Take the open event out of the page's address: back to before it was opened, where this page opened it. */
-export function clearOpened(filters: Filters): void {
+export function clearOpened(filters: Filters, zone: string): void {
   if (history.state === 'opened') history.back();
-  else history.replaceState(null, '', withFilters(filters));
+  else history.replaceState(null, '', withFilters(filters, zone));
 }

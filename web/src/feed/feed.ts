@@ -11,8 +11,9 @@ import { writeFilters, type Filters } from '../api/filters.js';
 import { clearOpened, pushFilters, readTarget, writeOpened, type Target } from './address.js';
 import { Rows, toggled, type Row } from '../timeline/fold.js';
 import { sprite } from '../view/icons.js';
+import { focusOn, focusOpener } from './focus.js';
 import { Navigation } from './navigation.js';
-import { eventUrl, firstEvent } from '../view/links.js';
+import { firstEvent, pageUrl } from '../view/links.js';
 import { chips, filterForm } from '../view/filter-bar.js';
 import { head, pill } from '../view/head.js';
 import { list, type ListState } from '../view/list.js';
@@ -66,8 +67,10 @@ export class ActivityFeed extends FeedAttributes {
       filters: this.model.filters,
       level: this.address ? 2 : 3,
       recordTemplate: this.recordUrl || undefined,
-      eventHref: (event) => eventUrl(this.#page, writeFilters(this.model.filters), event.event_id),
-      scopeHref: (kind, id) => `${this.#page}?${new URLSearchParams({ [kind]: id })}`,
+      allHref: pageUrl(this.#page, this.tz),
+      eventHref: ({ event_id }) =>
+        pageUrl(this.#page, this.tz, [...writeFilters(this.model.filters), ['event', event_id]]),
+      scopeHref: (kind, id) => pageUrl(this.#page, this.tz, [[kind, id]]),
       open: (id, how) => this.open(id, how),
       close: () => this.close(),
       filter: (change) => this.go({ ...this.model.filters, ...change }),
@@ -113,8 +116,7 @@ export class ActivityFeed extends FeedAttributes {
   }
 
   protected override updated(): void {
-    const help = this.renderRoot.querySelector<HTMLDialogElement>('dialog.help');
-    if (help && !help.open) help.showModal();
+    this.renderRoot.querySelector<HTMLDialogElement>('dialog.help:not([open])')?.showModal();
   }
 
   async #begin(): Promise<void> {
@@ -131,7 +133,12 @@ export class ActivityFeed extends FeedAttributes {
     const [session] = await Promise.all([known, this.#load(filters, open)]);
     if (arrivals !== this.#arrivals) return;
     if (session instanceof Error) return this.model.failed(session);
-    const visit = (this.#visit = new Visit(base, session, `${this.account} ${this.contact}`));
+    const visit = (this.#visit = new Visit(
+      base,
+      session,
+      `${this.account} ${this.contact}`,
+      this.model.newestSeq,
+    ));
     this.#writing = new Writing(this, client, visit, {
       written: (id) => this.#written(id),
       signedOut: () => (this.#dispatch('activity-signed-out'), void this.#begin()),
@@ -197,13 +204,13 @@ export class ActivityFeed extends FeedAttributes {
 
   /** Show the events that pass other filters. */
   async go(filters: Filters): Promise<void> {
-    if (this.address) pushFilters(filters);
+    if (this.address) pushFilters(filters, this.tz);
     this.openId = undefined;
     await this.#load(filters);
   }
 
   open(id: string, how: 'push' | 'replace' = this.openId ? 'replace' : 'push'): void {
-    if (this.address) writeOpened(id, this.model.filters, how);
+    if (this.address) writeOpened(id, this.model.filters, this.tz, how);
     this.openId = id;
     if (this.model.events.some((event) => event.event_id === id)) this.current = id;
     this.#dispatch('activity-open', { event_id: id });
@@ -212,7 +219,7 @@ export class ActivityFeed extends FeedAttributes {
   close(): void {
     const id = this.openId;
     if (!id) return;
-    if (this.address) clearOpened(this.model.filters);
+    if (this.address) clearOpened(this.model.filters, this.tz);
     this.openId = undefined;
     void this.#keys.focusRow(id);
   }
@@ -226,22 +233,22 @@ export class ActivityFeed extends FeedAttributes {
     await this.#keys.focusRow(first);
   }
 
-  write(kind: Kind): void {
+  readonly write = (kind: Kind): void => {
     if (this.#canWrite) this.#writing?.open(kind);
-  }
+  };
 
   /** Close the open forms; return whether any was open. */
   closeForms(): boolean {
-    const wasOpen = !!this.opened;
-    this.opened = undefined;
-    return this.#writing?.close() || wasOpen;
+    const opened = this.opened;
+    this.show(undefined);
+    return this.#writing?.close() || !!opened;
   }
 
   show(what: Opened | undefined): void {
+    const before = this.opened;
     this.opened = what;
-    void this.updateComplete.then(() =>
-      this.renderRoot.querySelector<HTMLElement>('.popover input')?.focus(),
-    );
+    if (what) void focusOn(this, '.popover input');
+    else if (before) void focusOpener(this, before);
   }
 
   async copy(text: string): Promise<void> {
@@ -257,8 +264,9 @@ export class ActivityFeed extends FeedAttributes {
   protected override render(): TemplateResult {
     const { context, model } = this;
     const known = model.events.find((event) => event.event_id === this.openId);
+    const beside = this.openId && this.#around.isWide ? 'with-panel' : '';
     return html`${sprite}
-      <div class="layout ${this.openId && this.#around.isWide ? 'with-panel' : ''}">
+      <div class="layout ${beside}" dir="ltr" lang=${context.locale}>
         <div class="column">${this.#head(context)} ${this.#shown(context)}</div>
         ${
           this.openId
@@ -268,7 +276,7 @@ export class ActivityFeed extends FeedAttributes {
                 .eventId=${this.openId}
                 .known=${known}
                 .forgotten=${model.forgotten}
-                ?modal=${!this.#around.isWide}
+                ?modal=${!beside}
                 .step=${(by: number) => this.#keys.step(by)}
               ></activity-panel>`
             : nothing
@@ -286,7 +294,7 @@ export class ActivityFeed extends FeedAttributes {
       settings: () => settingsForm(this.preferences, this.#prefer, context),
     };
     return html`<slot name="above"></slot>
-      ${head(heading, this.status, this.#canWrite ? this.#write : undefined, context)}
+      ${head(heading, this.status, this.#canWrite ? this.write : undefined, context)}
       ${this.#canWrite ? this.#writing?.form(context) : nothing}
       <div class="bar">
         ${tabs(this.model, context)} ${tools(this.opened, (what) => this.show(what), forms, context)}
@@ -303,7 +311,6 @@ export class ActivityFeed extends FeedAttributes {
     );
   }
 
-  readonly #write = (kind: Kind) => this.write(kind);
   readonly #prefer = (change: Partial<Preferences>) => (this.preferences = setPreferences(change));
 
   #shown(context: Context): TemplateResult {
@@ -326,7 +333,7 @@ export class ActivityFeed extends FeedAttributes {
       current: this.current,
       open: this.openId,
       expanded: this.expanded,
-      lastSeen: this.#visit?.lastSeen ?? 0,
+      isUnseen: ({ seq }) => !!this.#visit?.isUnseen(seq),
       curl: firstEvent(this.src, this.account),
       toggle: (id) => (this.expanded = toggled(this.expanded, id)),
       retry: () => void (this.#visit ? this.#load(this.model.filters) : this.#begin()),

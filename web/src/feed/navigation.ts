@@ -2,9 +2,12 @@ import type { FeedModel } from '../timeline/model.js';
 import type { Row } from '../timeline/fold.js';
 import type { Context } from '../view/context.js';
 import type { Opened } from '../view/toolbar.js';
+import { focusOn } from './focus.js';
 import { handleKey, type Actions } from './keys.js';
 import { topRow } from '../timeline/reading.js';
 import { TABS } from '../text/words.js';
+
+const OPEN_TAB = '[role=tab][aria-selected=true]';
 
 /** What navigation needs of the feed that it moves through. */
 export interface NavigableFeed {
@@ -22,7 +25,7 @@ export interface NavigableFeed {
   closeForms(): boolean;
   show(form: Opened): void;
   showNew(): Promise<void>;
-  write(kind: 'note'): void;
+  readonly write: (kind: 'note') => void;
   copy(text: string): Promise<void>;
 }
 
@@ -114,7 +117,9 @@ export class Navigation implements Actions {
 
   tab(n: number): void {
     const tab = TABS[n]!;
-    if (tab !== 'hierarchy' || this.feed.model.filters.account) this.feed.context.filter({ tab });
+    if (tab === 'hierarchy' && !this.feed.model.filters.account) return;
+    this.feed.context.filter({ tab });
+    void focusOn(this.feed, OPEN_TAB);
   }
 
   note(): void {
@@ -128,7 +133,7 @@ export class Navigation implements Actions {
   }
 
   backToAll(): void {
-    if (this.feed.address && this.feed.model.filters.account) location.assign(location.pathname);
+    if (this.feed.address && this.feed.model.filters.account) location.assign(this.feed.context.allHref);
   }
 
   help(): void {
@@ -137,10 +142,7 @@ export class Navigation implements Actions {
 
   /** Move the focus out of the feed: before it, or after it. */
   leave(forward: boolean): void {
-    const outside = forward ? '.end button, .end' : '[role=tab][aria-selected=true]';
-    const target = this.feed.renderRoot.querySelector<HTMLElement>(outside);
-    if (target && !target.matches('button')) target.tabIndex = -1;
-    target?.focus();
+    void focusOn(this.feed, forward ? '.after' : OPEN_TAB);
   }
 
   #focused(): HTMLElement | null {

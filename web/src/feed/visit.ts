@@ -7,19 +7,25 @@ export class Visit {
   readonly owner: string;
   /** Whose stream may be shared with other tabs. */
   readonly caller: string;
-  readonly lastSeen: number;
+  readonly #lastSeen: number;
 
   constructor(
     base: string,
     session: Session,
     readonly scope: string,
+    private readonly newest: number,
   ) {
     this.owner = ownerOf(base, session);
     this.caller = callerOf(base, session);
-    this.lastSeen = seenBefore(this.owner, scope);
+    this.#lastSeen = seenBefore(this.owner, scope);
+  }
+
+  /** Whether an event came between the visit before and this one. */
+  isUnseen(seq: number): boolean {
+    return this.#lastSeen > 0 && seq > this.#lastSeen && seq <= this.newest;
   }
 
   leave(newestSeq: number): void {
-    setSeen(this.owner, this.scope, Math.max(this.lastSeen, newestSeq));
+    setSeen(this.owner, this.scope, Math.max(this.#lastSeen, newestSeq));
   }
 }

@@ -5,12 +5,11 @@ import { compose } from '../write/compose.js';
 import { draftRows } from '../write/draft-rows.js';
 import { Drafts, type Draft, type DraftsHandlers } from '../write/drafts.js';
 import { TypedForms } from '../write/typed.js';
+import { focusOn, focusOpener, type FocusableFeed } from './focus.js';
 import type { Visit } from './visit.js';
 
 /** What writing needs of the feed that it writes in. */
-export interface WritableFeed {
-  readonly renderRoot: ParentNode;
-  readonly updateComplete: Promise<boolean>;
+export interface WritableFeed extends FocusableFeed {
   requestUpdate(): void;
 }
 
@@ -32,17 +31,17 @@ export class Writing {
   open(kind: Kind): void {
     this.#forms.open = kind;
     this.feed.requestUpdate();
-    void this.feed.updateComplete.then(() =>
-      this.feed.renderRoot.querySelector<HTMLElement>('.compose input, .compose textarea')?.focus(),
-    );
+    void focusOn(this.feed, '.compose input, .compose textarea');
   }
 
   /** Close the form, which keeps what is typed in it; return whether one was open. */
   close(): boolean {
-    const wasOpen = !!this.#forms.open;
+    const { open } = this.#forms;
+    if (!open) return false;
     this.#forms.open = undefined;
     this.feed.requestUpdate();
-    return wasOpen;
+    void focusOpener(this.feed, open);
+    return true;
   }
 
   end(): void {

@@ -99,9 +99,7 @@ export class ActivityPanel extends LitElement {
       ${badge(event)}
       <div>
         <p class="faint">${event.title}</p>
-        <h2 tabindex="-1">
-          <span class="actor">${actorLabel(event)}</span> ${sentence(event.summary_parts)}
-        </h2>
+        <h2 tabindex="-1"><bdi class="actor">${actorLabel(event)}</bdi> ${sentence(event.summary_parts)}</h2>
       </div>
     </div>`;
   }
@@ -124,10 +122,10 @@ export class ActivityPanel extends LitElement {
     const { words } = this.context;
     const text = (event.payload as { text?: unknown } | null)?.text;
     return html`
-      ${typeof text === 'string' ? html`<blockquote>${text}</blockquote>` : nothing} ${this.#about(event)}
-      ${this.#times(event)} ${this.#changes(event)} ${this.#chain(words.corrections, corrections)}
-      ${this.#chain(words.causes, causes)} ${this.#chain(words.effects, effects)} ${this.#payload(event)}
-      ${this.#envelope(event, hash)}
+      ${typeof text === 'string' ? html`<blockquote dir="auto">${text}</blockquote>` : nothing}
+      ${this.#about(event)} ${this.#times(event)} ${this.#changes(event)}
+      ${this.#chain(words.corrections, corrections)} ${this.#chain(words.causes, causes)}
+      ${this.#chain(words.effects, effects)} ${this.#payload(event)} ${this.#envelope(event, hash)}
     `;
   }
 
@@ -136,12 +134,12 @@ export class ActivityPanel extends LitElement {
     const { account_id, contact_id } = event;
     return html`<dl class="facts">
       <dt>${words.actor}</dt>
-      <dd>${event.actor}</dd>
+      <dd><bdi>${event.actor}</bdi></dd>
       ${
         account_id
           ? html`<dt>${words.account}</dt>
               <dd>
-                <a href=${scopeHref('account', account_id)}>${accountLabel(event)}</a>
+                <a href=${scopeHref('account', account_id)}><bdi>${accountLabel(event)}</bdi></a>
                 ${this.#deep('account', account_id)}
               </dd>`
           : nothing
@@ -150,7 +148,7 @@ export class ActivityPanel extends LitElement {
         contact_id
           ? html`<dt>${words.contact}</dt>
               <dd>
-                <a href=${scopeHref('contact', contact_id)}>${contactLabel(event)}</a>
+                <a href=${scopeHref('contact', contact_id)}><bdi>${contactLabel(event)}</bdi></a>
                 ${this.#deep('contact', contact_id)}
               </dd>`
           : nothing
@@ -233,7 +231,7 @@ export class ActivityPanel extends LitElement {
               ${badge(event)}
               <div>
                 <a href=${eventHref(event)} @click=${(click: MouseEvent) => show(click, event.event_id)}
-                  >${actorLabel(event)} ${event.summary}</a
+                  ><bdi>${actorLabel(event)}</bdi> <bdi>${event.summary}</bdi></a
                 >
                 <small>${exactTime(event.occurred_at, zone, dates)}</small>
               </div>
@@ -276,6 +274,6 @@ export class ActivityPanel extends LitElement {
     const { words, copy } = this.context;
     const button = this.#button('copy', `${words.copy}: ${name}`, () => copy(value));
     return html`<dt>${name}</dt>
-      <dd><code>${value}</code>${COPIED.has(name) ? button : nothing}</dd>`;
+      <dd><code dir="auto">${value}</code>${COPIED.has(name) ? button : nothing}</dd>`;
   }
 }

@@ -5,7 +5,9 @@ const MOST = 200; // entries of one level that are drawn
 /** A JSON value as a folding tree; every text is drawn as text. */
 export function tree(value: unknown, depth = 0): TemplateResult {
   if (value === null || typeof value !== 'object')
-    return html`<span class="json-${value === null ? 'null' : typeof value}">${scalar(value)}</span>`;
+    return html`<span dir="auto" class="json-${value === null ? 'null' : typeof value}"
+      >${scalar(value)}</span
+    >`;
   const entries = Object.entries(value);
   const more = entries.length - MOST;
   return html`<dl class="tree">

@@ -31,6 +31,9 @@ export const rows = css`
     flex: 1;
     border-top: 1px solid var(--accent);
   }
+  article.unseen {
+    box-shadow: inset 3px 0 var(--accent);
+  }
   article {
     border-radius: 8px;
     scroll-margin: 96px 0 16px;

@@ -2,6 +2,9 @@ import { css } from 'lit';
 
 /** What stands in place of rows: the end, an empty feed, a failure, a skeleton. */
 export const states = css`
+  .after:focus {
+    outline: none;
+  }
   .end {
     padding: 22px 0;
     text-align: center;

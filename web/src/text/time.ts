@@ -30,6 +30,38 @@ export function dayKey(at: string | number, zone: string): string {
   return format('en-CA', zone, { year: 'numeric', month: '2-digit', day: '2-digit' }).format(new Date(at));
 }
 
+/** How far a zone's clocks are ahead of UTC at a moment, in milliseconds. */
+function ahead(at: number, zone: string): number {
+  const fields = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric' } as const;
+  const clock = format('en', zone, { ...fields, minute: 'numeric', second: 'numeric', hourCycle: 'h23' });
+  const parts = new Map(clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
+  const [year, month, ...rest] = ['year', 'month', 'day', 'hour', 'minute', 'second'].map((of) =>
+    parts.get(of as Intl.DateTimeFormatPartTypes),
+  ) as [number, number, number, number, number, number];
+  return Date.UTC(year, month - 1, ...rest) - Math.floor(at / 1000) * 1000;
+}
+
+/**
+ * The moment at which the clocks of a zone show 2026-11-20T09:00. Of two such moments it is the earlier;
+ * where the clocks skip that time, it is as long after the skip began as the time is.
+ */
+export function momentOf(wall: string, zone: string): string {
+  const shown = Date.parse(`${wall}Z`);
+  const before = ahead(shown - 86_400_000, zone);
+  const known = [before, ahead(shown + 86_400_000, zone)].map((one) => shown - one);
+  const found = known.filter((at) => at + ahead(at, zone) === shown);
+  return new Date(found.length ? Math.min(...found) : shown - before).toISOString();
+}
+
+/** The first moment of a calendar day in a zone, or of the day so many days later. */
+export function startOfDay(day: string, zone: string, later = 0): string {
+  const date = new Date(Date.parse(`${day}T00:00Z`) + later * 86_400_000).toISOString().slice(0, 10);
+  return momentOf(`${date}T00:00`, zone);
+}
+
+/** The last calendar day before a moment in a zone. */
+export const dayBefore = (at: string, zone: string): string => dayKey(Date.parse(at) - 1, zone);
+
 /** The heading of a day: Today, Yesterday, a weekday of the last six days, else the date. */
 export function dayHeading(day: string, today: string, locale: string, words: Words): string {
   const at = Date.parse(`${day}T12:00:00Z`);
@@ -40,6 +72,10 @@ export function dayHeading(day: string, today: string, locale: string, words: Wo
   const year = day.slice(0, 4) === today.slice(0, 4) ? undefined : 'numeric';
   return format(locale, 'UTC', { day: 'numeric', month: 'long', year }).format(at);
 }
+
+/** A calendar day in full: 25 Oct 2026. */
+export const dateText = (day: string, locale: string): string =>
+  format(locale, 'UTC', { dateStyle: 'medium' }).format(Date.parse(`${day}T12:00Z`));
 
 /** The time of a row under its day heading: now, 3 min, else 20:14. */
 export function rowTime(iso: string, now: number, zone: string, locale: string, words: Words): string {

@@ -14,6 +14,8 @@ export interface Context {
   /** The level of a day's heading: one below the feed's own. */
   level: number;
   recordTemplate: string | undefined;
+  /** The page of the whole workspace. */
+  allHref: string;
   eventHref(event: FeedEvent): string;
   scopeHref(kind: 'account' | 'contact', id: string): string;
   open(id: string, how?: 'push' | 'replace'): void;

@@ -3,9 +3,11 @@ import { CHIPS, type Filters } from '../api/filters.js';
 import type { FeedModel } from '../timeline/model.js';
 import type { Context } from './context.js';
 import { icon } from './icons.js';
+import { dateText, dayBefore, dayKey, exactTime, instant, startOfDay } from '../text/time.js';
 
 /** The filters that are set, each with a button that removes it. */
-export function chips({ words, filters, filter }: Context): TemplateResult | typeof nothing {
+export function chips(context: Context): TemplateResult | typeof nothing {
+  const { words, filters, filter } = context;
   const label: Record<(typeof CHIPS)[number], string> = {
     type: words.type,
     actor: words.actor,
@@ -22,7 +24,7 @@ export function chips({ words, filters, filter }: Context): TemplateResult | typ
           without: { type: filters.type.filter((other) => other !== type) },
         }));
       const value = filters[name];
-      return value ? [{ name, value: value.replace(/T.*/, ''), without: { [name]: '' } }] : [];
+      return value ? [{ name, value: chipText(name, value, context), without: { [name]: '' } }] : [];
     },
   );
   if (!on.length) return nothing;
@@ -30,7 +32,8 @@ export function chips({ words, filters, filter }: Context): TemplateResult | typ
     ${on.map(
       ({ name, value, without }) =>
         html`<li class="chip">
-          ${label[name]}: ${value}<button
+          ${label[name]}: <bdi>${value}</bdi
+          ><button
             class="bare"
             aria-label=${words.remove(`${label[name]} ${value}`)}
             @click=${() => filter(without)}
@@ -53,6 +56,7 @@ export function filterForm(
   close: () => void,
   { words, filters, filter, zone }: Context,
 ): TemplateResult {
+  const days = daysOf(filters, zone);
   const seen = (of: (event: FeedModel['events'][number]) => string) =>
     [...new Set(model.events.map(of))].sort().slice(0, 50);
   const types = seen((event) => event.type);
@@ -63,20 +67,23 @@ export function filterForm(
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const text = (name: string) => String(form.get(name) ?? '').trim();
-    const day = (name: string, plus: number) => (text(name) ? startOfDay(text(name), plus) : '');
+    // A day that was not touched leaves the filter as it is: an address may name a time of that day.
+    const day = (name: 'since' | 'until', later: number) =>
+      text(name) === days[name] ? filters[name] : text(name) && startOfDay(text(name), zone, later);
     const type = text('type') ? [...new Set([...filters.type, text('type')])] : filters.type;
     filter({
       type,
       actor: text('actor'),
       source: text('source'),
-      since: day('since', 0),
-      until: day('until', 1),
+      since: day('since', 0) ?? '',
+      until: day('until', 1) ?? '',
     });
     close();
   };
   const field = (name: 'actor' | 'source', label: string, offered: string[]) =>
     html`<label
       >${label}<input
+        dir="auto"
         name=${name}
         list="seen-${name}"
         .value=${filters[name] ?? ''}
@@ -86,6 +93,7 @@ export function filterForm(
   return html`<form class="popover filter-form" @submit=${submit} aria-label=${words.filters} title=${zone}>
     <label
       >${words.type}<input
+        dir="auto"
         name="type"
         list="seen-type"
         autocomplete="off"
@@ -102,8 +110,8 @@ export function filterForm(
       words.source,
       seen((event) => event.source),
     )}
-    <label>${words.from}<input name="since" type="date" /></label>
-    <label>${words.until}<input name="until" type="date" /></label>
+    <label>${words.from}<input name="since" type="date" .value=${days.since} /></label>
+    <label>${words.until}<input name="until" type="date" .value=${days.until} /></label>
     <div class="buttons">
       <button class="primary">${words.apply}</button
       ><button type="button" @click=${close}>${words.cancel}</button>
@@ -114,7 +122,16 @@ export function filterForm(
 const options = (id: string, values: string[]) =>
   html`<datalist id=${id}>${values.map((value) => html`<option value=${value}></option>`)}</datalist>`;
 
-function startOfDay(day: string, plus: number): string {
-  const [year, month, date] = day.split('-').map(Number) as [number, number, number];
-  return new Date(year, month - 1, date + plus).toISOString();
+/** The days of the filters, each as its field holds it; both count. */
+const daysOf = ({ since, until }: Filters, zone: string) => ({
+  since: since ? dayKey(since, zone) : '',
+  until: until ? dayBefore(until, zone) : '',
+});
+
+/** A filter's value as a person reads it: a day where it is the bound of one, else the moment. */
+function chipText(name: keyof Filters, value: string, { zone, dates, filters }: Context): string {
+  if (name !== 'since' && name !== 'until') return value;
+  const day = daysOf(filters, zone)[name];
+  const isBound = instant(startOfDay(day, zone, name === 'until' ? 1 : 0)) === instant(value);
+  return isBound ? dateText(day, dates) : exactTime(value, zone, dates);
 }

@@ -13,8 +13,9 @@ export function head(
   context: Context,
 ): TemplateResult {
   const { words, level } = context;
+  const name = html`<bdi>${heading}</bdi>`;
   return html`<header class="head">
-      ${level === 2 ? html`<h1 id="heading">${heading}</h1>` : html`<h2 id="heading">${heading}</h2>`}
+      ${level === 2 ? html`<h1 id="heading">${name}</h1>` : html`<h2 id="heading">${name}</h2>`}
       ${liveStatus(status, context)}
       <span class="space"></span>
       ${write ? writeButtons(write, context) : nothing}
@@ -25,9 +26,9 @@ export function head(
 const offline = (text: string) => html`<p class="banner">${icon('wifi-off')}${text}</p>`;
 
 const writeButtons = (write: Write, { words }: Context) =>
-  html`<button @click=${() => write('note')}>${words.addNote}</button
-    ><button @click=${() => write('call')}>${words.logCall}</button
-    ><button @click=${() => write('comment')}>${words.addComment}</button>`;
+  html`<button data-opens="note" @click=${() => write('note')}>${words.addNote}</button
+    ><button data-opens="call" @click=${() => write('call')}>${words.logCall}</button
+    ><button data-opens="comment" @click=${() => write('comment')}>${words.addComment}</button>`;
 
 /** The state of the stream, as a dot and a word. */
 function liveStatus(status: StreamStatus, { words }: Context): TemplateResult {

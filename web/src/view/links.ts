@@ -17,11 +17,11 @@ export function recordUrl(
   }
 }
 
-/** The address of the page that shows this event among the filters given. */
-export function eventUrl(page: string, query: URLSearchParams, id: string): string {
-  const all = new URLSearchParams(query);
-  all.set('event', id);
-  return `${page}?${all}`;
+/** An address of the page. It keeps the zone that was asked for, so that a link shows the same times. */
+export function pageUrl(page: string, zone: string | null, query: Iterable<[string, string]> = []): string {
+  const all = new URLSearchParams([...query]);
+  if (zone) all.set('tz', zone);
+  return all.size ? `${page}?${all}` : page;
 }
 
 /** A user's e-mail as a name: ana.ruiz@vendor.example is Ana Ruiz. Anything else stays. */

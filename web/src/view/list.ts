@@ -6,6 +6,7 @@ import type { Context } from './context.js';
 import { isNarrowed } from '../api/filters.js';
 import type { Row } from '../timeline/fold.js';
 import { icon } from './icons.js';
+import type { FeedEvent } from '../api/wire.js';
 import type { FeedModel } from '../timeline/model.js';
 import { row } from './row.js';
 import { dayHeading, dayKey } from '../text/time.js';
@@ -17,7 +18,8 @@ export interface ListState {
   current: string | undefined;
   open: string | undefined;
   expanded: ReadonlySet<string>;
-  lastSeen: number;
+  /** Whether an event came since its reader's last visit. */
+  isUnseen(event: FeedEvent): boolean;
   curl: string;
   toggle(id: string): void;
   retry(): void;
@@ -51,6 +53,7 @@ export function list(
 ): TemplateResult {
   const { words } = context;
   const isBusy = model.phase === 'loading' || model.isLoadingMore;
+  const firstUnseen = state.rows.findIndex(({ event }) => state.isUnseen(event));
   const made = groups(state.rows, context.zone);
   const isFeed = isBusy || made.length > 0 || drafts !== nothing; // a feed holds articles, or will
   return html`
@@ -65,12 +68,14 @@ export function list(
         made,
         (group) => `${group.day}/${group.rows[0]!.event.event_id}`,
         (group, n) =>
-          guard(dependencies(group, state, model, context), () =>
-            rows(group, made[n - 1]?.day, state, model, context),
+          guard([firstUnseen, ...dependencies(group, state, model, context)], () =>
+            rows(group, made[n - 1]?.day, firstUnseen, state, model, context),
           ),
       )}
     </div>
-    ${model.events.length ? end(model, state, context) : emptyFeed(model, state, context)}
+    <div class="after" tabindex="-1">
+      ${model.events.length ? end(model, state, context) : emptyFeed(model, state, context)}
+    </div>
     <p class="sr" role="status">${isBusy ? words.loading : ''}</p>
   `;
 }
@@ -87,7 +92,6 @@ function dependencies(group: Group, state: ListState, model: FeedModel, context:
     has(state.current),
     has(state.open),
     state.expanded,
-    state.lastSeen,
     model.fresh,
     model.filters,
   ];
@@ -96,6 +100,7 @@ function dependencies(group: Group, state: ListState, model: FeedModel, context:
 function rows(
   group: Group,
   dayBefore: string | undefined,
+  firstUnseen: number,
   state: ListState,
   model: FeedModel,
   context: Context,
@@ -112,15 +117,15 @@ function rows(
       group.rows,
       (one) => one.event.event_id,
       (one, n) => {
-        const { event_id: id, seq } = one.event;
+        const { event_id: id } = one.event;
         const index = group.first + n;
-        const before = state.rows[index - 1]?.event;
         return row(
           one,
           {
             index,
             heading: n === 0 && group.day !== dayBefore ? heading : undefined,
-            isFirstSeen: !!before && before.seq > state.lastSeen && seq <= state.lastSeen,
+            isUnseen: state.isUnseen(one.event),
+            isFirstUnseen: index === firstUnseen,
             isCurrent: id === state.current,
             isOpen: id === state.open,
             isFresh: model.fresh.has(id),

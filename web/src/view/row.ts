@@ -9,7 +9,8 @@ import type { FeedEvent, SummaryPart } from '../api/wire.js';
 export interface RowState {
   index: number;
   heading: string | undefined;
-  isFirstSeen: boolean;
+  isUnseen: boolean;
+  isFirstUnseen: boolean;
   isCurrent: boolean;
   isOpen: boolean;
   isFresh: boolean;
@@ -22,7 +23,11 @@ const LONG = 60; // characters from which bold is no longer a help
 /** A summary with what came from the payload set apart. */
 export const sentence = (parts: readonly SummaryPart[]) =>
   parts.map((part) =>
-    'v' in part ? (part.v.length < LONG ? html`<b>${part.v}</b>` : html`<span>${part.v}</span>`) : part.t,
+    'v' in part
+      ? part.v.length < LONG
+        ? html`<b dir="auto">${part.v}</b>`
+        : html`<span dir="auto">${part.v}</span>`
+      : part.t,
   );
 
 /** An event's icon in its colour. */
@@ -35,7 +40,7 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
   const id = event.event_id;
   return html`<article
     data-id=${id}
-    class="${state.isFresh ? 'fresh' : ''} ${state.isOpen ? 'open' : ''}"
+    class="${state.isFresh ? 'fresh' : ''} ${state.isOpen ? 'open' : ''} ${state.isUnseen ? 'unseen' : ''}"
     tabindex=${state.isCurrent ? 0 : -1}
     aria-labelledby="s-${id}"
     aria-describedby="t-${id}"
@@ -43,13 +48,13 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
     aria-setsize="-1"
   >
     ${state.heading ? dayLine(state.heading, context.level) : nothing}
-    ${state.isFirstSeen ? html`<p class="since"><span>${words.sinceLastVisit}</span></p>` : nothing}
+    ${state.isFirstUnseen ? html`<p class="since"><span>${words.sinceLastVisit}</span></p>` : nothing}
     <div class="row">
       ${badge(event)}
       <div class="text">
         <a class="sentence" id="s-${id}" href=${context.eventHref(event)} tabindex="-1"
           ><span class="sr">${event.title}: </span
-          ><span class="actor" title=${event.actor}>${actorLabel(event)}</span>
+          ><bdi class="actor" title=${event.actor}>${actorLabel(event)}</bdi>
           ${sentence(event.summary_parts)}</a
         >
         ${state.toggle ? repeated(repeats.length + 1, state, context) : nothing} ${later(event, context)}
@@ -90,12 +95,12 @@ function scopes(event: FeedEvent, context: Context): unknown {
   return [
     account
       ? html`<a class="chip" tabindex="-1" href=${context.scopeHref('account', account)}
-          >${accountLabel(event)}</a
+          ><bdi>${accountLabel(event)}</bdi></a
         >`
       : nothing,
     contact
       ? html`<a class="chip" tabindex="-1" href=${context.scopeHref('contact', contact)}
-          >${contactLabel(event)}</a
+          ><bdi>${contactLabel(event)}</bdi></a
         >`
       : nothing,
   ];

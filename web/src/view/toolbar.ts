@@ -54,6 +54,7 @@ export function tools(
   const tool = (name: Opened, icons: string, label: string) =>
     html`<button
       class="bare"
+      data-opens=${name}
       aria-label=${label}
       title=${label}
       aria-expanded=${opened === name}

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Words } from '../text/words.js';
 import type { Context } from '../view/context.js';
+import { momentOf } from '../text/time.js';
 import type { Writing } from '../api/client.js';
 import type { Draft } from './drafts.js';
 import type { Typed } from './typed.js';
@@ -18,14 +19,14 @@ export interface Form {
 export function compose(
   kind: Writing,
   { typed, type, save, discard }: Form,
-  { words, filters }: Context,
+  { words, filters, zone }: Context,
 ): TemplateResult {
   const shown = FORMS[kind];
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const fields = fieldsOf(event);
     const text = (name: string) => (fields[name] ?? '').trim();
-    save(filters.account ?? text('account'), shown.body(text));
+    save(filters.account ?? text('account'), shown.body(text, zone));
   };
   const quick = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.metaKey || event.ctrlKey))
@@ -38,7 +39,7 @@ export function compose(
     @input=${(event: Event) => type(fieldsOf(event))}
     @keydown=${quick}
   >
-    ${filters.account ? nothing : accountField(words, typed)} ${shown.fields(words, typed)}
+    ${filters.account ? nothing : accountField(words, typed)} ${shown.fields(words, typed, zone)}
     <div class="buttons">
       <button class="primary">${words.save}</button>
       <button type="button" @click=${discard}>${words.cancel}</button>
@@ -54,6 +55,7 @@ const fieldsOf = (event: Event): Typed =>
 const accountField = (words: Words, typed: Typed) =>
   html`<label
     >${words.onAccount}<input
+      dir="auto"
       name="account"
       required
       autocomplete="off"
@@ -64,10 +66,11 @@ const accountField = (words: Words, typed: Typed) =>
 const noteFields = (words: Words, typed: Typed) => html`
   <label
     ><span>${words.title} <span class="faint">(${words.optional})</span></span
-    ><input name="title" maxlength="500" autocomplete="off" .value=${typed.title ?? ''}
+    ><input dir="auto" name="title" maxlength="500" autocomplete="off" .value=${typed.title ?? ''}
   /></label>
   <label class="wide"
     >${words.note}<textarea
+      dir="auto"
       name="text"
       required
       rows="4"
@@ -77,9 +80,10 @@ const noteFields = (words: Words, typed: Typed) => html`
   </label>
 `;
 
-const callFields = (words: Words, typed: Typed) => html`
+const callFields = (words: Words, typed: Typed, zone: string) => html`
   <label
     >${words.with}<input
+      dir="auto"
       name="contact_name"
       maxlength="500"
       autocomplete="off"
@@ -102,20 +106,27 @@ const callFields = (words: Words, typed: Typed) => html`
       .value=${typed.minutes ?? ''}
   /></label>
   <label
-    >${words.outcome}<input name="outcome" maxlength="500" autocomplete="off" .value=${typed.outcome ?? ''}
+    >${words.outcome}<input
+      dir="auto"
+      name="outcome"
+      maxlength="500"
+      autocomplete="off"
+      .value=${typed.outcome ?? ''}
   /></label>
   <label
-    >${words.happened}<input name="occurred_at" type="datetime-local" .value=${typed.occurred_at ?? ''}
+    ><span>${words.happened} <span class="faint">(${zone})</span></span
+    ><input name="occurred_at" type="datetime-local" .value=${typed.occurred_at ?? ''}
   /></label>
   <label class="wide"
     ><span>${words.note} <span class="faint">(${words.optional})</span></span
-    ><textarea name="note" rows="3" maxlength="4000" .value=${typed.note ?? ''}></textarea>
+    ><textarea dir="auto" name="note" rows="3" maxlength="4000" .value=${typed.note ?? ''}></textarea>
   </label>
 `;
 
 const commentFields = (words: Words, typed: Typed) => html`
   <label class="wide"
     >${words.comment}<textarea
+      dir="auto"
       name="text"
       required
       rows="3"
@@ -131,7 +142,7 @@ function note(text: Text): Draft['body'] {
   return { text: text('text'), ...(text('title') && { title: text('title') }) };
 }
 
-function call(text: Text): Draft['body'] {
+function call(text: Text, zone: string): Draft['body'] {
   const happened = text('occurred_at');
   const minutes = text('minutes');
   const texts = Object.fromEntries(
@@ -143,14 +154,14 @@ function call(text: Text): Draft['body'] {
     ...texts,
     ...(minutes && { duration_s: Number(minutes) * 60 }),
     // Chosen now and stored in the draft: a retry with the same key must be the same write.
-    occurred_at: (happened ? new Date(happened) : new Date()).toISOString(),
+    occurred_at: happened ? momentOf(happened, zone) : new Date().toISOString(),
   } as Draft['body'];
 }
 
 interface Shown {
   label: (words: Words) => string;
-  fields: (words: Words, typed: Typed) => TemplateResult;
-  body: (text: Text) => Draft['body'];
+  fields: (words: Words, typed: Typed, zone: string) => TemplateResult;
+  body: (text: Text, zone: string) => Draft['body'];
 }
 
 const FORMS: Record<Writing, Shown> = {

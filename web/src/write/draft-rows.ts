@@ -29,7 +29,9 @@ function draftRow(draft: Draft, drafts: Drafts, edit: Edit, { words }: Context):
     <div class="row">
       <span class="badge tone-${tone}">${icon(name)}</span>
       <div class="text">
-        <span class="sentence" id="d-${draft.key}">${draftText(draft) || words[LABELS[draft.kind]]}</span>
+        <span class="sentence" dir="auto" id="d-${draft.key}"
+          >${draftText(draft) || words[LABELS[draft.kind]]}</span
+        >
         <span class="later" role="status"
           >${states[draft.state]}${draft.state === 'failed' ? `: ${draft.error}` : ''}</span
         >
