@@ -15,6 +15,17 @@ def migrate(json: Json = False) -> None:
     print_one({"revision": revision}, f"the database is at revision {revision}", json)
 
 
+def restored(json: Json = False) -> None:
+    """Make a restored backup a deployment of its own: run it once, before its processes start.
+
+    Followers and open pages begin anew, since numbers are used again; a copy never meets its original.
+    """
+    from db.log.deployment import begin_anew
+
+    logs = begin_anew()
+    print_one({"logs": logs}, f"{logs} logs have a new epoch; start the deployment's processes now", json)
+
+
 def export(tenant: TenantOption = None) -> None:
     """Write a tenant's log to standard output, one JSON object a line.
 

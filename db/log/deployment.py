@@ -4,10 +4,11 @@ import time
 from functools import cache
 from typing import Literal
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from activity.settings import settings
-from db.engine import begin
+from db.engine import begin, database_url
 
 _READ_AGAIN_S = 5.0  # a message of an unknown key is a reason to read the keys, but not each of a flood
 
@@ -54,6 +55,25 @@ class MessageKeys:
 def message_keys(role: Literal["writer", "reader"]) -> MessageKeys:
     """Return this process's keys for a role."""
     return MessageKeys(role)
+
+
+def begin_anew() -> int:
+    """Make a restored backup a deployment of its own; return how many logs it has.
+
+    Each log gets a new epoch, so that followers begin anew instead of taking the numbers that are used again
+    for those they know; and the deployment a new name and key, so that it never meets the one it is a copy
+    of. As the login that migrates.
+    """
+    with create_engine(database_url(), poolclass=NullPool, hide_parameters=True).begin() as connection:
+        connection.execute(text("set local role activity_owner"))
+        logs = connection.execute(text("update activity.head set epoch = gen_random_uuid()")).rowcount
+        connection.execute(
+            text("""
+                update activity.deployment set seed = gen_random_uuid(), old_key = null,
+                       key = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+            """)
+        )
+    return logs
 
 
 def forget() -> None:

@@ -13,9 +13,10 @@ from activity.message import channel, signed
 from activity.settings import settings
 from cli.dev.embedded import EmbeddedPostgres
 from db.engine import begin, close_connections
-from db.log import deployment
+from db.log import deployment, heads
 from feed.follow import Follower
 from feed.subscription import Subscription
+from tests.command import activity
 from worker.append import append_batch
 from worker.emit import emit
 from worker.nudge import nudge
@@ -165,3 +166,19 @@ def test_opening_a_message_asks_nobody_so_that_a_flood_of_foreign_ones_stalls_no
     monkeypatch.setattr("db.log.deployment.begin", asked)
     assert subscription.opened(subscription.channel(tenant), b"foreign") is None
     assert subscription.opened_anew(subscription.channel(tenant), b"foreign") is None, "read just now"
+
+
+def test_a_restored_backup_is_a_deployment_of_its_own_whose_followers_begin_anew(tenant: int) -> None:
+    append(tenant)
+    name, key = deployment.name("reader"), deployment.message_keys("reader").all()[0]
+    with begin("reader", tenant) as session:
+        before = heads.head(session, tenant)
+    assert "1 logs have a new epoch" in activity("restored")
+    forget()
+    with begin("reader", tenant) as session:
+        after = heads.head(session, tenant)
+    assert after.seq == before.seq
+    assert after.epoch != before.epoch
+    assert deployment.name("reader") != name
+    assert key not in deployment.message_keys("reader").all()
+    activity("verify")
