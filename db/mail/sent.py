@@ -5,16 +5,18 @@ A transaction names its tenant.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from activity.address import canonical, spellings
 
 
 class SentMail(NamedTuple):
     """A mail of a sequence that a report refers to.
 
-    `message_id` is without < and >, `recipient` lower-cased.
+    `message_id` is without < and >, `recipient` in its one spelling.
     """
 
     message_id: str
@@ -38,7 +40,7 @@ class ContactRef(NamedTuple):
 
 
 _SENT = """
-select m.message_id, lower(m.recipient), m.contact_id, m.account_id, m.thread_id, s.name, s.id, m.step,
+select m.message_id, m.recipient, m.contact_id, m.account_id, m.thread_id, s.name, s.id, m.step,
        m.variant, m.subject, m.sent_at
   from crm.message m join crm.sequence s on s.id = m.sequence_id where m.tenant_id = :tenant"""
 
@@ -47,27 +49,34 @@ def sent_by_id(session: Session, tenant: int, ids: Iterable[str]) -> dict[str, S
     """Return mails by their Message-ID headers, given and returned without < and >."""
     statement = text(f"{_SENT} and m.message_id = any(:ids)")
     found = session.execute(statement, {"tenant": tenant, "ids": sorted(set(ids))})
-    return {row[0]: SentMail(*row) for row in found}
+    return {row[0]: _mail(*row) for row in found}
 
 
 def sent_to(session: Session, tenant: int, addresses: Iterable[str]) -> dict[str, SentMail]:
-    """Return the last mail that was sent to each of some lower-cased addresses."""
+    """Return the last mail that was sent to each of some addresses, by their one spelling."""
     statement = text(f"""
         select l.* from unnest(cast(:addresses as text[])) a cross join lateral
           ({_SENT} and lower(m.recipient) = a and m.state in ('sent', 'unknown', 'bounced')
             order by m.id desc limit 1) l""")
-    found = session.execute(statement, {"tenant": tenant, "addresses": sorted(set(addresses))})
-    return {row[1]: SentMail(*row) for row in found}
+    found = session.execute(statement, {"tenant": tenant, "addresses": _written(addresses)})
+    return {mail.recipient: mail for mail in (_mail(*row) for row in found)}
+
+
+def _mail(message_id: str, recipient: str, *rest: Any) -> SentMail:
+    return SentMail(message_id, canonical(recipient), *rest)
+
+
+def _written(addresses: Iterable[str]) -> list[str]:
+    return sorted({one for address in addresses for one in spellings(address)})
 
 
 def contacts_by_address(session: Session, tenant: int, addresses: Iterable[str]) -> dict[str, ContactRef]:
-    """Return the contact of each of some lower-cased addresses; of several with one address, the oldest."""
+    """Return the contact of each of some addresses, by their one spelling; of several the oldest."""
     statement = text("""
-        select distinct on (lower(email)) lower(email), id, account_id from crm.contact
-         where tenant_id = :tenant and lower(email) = any(:addresses) order by lower(email), created_at,
-             id""")
-    found = session.execute(statement, {"tenant": tenant, "addresses": sorted(set(addresses))})
-    return {row[0]: ContactRef(row[1], row[2]) for row in found}
+        select email, id, account_id from crm.contact
+         where tenant_id = :tenant and lower(email) = any(:addresses) order by created_at desc, id desc""")
+    found = session.execute(statement, {"tenant": tenant, "addresses": _written(addresses)})
+    return {canonical(row[0]): ContactRef(row[1], row[2]) for row in found}
 
 
 def enrolled(session: Session, tenant: int, contacts: Iterable[str]) -> set[str]:

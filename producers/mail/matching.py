@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from activity.address import canonical, mailboxes
 from db.mail import deliveries, sent
 from db.mail.sent import ContactRef, SentMail
 from producers.mail.event import MailEvent
@@ -100,8 +101,14 @@ def bare(message_id: str) -> str:
 
 
 def address(event: MailEvent) -> str:
-    """Return the recipient's address, lower-cased; "" where there is none."""
-    return _CONTROL.sub("", (event.recipient or "").strip().lower())[:320]
+    """Return the recipient's address in its one spelling; "" where there is none."""
+    return canonical(named_address(event.recipient))[:320]
+
+
+def named_address(text: str | None) -> str:
+    """Return the address in a text such as `Jo Park <jo@acme.example>`: each provider may write so."""
+    clean = _CONTROL.sub("", text or "")
+    return next((address for _, address in mailboxes(clean)), clean.strip())
 
 
 def _ids(event: MailEvent) -> list[str]:

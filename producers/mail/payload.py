@@ -13,7 +13,7 @@ from activity.event import Event
 from activity.validation import EARLIEST, LATEST
 from producers.mail.event import MailEvent
 from producers.mail.machine import classify
-from producers.mail.matching import KnownMails, ReportMatch, seconds_since_delivery
+from producers.mail.matching import KnownMails, ReportMatch, named_address, seconds_since_delivery
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -65,7 +65,7 @@ def _payload(provider: str, event: MailEvent, match: ReportMatch, known: KnownMa
     of_step = {"sequence": sent.sequence, "step": sent.step, "variant": sent.variant} if sent else {}
     return {
         "subject": (sent.subject if sent else None) or event.subject,
-        "recipient": event.recipient,
+        "recipient": named_address(event.recipient),
         "message_id": own_id or event.header_id or event.message_id,
         "provider": provider,
         "kind": event.kind,
@@ -100,7 +100,7 @@ def _particulars(event: MailEvent, match: ReportMatch, known: KnownMails) -> dic
         case "email.unsubscribed" | "email.subscribed":
             return {"method": event.method or "provider"}
         case "email.sent":
-            return {"to_address": event.recipient}
+            return {"to_address": named_address(event.recipient)}
     return dict(event.extra)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
-from email.utils import getaddresses
 from typing import Literal
 
 from mailparser_reply import EmailReplyParser
 
+from activity.address import mailboxes
 from activity.errors import ActivityError
 from producers.mail import reading
 from producers.mail.inbound import message as mime
@@ -121,8 +121,7 @@ def _read(raw: bytes) -> Inbound:
 
 
 def _author(message: Message) -> tuple[str | None, str | None]:
-    named = ((name, address) for name, address in getaddresses([header(message, "From")]) if address)
-    return next(named, (None, None))
+    return next(((name or None, address) for name, address in mime.people(message, "From")), (None, None))
 
 
 def _identity(message: Message, text: str) -> str:
@@ -180,5 +179,4 @@ def _complainer(parts: Sequence[Message], feedback: dict[str, str]) -> str | Non
     """Return who the reported mail went to, unless the report hides it."""
     named = feedback.get("original-rcpt-to") or feedback.get("removal-recipient") or ""
     held = next((header(part, "To") for part in parts[1:] if part.get("To")), "") if feedback else ""
-    addresses = (address for value in (named, held) for _, address in getaddresses([value]))
-    return next((address for address in addresses if "@" in address), None)
+    return next((address for value in (named, held) for _, address in mailboxes(value)), None)

@@ -5,18 +5,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import MessageError
-from email.header import decode_header, make_header
+from email.header import decode_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
+from activity.address import mailboxes
 from producers.untrusted_html import too_deep
 
 _MAX_BYTES = 250_000  # that are looked at: a text precedes what is attached, a report the mail it is about
 _MAX_CHARACTERS = 30_000  # of a mail's text that are looked at
+_MAX_HEADER = 10_000  # bytes of a header
 _MAX_PARTS = 200
 _LINE = re.compile(".{1,998}")  # RFC 5322, 2.1.1
+_ENCODED = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
+_WORDS = re.compile(rf"{_ENCODED}(?:\s+{_ENCODED})*", re.IGNORECASE)  # what is encoded in a row is one text
 _TAG = re.compile(r"<[^<>]*>")
 _ID = re.compile(r"<[^<>\s@]+@[^<>\s]+>|<[^<>\s@]{3,}>")
 
@@ -33,14 +37,35 @@ def parts_of(message: Message) -> list[Message]:
 
 def header(message: Message, name: str) -> str:
     """Return a header's text, as much of it as can be read."""
-    value = message.get(name)
-    if value is None:
-        return ""
+    return _in_words(_written(message, name))
+
+
+def people(message: Message, name: str) -> list[tuple[str, str]]:
+    """Return (name, address) of whom a header lists: it is parsed, then its names are decoded (RFC 2047)."""
+    return [(_in_words(who), address) for who, address in mailboxes(_written(message, name))]
+
+
+def _written(message: Message, name: str) -> str:
+    """Return a header as it was written, in UTF-8 (RFC 6532), else in what came before it."""
+    value = next((str(one) for key, one in message.raw_items() if key.lower() == name.lower()), "")
+    raw = value.encode("utf-8", "surrogateescape")[:_MAX_HEADER]
     try:
-        text = str(make_header(decode_header(str(value))))
+        return raw.decode().replace("\x00", "")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").replace("\x00", "")
+
+
+def _in_words(text: str) -> str:
+    return " ".join(_WORDS.sub(_decoded_words, text).replace("\x00", "").split())
+
+
+def _decoded_words(words: re.Match[str]) -> str:
+    try:
+        found = [(part, charset or "ascii") for part, charset in decode_header(words[0])]
+        text = "".join(part if isinstance(part, str) else part.decode(charset) for part, charset in found)
     except (MessageError, LookupError, ValueError):
-        text = str(value)
-    return " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode().split())[:10_000]
+        return words[0]
+    return text.encode("utf-8", "replace").decode()
 
 
 def ids(value: str) -> list[str]:

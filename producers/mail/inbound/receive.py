@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
+from activity.address import canonical
 from activity.errors import ActivityError
 from db.engine import begin
 from db.mail import reports, sent, unreadable
@@ -85,7 +86,7 @@ def _answers(session: Session, tenant: int, found: Inbound) -> bool:
 
     Some programs keep nothing but the subject.
     """
-    subject, address = found.subject or "", (found.from_address or "").lower()
+    subject, address = found.subject or "", canonical(found.from_address or "")
     if found.class_ != "other" or not address or not _RE.match(subject):
         return False
     last = sent.sent_to(session, tenant, [address]).get(address)

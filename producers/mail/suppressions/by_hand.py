@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from activity.address import InvalidDomain, ascii_domain
+from activity.address import InvalidDomain, ascii_domain, canonical
 from activity.errors import ActivityError, InvalidEvent
 from activity.event import Event
 from activity.validation import MAX_NAME, check_actor
@@ -125,11 +125,10 @@ def _check(hand: ByHand) -> None:
 
 
 def _contacts(session: Session, tenant: int, wanted: Mapping[str, str]) -> dict[str, ContactRef]:
-    """Return the contacts of some addresses, which a record may spell as the person who asks does."""
-    asked = {known: written.strip().lower() for known, written in wanted.items() if "@" in known}
-    found = sent.contacts_by_address(session, tenant, [*asked, *asked.values()])
-    both = {known: found.get(known) or found.get(written) for known, written in asked.items()}
-    return {known: contact for known, contact in both.items() if contact}
+    """Return the contacts of some addresses, however a record spells them."""
+    asked = {canonical(written): known for known, written in wanted.items() if "@" in known}
+    found = sent.contacts_by_address(session, tenant, asked)
+    return {asked[address]: contact for address, contact in found.items()}
 
 
 def _event(

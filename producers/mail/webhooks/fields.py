@@ -1,6 +1,6 @@
 """Read a report by a table: where in a provider's object each field of a MailEvent is found."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from producers.mail import reading
@@ -16,6 +16,9 @@ REJECT_REASONS: Mapping[ReportKind, str] = {
     "complained": "spam",
     "unsubscribed": "unsubscribed",
 }
+
+
+_OF_THE_MAIL = ("queued", "sent", "delivered", "deferred")
 
 
 def _first(read: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -42,6 +45,16 @@ def mail_event(
     read.setdefault("kind", reading.kind_of(kinds, name))
     read.setdefault("status", reading.status_of(read.get("reason")))
     return MailEvent(name=name, **read)
+
+
+def whom(kind: ReportKind, addressed: Sequence[str]) -> tuple[str | None, ...]:
+    """Return whom a report is about: all of a mail's recipients, of what happened to the mail.
+
+    What one of several did, or was refused, is nobody's where the report does not say whose.
+    """
+    if not addressed or (len(addressed) > 1 and kind not in _OF_THE_MAIL):
+        return (None,)
+    return tuple(addressed)
 
 
 def _read(item: Mapping[str, Any], field: str, paths: str | tuple[str, ...]) -> Any:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity.address import InvalidDomain, ascii_domain, canonical
+from activity.address import InvalidDomain, ascii_domain, canonical, mailboxes, spellings
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,68 @@ def test_what_is_canonical_stays_so(text: str) -> None:
     once = canonical(text)
     assert canonical(once) == once
     assert canonical(f"  {text}\n") == once
+
+
+@pytest.mark.parametrize(
+    ("header", "listed"),
+    [
+        ("jo@acme.example", [("", "jo@acme.example")]),
+        ("Jo Park <jo@acme.example>", [("Jo Park", "jo@acme.example")]),
+        ('"Park, Jo" <jo@acme.example>', [("Park, Jo", "jo@acme.example")]),
+        ("Park, Jo <jo@acme.example>", [("Park, Jo", "jo@acme.example")]),
+        ("jo@acme.example (Jo Park)", [("", "jo@acme.example")]),
+        ("A <a@b.example>, C <c@d.example>", [("A", "a@b.example"), ("C", "c@d.example")]),
+        ("a@b.example, c@d.example", [("", "a@b.example"), ("", "c@d.example")]),
+        ("<mailto:jo@acme.example>", [("", "jo@acme.example")]),
+        ("<@relay.example:jo@acme.example>", [("", "jo@acme.example")]),
+        ("Jörg <jörg@acme.example>", [("Jörg", "jörg@acme.example")]),
+        ('"jo park"@acme.example', [("", '"jo park"@acme.example')]),
+        ("jo+crm@acme.example", [("", "jo+crm@acme.example")]),
+        ("kim@acme.example <mallory@evil.example>", [("kim@acme.example", "mallory@evil.example")]),
+        ('"<kim@acme.example>" <mallory@evil.example>', [("<kim@acme.example>", "mallory@evil.example")]),
+        ("(<kim@acme.example>) mallory@evil.example", [("", "mallory@evil.example")]),
+        ("=?utf-8?Q?=3Ckim=40acme.example=3E?= <mallory@evil.example>", None),
+        ("<=?utf-8?Q?kim=40acme.example?=>", []),
+        ("undisclosed-recipients:;", []),
+        ("jo", []),
+    ],
+)
+def test_a_header_lists_addresses_and_no_name_is_one(
+    header: str, listed: list[tuple[str, str]] | None
+) -> None:
+    found = mailboxes(header)
+    assert (
+        found == listed
+        if listed is not None
+        else [address for _, address in found] == ["mallory@evil.example"]
+    )
+
+
+_NAME = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)
+
+
+@given(_NAME)
+def test_no_display_name_takes_the_place_of_the_address(name: str) -> None:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    (found,) = mailboxes(f'"{quoted}" <jo@acme.example>')
+    assert found[1] == "jo@acme.example"
+    assert found[0] == name
+
+
+@given(st.text(max_size=100))
+def test_any_header_lists_addresses_alone(header: str) -> None:
+    assert all(
+        "@" in address and not set(address[address.rfind("@") :]) & set("<>, \t")
+        for _, address in mailboxes(header)
+    )
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("unit", ["(", '"', "<", "@", "<@", '"\\', "a@", '"a"@', "\\"])
+def test_a_header_that_is_written_to_hurt_is_read_in_time(unit: str) -> None:
+    mailboxes(unit * 100_000)
+
+
+@pytest.mark.parametrize("written", ["Info@MÜNCHEN.example", "info@xn--mnchen-3ya.example"])
+def test_an_address_is_looked_up_in_both_its_spellings(written: str) -> None:
+    assert {"info@münchen.example", "info@xn--mnchen-3ya.example"} <= set(spellings(written))

@@ -5,7 +5,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
-from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at
+from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at, whom
 from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.signatures import standard_webhooks
 
@@ -56,7 +56,8 @@ def parse(request: Request) -> list[MailEvent]:
     named = (request.headers.get(name) for name in ("webhook-id", "svix-id"))
     request_id = next(filter(None, named), None)
     found = (reading.texts(at(body, f"data/{name}")) for name in ("to", "recipient", "email"))
-    recipients: tuple[str | None, ...] = next(filter(None, found), (None,))
+    addressed = next(filter(None, found), ())
+    recipients = whom(reading.kind_of(_KINDS, body.get("type")), addressed)
     return [_event(body, recipient, request_id) for recipient in recipients]
 
 

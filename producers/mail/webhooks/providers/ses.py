@@ -8,7 +8,7 @@ from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
-from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at
+from producers.mail.webhooks.fields import Fields, at, bounce_type, mail_event, text_at, whom
 from producers.mail.webhooks.request import Request, WebhookProvider
 from producers.mail.webhooks.sns import verify
 
@@ -56,8 +56,9 @@ def _recipients(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
         if detail.get(name):
             return reading.objects_of(detail[name])
-    to = reading.texts(detail.get("recipients")) or reading.texts(at(item, "mail/destination"))
-    return [{"emailAddress": address} for address in to] or [{}]
+    named = reading.texts(detail.get("recipients"))
+    to = named or whom(_kind(_name(item), detail), reading.texts(at(item, "mail/destination")))
+    return [{"emailAddress": address} for address in to]
 
 
 _FIELDS: Fields = {
