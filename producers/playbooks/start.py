@@ -11,13 +11,24 @@ from sqlalchemy.orm import Session
 from activity.event import Event, RecordedEvent
 from activity.settings import settings
 from db.playbooks import handed_out, playbooks, runs, starts
+from db.playbooks.merges import MergedKind, follow_merge
 from db.playbooks.runs import PlaybookRun, Wakeup
 from db.playbooks.starts import NewRun
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import names_of
+from producers.playbooks.definition.names import payload_of
 from producers.playbooks.events import paused, started, started_id, step_completed
 from producers.playbooks.facts import Load, record_loader
-from producers.playbooks.matching import MAX_CAUSES, Gate, Refusal, TriggerMatch, matches, spans, subjects
+from producers.playbooks.matching import (
+    MAX_CAUSES,
+    Gate,
+    Index,
+    Refusal,
+    TriggerMatch,
+    matches,
+    spans,
+    subjects,
+)
 from producers.playbooks.steps.handed_out import follow_completed
 from producers.playbooks.stop import cancel_about
 from producers.playbooks.waiting import ends_wait
@@ -27,6 +38,8 @@ from worker.nudge import nudge_after_commit
 log = structlog.get_logger()
 
 ADVANCE = "playbook.advance"
+_MERGED: dict[str, MergedKind] = {"account.merged": "account", "contact.merged": "contact"}
+_IDENTITY = {"contact.erased", *_MERGED}  # after these, events find other runs than before
 Judged = Sequence[tuple[TriggerMatch, Refusal | None]]
 
 
@@ -36,18 +49,43 @@ def handle(session: Session, tenant: int, events: Sequence[RecordedEvent]) -> Co
     # that is paused starts nothing afterwards.
     starts.lock_workspace(session, tenant)
     index = cache.index(session, tenant)
+    tally: Counter[str] = Counter()
+    for part in _parts(events):
+        tally += _handle(session, tenant, part, index)
+        _follow_person(session, tenant, part[-1])
+    if tally:
+        nudge_after_commit(session, ADVANCE)
+    return tally
+
+
+def _parts(events: Sequence[RecordedEvent]) -> Iterator[Sequence[RecordedEvent]]:
+    """Yield the events up to each after which a record is another one's, or nobody's."""
+    begin = 0
+    for end, event in enumerate(events, 1):
+        if event.type in _IDENTITY or end == len(events):
+            yield events[begin:end]
+            begin = end
+
+
+def _handle(session: Session, tenant: int, events: Sequence[RecordedEvent], index: Index) -> Counter[str]:
     awaited = runs.awaited_names(session, tenant)
     load = record_loader(session, tenant)
     woken = _wake(session, tenant, events, awaited, load) if awaited else 0
     new = start(session, tenant, matches(index, events, load), load)
     follow_completed(session, tenant, events)
-    for event in events:
-        if event.type == "contact.erased" and event.contact_id:
-            runs.erase(session, tenant, event.contact_id)
-            cancel_about(session, tenant, event.contact_id, event.actor, "the contact was erased")
-    if woken or new:
-        nudge_after_commit(session, ADVANCE)
-    return Counter(woken=woken, started=new)
+    return +Counter(woken=woken, started=new)
+
+
+def _follow_person(session: Session, tenant: int, event: RecordedEvent) -> None:
+    """Cancel what is under way about a person who was erased; let a merged record's be the other one's."""
+    if event.type == "contact.erased" and event.contact_id:
+        runs.erase(session, tenant, event.contact_id)
+        cancel_about(session, tenant, event.contact_id, event.actor, "the contact was erased")
+    elif event.type in _MERGED:
+        kind = _MERGED[event.type]
+        merged, into = payload_of(event).get("merged_id"), subjects(event, {}).get(kind)
+        if isinstance(merged, str) and into and into != merged:
+            follow_merge(session, tenant, kind, merged, into)
 
 
 def start(session: Session, tenant: int, found: Sequence[TriggerMatch], load: Load) -> int:

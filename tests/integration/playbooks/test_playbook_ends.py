@@ -1,5 +1,6 @@
 """How runs end that cannot go on: a value that is refused, a step that raises, a record that is gone."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -112,3 +113,66 @@ def test_a_run_about_a_record_that_only_the_crm_knows_goes_on(world: World) -> N
     world.pass_time()
     world.settle()
     assert world.states() == ["completed"]
+
+
+ONCE = "once_per: contact"
+REPLY = "  - {do: wait_for_event, event: email.replied, within: 3d}\n"
+
+
+def merge(world: World, merged: str = "jo", into: str = "jo2") -> None:
+    world.say("contact.merged", {"merged_id": merged}, contact_id=into)
+
+
+def test_what_is_under_way_about_a_merged_contact_is_about_the_one_that_stays(world: World) -> None:
+    world.play(playbook("  - {do: create_task, title: Call}\n" + REPLY + TASK, ONCE))
+    world.say(contact_id="jo")
+    merge(world)
+    world.say(contact_id="jo2")
+    world.say("email.replied", {}, contact_id="jo2")
+    world.settle()
+    assert world.sql("select state, contact_id from playbook.run") == [("completed", "jo2")]
+    assert set(world.sql("select contact_id from playbook.task")) == {("jo2",)}
+
+
+def test_an_event_about_the_merged_contact_before_the_merge_is_heard(world: World) -> None:
+    world.play(playbook(REPLY + TASK))
+    world.say(contact_id="jo")
+    world.settle()
+    world.say("email.replied", {}, contact_id="jo")
+    merge(world)
+    world.settle()
+    assert world.states() == ["completed"]
+
+
+def test_a_merged_account_is_followed_as_well(world: World) -> None:
+    world.play(playbook("  - {do: wait_for_event, event: call.completed, within: 3d}", "once_per: account"))
+    world.say()
+    world.say("account.merged", {"merged_id": "acme"}, account_id="acme2")
+    world.say(account_id="acme2")
+    world.say("call.completed", {}, account_id="acme2")
+    world.settle()
+    assert world.sql("select state, account_id from playbook.run") == [("completed", "acme2")]
+
+
+@pytest.mark.parametrize("order", list(permutations(("erase", "delete", "merge"))))
+def test_no_order_of_erasure_deletion_and_merge_leaves_a_run_about_nobody(
+    world: World, order: tuple[str, ...]
+) -> None:
+    """The run waits about jo, who is merged into jo2; both are erased or deleted in the end."""
+    world.admin.execute("insert into crm.contact (tenant_id, id) values (%s, 'jo2')", (world.tenant,))
+    world.play(playbook(WAIT + TASK))
+    world.say(contact_id="jo")
+    world.settle()
+    for what in order:
+        if what == "merge":
+            merge(world)
+        elif what == "delete":
+            world.admin.execute("delete from crm.contact where id = any(array['jo', 'jo2'])")
+        else:
+            for id in ("jo", "jo2"):
+                world.say("contact.erased", {}, contact_id=id)
+        world.settle()
+    world.pass_time()
+    world.settle()
+    assert world.states() == ["cancelled"]
+    assert world.sql("select count(*) from playbook.task") == [(0,)]
