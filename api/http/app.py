@@ -13,8 +13,9 @@ from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import PageRoute
 from api.http.requests import Requests
-from api.log import events, proofs, stream, writing
-from api.log.hub import Hub
+from api.log import events, proofs, writing
+from api.log.live import stream
+from api.log.live.hub import Hub
 from api.mail import receiving, suppressions
 from api.sequences import enrolments, tracking
 

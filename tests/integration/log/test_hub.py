@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from activity.catalogue.types.corrections import ERASURES
 from activity.event import Event
 from api.http.supervise import supervise
-from api.log.hub import Channel, Hub
+from api.log.live.hub import Channel, Hub
 from db.engine import begin
 from feed.position import EpochChanged
 from worker.append import append_batch

@@ -23,8 +23,8 @@ from api.access.callers import Caller, Reader, authenticate
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale
-from api.log.frames import Item
-from api.log.hub import RESETS, STREAMS, Channel, Hub, Watcher, beat_s
+from api.log.live.frames import Item
+from api.log.live.hub import RESETS, STREAMS, Channel, Hub, Watcher, beat_s
 from api.log.wire import EventOut, position, read_position
 from db.engine import begin
 from db.log.reading.filter import Predicate, accounts_beneath

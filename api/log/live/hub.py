@@ -25,7 +25,7 @@ from activity.catalogue.types.corrections import ERASURES
 from activity.fate import CORRECTING
 from activity.settings import settings
 from api.http.supervise import supervise
-from api.log.frames import Item, items_of
+from api.log.live.frames import Item, items_of
 from db.engine import begin
 from db.log import heads
 from db.log.reading import by_seq
