@@ -168,6 +168,16 @@ describe('the model of a feed', () => {
     expect([page.forgotten, asked.mock.calls.length]).toEqual([1, 1]);
   });
 
+  it('shows an event as it reads now, where it is shown or waits', () => {
+    const [shown] = model.events;
+    const waits = event({ occurred_at: at(1) });
+    model.receive([waits], { isReading: true, topEvent: model.events[10] });
+    const retracted = { event_id: 'r', actor: 'ben@vendor.example', recorded_at: at(2), reason: null };
+    model.replace([{ ...shown!, retracted }, { ...waits, retracted }, event({ retracted })]);
+    expect([model.events[0]!.retracted, model.pending[0]!.retracted]).toEqual([retracted, retracted]);
+    expect([model.events.length, model.pending.length]).toEqual([50, 1]);
+  });
+
   it('counts what arrives', async () => {
     await model.count();
     model.receive([event({ occurred_at: at(1) })], idle);

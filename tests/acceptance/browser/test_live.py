@@ -276,3 +276,23 @@ def test_a_new_life_of_the_log_makes_the_page_read_it_anew(site: Site, open_page
     )  # the stream is opened again, by a position of another log
     expect(page.get_by_text("Feed reloaded")).to_be_visible()
     expect(page.get_by_role("article")).to_have_count(1)
+
+
+def test_an_open_page_shows_what_became_of_an_event(site: Site, open_page: Open, account: str) -> None:
+    wrong = site.say("note.added", {"text": "They owe 100"}, account)["event_id"]
+    page = open_page(f"/?account={account}&event={wrong}", viewport={"width": 1500, "height": 800})
+    row = page.locator(f"article[data-id='{wrong}']")
+    panel = page.get_by_role("region", name="Event details")
+    expect(panel.locator("blockquote")).to_have_text("They owe 100")
+    live(page)
+    correction = f"events/{wrong}/corrections"
+    site.call("POST", correction, {"correct": {"text": "They owe 90"}, "reason": "misheard"}, Prefer="wait=5")
+    expect(row.locator(".sentence")).to_contain_text("added a note: They owe 90")
+    expect(row.locator("del")).to_contain_text("They owe 100")
+    expect(row).to_contain_text("corrected by Ana Ruiz")
+    expect(panel.locator("blockquote")).to_have_text(["They owe 90", "They owe 100"])
+    expect(panel.locator(".fate")).to_contain_text("misheard")
+    site.call("POST", correction, {"retracted": True}, Prefer="wait=5")
+    expect(row.locator(".sentence del")).to_contain_text("added a note")
+    expect(row).to_contain_text("withdrawn by Ana Ruiz")
+    expect(panel.locator(".fate")).to_contain_text("withdrawn by Ana Ruiz")

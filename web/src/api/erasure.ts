@@ -14,8 +14,10 @@ export function erasedBy(erasure: WireEvent): (event: WireEvent) => boolean {
     seq < erasure.seq && ranges.some(([first, last]) => seq >= first! && seq <= (last ?? first!));
 }
 
+const GONE = { payload: null, corrected: null, retracted: null, erased: true };
+
 /** The event without its content, worded as the server words it from then on. */
 export function emptied(event: FeedEvent, locale: Locale): FeedEvent {
   const summary = `${event.title}: ${wordsFor(locale).contentErased}`;
-  return { ...event, payload: null, summary, summary_parts: [{ t: summary }] };
+  return { ...event, ...GONE, summary, summary_parts: [{ t: summary }] };
 }

@@ -21,6 +21,20 @@ export interface WireEvent {
   record_id: string | null;
   cause_id: string | null;
   payload: unknown;
+  /** What is right instead, and the summary of what was recorded. */
+  corrected: (Change & { correct: unknown; was: string; was_parts: SummaryPart[] }) | null;
+  /** It never happened. */
+  retracted: Change | null;
+  classified: (Change & { machine: boolean | null }) | null;
+  erased: boolean;
+}
+
+/** A later event that made something else of an earlier one. */
+export interface Change {
+  event_id: string;
+  actor: string;
+  recorded_at: string;
+  reason: string | null;
 }
 
 /** How the catalogue draws a type. */

@@ -55,6 +55,10 @@ export class Arrivals implements LiveHandlers {
     void this.#loadNames(shown);
   }
 
+  changed(events: readonly FeedEvent[]): void {
+    void this.keepingPlace(() => this.feed.model.replace(events));
+  }
+
   gap(): void {
     this.#catchUp();
     this.client.erasures().then(

@@ -4,11 +4,15 @@ import { ApiError, type Client } from '../api/client.js';
 import type { Context } from '../view/context.js';
 import { icon } from '../view/icons.js';
 import { accountLabel, contactLabel, actorLabel, recordUrl } from '../view/links.js';
-import { badge, sentence } from '../view/row.js';
+import { fateInFull, text, told } from '../view/fate.js';
+import { badge } from '../view/row.js';
 import { duration, exactTime, lag } from '../text/time.js';
 import { changes, tree } from './tree.js';
 import type { EventDetail, FeedEvent } from '../api/wire.js';
 const COPIED = new Set(['id', 'hash']); // facts with a button that copies them
+
+const fateOf = (event: FeedEvent | undefined) =>
+  [event?.corrected, event?.retracted, event?.classified].map((change) => change?.event_id).join();
 
 /** One event in full, beside the feed where there is room, over it where there is none. */
 @customElement('activity-panel')
@@ -31,7 +35,9 @@ export class ActivityPanel extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('eventId') || changed.has('forgotten')) void this.#load();
+    const before = changed.get('known');
+    const isOther = before?.event_id === this.eventId && fateOf(before) !== fateOf(this.known);
+    if (changed.has('eventId') || changed.has('forgotten') || isOther) void this.#load();
   }
 
   protected override updated(changed: PropertyValues<this>): void {
@@ -99,7 +105,7 @@ export class ActivityPanel extends LitElement {
       ${badge(event)}
       <div>
         <p class="faint">${event.title}</p>
-        <h2 tabindex="-1"><bdi class="actor">${actorLabel(event)}</bdi> ${sentence(event.summary_parts)}</h2>
+        <h2 tabindex="-1"><bdi class="actor">${actorLabel(event)}</bdi> ${told(event)}</h2>
       </div>
     </div>`;
   }
@@ -120,12 +126,11 @@ export class ActivityPanel extends LitElement {
 
   #body({ event, hash, causes, effects, corrections }: EventDetail): TemplateResult {
     const { words } = this.context;
-    const text = (event.payload as { text?: unknown } | null)?.text;
     return html`
-      ${typeof text === 'string' ? html`<blockquote dir="auto">${text}</blockquote>` : nothing}
-      ${this.#about(event)} ${this.#times(event)} ${this.#changes(event)}
-      ${this.#chain(words.corrections, corrections)} ${this.#chain(words.causes, causes)}
-      ${this.#chain(words.effects, effects)} ${this.#payload(event)} ${this.#envelope(event, hash)}
+      ${fateInFull(event, this.context)} ${text(event)} ${this.#about(event)} ${this.#times(event)}
+      ${this.#changes(event)} ${this.#chain(words.corrections, corrections)}
+      ${this.#chain(words.causes, causes)} ${this.#chain(words.effects, effects)} ${this.#payload(event)}
+      ${this.#envelope(event, hash)}
     `;
   }
 

@@ -5,6 +5,8 @@ import type { FeedEvent, WireEvent } from '../api/wire.js';
 
 export interface LiveHandlers {
   events(events: FeedEvent[]): void;
+  /** Earlier events that read otherwise now. */
+  changed(events: FeedEvent[]): void;
   status(status: StreamStatus): void;
   /** Events were missed: read them. */
   gap(): void;
@@ -17,7 +19,8 @@ const BATCH_EVERY = 100; // ms: a flood is drawn in pieces
 /** The live events of a workspace, ready to be drawn, in small batches. */
 export class Live {
   readonly #stream: SharedStream;
-  #waiting: WireEvent[] = [];
+  readonly #waiting: WireEvent[] = [];
+  readonly #changed: WireEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushed = 0;
 
@@ -29,7 +32,8 @@ export class Live {
     const name = ['activity', caller, client.locale].join(' ');
     this.#stream = new SharedStream(name, (after, signal) => client.stream(after, signal), {
       message: ({ type, data }) => {
-        if (type === 'message') this.#add(JSON.parse(data) as WireEvent);
+        if (type === 'message') this.#add(this.#waiting, data);
+        else if (type === 'changed') this.#add(this.#changed, data);
         else if (type === 'reset') handlers.reset();
       },
       status: (status) => handlers.status(status),
@@ -46,14 +50,18 @@ export class Live {
     clearTimeout(this.#timer);
   }
 
-  #add(event: WireEvent): void {
-    this.#waiting.push(event);
+  #add(to: WireEvent[], data: string): void {
+    to.push(JSON.parse(data) as WireEvent);
     this.#timer ??= setTimeout(() => this.#flush(), Math.max(0, this.#flushed + BATCH_EVERY - Date.now()));
   }
 
   #flush(): void {
     this.#timer = undefined;
     this.#flushed = Date.now();
-    this.handlers.events(this.#waiting.splice(0).map((event) => this.client.decorate(event)));
+    const [events, changed] = [this.#waiting, this.#changed].map((all) =>
+      all.splice(0).map((event) => this.client.decorate(event)),
+    ) as [FeedEvent[], FeedEvent[]];
+    if (events.length) this.handlers.events(events);
+    if (changed.length) this.handlers.changed(changed);
   }
 }

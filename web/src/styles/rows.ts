@@ -31,6 +31,14 @@ export const rows = css`
     flex: 1;
     border-top: 1px solid var(--accent);
   }
+  del {
+    color: var(--soft);
+  }
+  .was,
+  .fate {
+    color: var(--soft);
+    font-size: 13px;
+  }
   article.unseen {
     box-shadow: inset 3px 0 var(--accent);
   }

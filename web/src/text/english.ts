@@ -22,6 +22,8 @@ export const english: Words = {
   logCall: 'Log call',
   addComment: 'Comment',
   newEvents: (n) => (n === 1 ? '1 new event' : `${n} new events`),
+  correctedBy: (name) => `corrected by ${name}`,
+  retractedBy: (name) => `withdrawn by ${name}`,
   loggedLater: 'logged later',
   recordedAfter: (lag) => `Recorded ${lag} after it happened`,
   repeats: (n) => `Show all ${n} times`,

@@ -22,6 +22,8 @@ export const german: Words = {
   logCall: 'Anruf',
   addComment: 'Kommentar',
   newEvents: (n) => (n === 1 ? '1 neues Ereignis' : `${n} neue Ereignisse`),
+  correctedBy: (name) => `berichtigt von ${name}`,
+  retractedBy: (name) => `zurückgezogen von ${name}`,
   loggedLater: 'nachgetragen',
   recordedAfter: (lag) => `${lag} nach dem Geschehen erfasst`,
   repeats: (n) => `Alle ${n} Male zeigen`,

@@ -15,6 +15,8 @@ export interface Words {
   addComment: string;
   newEvents: (n: number) => string;
   loggedLater: string;
+  correctedBy: (name: string) => string;
+  retractedBy: (name: string) => string;
   recordedAfter: (lag: string) => string;
   repeats: (n: number) => string;
   hideRepeats: string;

@@ -14,6 +14,7 @@ function isRepeat(newer: FeedEvent, older: FeedEvent, zone: string): boolean {
     newer.type === older.type &&
     newer.actor === older.actor &&
     newer.summary === older.summary &&
+    !newer.retracted === !older.retracted &&
     newer.account_id === older.account_id &&
     newer.contact_id === older.contact_id &&
     newer.record_type === older.record_type &&

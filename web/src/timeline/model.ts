@@ -147,6 +147,16 @@ export class FeedModel {
     }
   }
 
+  /** Show events as they read now, where they are shown or wait. */
+  replace(changed: readonly FeedEvent[]): void {
+    const now = new Map(changed.map((event) => [event.event_id, event]));
+    const renewed = (events: readonly FeedEvent[]) => events.map((event) => now.get(event.event_id) ?? event);
+    const isShown = [...this.events, ...this.pending].some((event) => now.has(event.event_id));
+    if (!isShown) return;
+    Object.assign(this, { events: renewed(this.events), pending: renewed(this.pending) });
+    this.changed();
+  }
+
   /** Let go of what these events say was erased, wherever it is shown or waits. */
   forget(events: readonly FeedEvent[]): void {
     if (!this.client.forget(events)) return;

@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Context } from './context.js';
 import type { Row } from '../timeline/fold.js';
+import { fate, told } from './fate.js';
 import { icon } from './icons.js';
 import { accountLabel, contactLabel, actorLabel } from './links.js';
 import { duration, exactTime, isLoggedLater, lag, rowTime } from '../text/time.js';
-import type { FeedEvent, SummaryPart } from '../api/wire.js';
+import type { FeedEvent } from '../api/wire.js';
 
 export interface RowState {
   index: number;
@@ -17,18 +18,6 @@ export interface RowState {
   expanded: boolean;
   toggle: (() => void) | undefined;
 }
-
-const LONG = 60; // characters from which bold is no longer a help
-
-/** A summary with what came from the payload set apart. */
-export const sentence = (parts: readonly SummaryPart[]) =>
-  parts.map((part) =>
-    'v' in part
-      ? part.v.length < LONG
-        ? html`<b dir="auto">${part.v}</b>`
-        : html`<span dir="auto">${part.v}</span>`
-      : part.t,
-  );
 
 /** An event's icon in its colour. */
 export const badge = (event: { icon: string; tone: string }) =>
@@ -43,7 +32,7 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
     class="${state.isFresh ? 'fresh' : ''} ${state.isOpen ? 'open' : ''} ${state.isUnseen ? 'unseen' : ''}"
     tabindex=${state.isCurrent ? 0 : -1}
     aria-labelledby="s-${id}"
-    aria-describedby="t-${id}"
+    aria-describedby="t-${id} f-${id}"
     aria-posinset=${state.index + 1}
     aria-setsize="-1"
   >
@@ -54,9 +43,9 @@ export function row({ event, repeats }: Row, state: RowState, context: Context):
       <div class="text">
         <a class="sentence" id="s-${id}" href=${context.eventHref(event)} tabindex="-1"
           ><span class="sr">${event.title}: </span
-          ><bdi class="actor" title=${event.actor}>${actorLabel(event)}</bdi>
-          ${sentence(event.summary_parts)}</a
+          ><bdi class="actor" title=${event.actor}>${actorLabel(event)}</bdi> ${told(event)}</a
         >
+        <span id="f-${id}">${fate(event, context)}</span>
         ${state.toggle ? repeated(repeats.length + 1, state, context) : nothing} ${later(event, context)}
       </div>
       <div class="chips">${scopes(event, context)}</div>
