@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from activity.canonical import canonical
 from activity.errors import InvalidEvent
-from activity.event import Event
+from activity.event import Event, RecordedEvent
 from activity.validation import encode
 from api.access.callers import Caller
 from api.http.encoding import json_response
@@ -27,6 +27,17 @@ from worker.emit import emit_encoded
 _KEYS = UUID("6f2d1a3e-64a4-5d0c-9a51-0c8f2f6f7a10")
 _LONGEST_WAIT_S = 5.0
 _PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d+)")
+
+
+# What makes a write besides its payload and time: under another of these it is another write.
+_WHOLE = (
+    *("type", "version", "actor", "source", "account_id", "contact_id"),
+    *("record_type", "record_id", "cause_id"),
+)
+
+
+class Untimed(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event that happens as it is written, since the writer named no time: a retry of it has another."""
 
 
 class ItemProblem(msgspec.Struct):
@@ -133,13 +144,19 @@ def _validate(event: Event) -> _Valid | Receipt:
 
 
 def _settle(
-    receipt: Receipt, event: Event, stored: by_seq.StoredEvent, status: Literal["appended", "duplicate"]
+    receipt: Receipt, event: Event, stored: RecordedEvent, status: Literal["appended", "duplicate"]
 ) -> None:
-    """Complete a receipt: the log holds this very event, by its own rule, or another under the id."""
-    same = stored.type == event.type and (
-        stored.payload is None or stored.payload == canonical(event.payload)
+    """Complete a receipt: the log holds this very event, whole, or another under the id."""
+    receipt.status, receipt.seq = (status, stored.seq) if _is_same(event, stored) else ("conflict", None)
+
+
+def _is_same(event: Event, stored: RecordedEvent) -> bool:
+    payload = bytes(stored.payload)
+    return (
+        all(getattr(event, name) == getattr(stored, name) for name in _WHOLE)
+        and (isinstance(event, Untimed) or event.occurred_at == stored.occurred_at)
+        and (payload == b"null" or payload == canonical(event.payload))
     )
-    receipt.status, receipt.seq = (status, stored.seq) if same else ("conflict", None)
 
 
 def refused(error: InvalidEvent, event_id: UUID | None = None) -> Receipt:
@@ -147,7 +164,7 @@ def refused(error: InvalidEvent, event_id: UUID | None = None) -> Receipt:
     return Receipt(event_id, "invalid", None, ItemProblem(str(error), invalid(error)["pointer"]))
 
 
-def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, by_seq.StoredEvent]:
+def _stored(tenant: int, events: Sequence[Event]) -> dict[UUID, RecordedEvent]:
     if not events:
         return {}
     with begin("reader", tenant) as session:
@@ -165,7 +182,7 @@ def answer(request: Request, receipt: Receipt) -> Response:
     if receipt.status == "conflict":
         raise Problem(
             "idempotency-key-reused",
-            f"event {receipt.event_id} was emitted before with another type or payload",
+            f"event {receipt.event_id} was emitted before with another payload, subject, actor or time",
         )
     headers = headers_of(request) | {"Location": f"/v1/events/{receipt.event_id}"}
     if receipt.status == "duplicate":

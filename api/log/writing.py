@@ -24,7 +24,7 @@ from api.log import batch, receipts
 from api.log.batch import MAX_EVENTS
 from api.log.cloudevents import CloudEventIn, fields_of
 from api.log.filters import Name
-from api.log.receipts import Receipt, Receipts, answer, emit, wait_of
+from api.log.receipts import Receipt, Receipts, Untimed, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
 from db.log.reading import by_seq
@@ -128,7 +128,8 @@ def _event(caller: Caller, given: EventIn | CloudEventIn, key: str | None, place
     fields["source"] = fields["source"] or "api"
     if caller.is_user and fields["source"] not in ("api", "manual"):
         raise InvalidEvent("source", "a user is not this producer", "leave it out, or give 'manual'")
-    event = Event(
+    kind = Untimed if fields["occurred_at"] is None else Event
+    event = kind(
         tenant_id=caller.tenant, **{name: value for name, value in fields.items() if value is not None}
     )
     if event.type == "event.corrected":
@@ -222,7 +223,7 @@ async def _write(
         payload.pop(name, None)
     key = receipts.key_of(request)
     event_id = receipts.event_id(caller, key) if key else uuid7()
-    event = Event(
+    event = (Untimed if written.occurred_at is None else Event)(
         tenant_id=caller.tenant,
         type=type_,
         payload=payload,
@@ -275,7 +276,7 @@ async def correct_event(
     except InvalidEvent as error:
         raise Problem("invalid", str(error), [invalid(error)]) from None
     key = receipts.key_of(request)
-    event = Event(
+    event = Untimed(
         tenant_id=caller.tenant,
         type="event.corrected",
         payload=_correction(wrong, correction),

@@ -90,25 +90,13 @@ def seq_at(session: Session, tenant: int, moment: datetime) -> int:
     return int(session.execute(_SEQ_AT, {"tenant": tenant, "moment": moment}).scalar_one())
 
 
-class StoredEvent(NamedTuple):
-    """What the log holds under an id."""
-
-    seq: int
-    type: str
-    payload: bytes | None  # RFC 8785 text; None after erasure
+_STORED = f"""
+select {COLUMNS} from unnest(%(ids)s::uuid[]) as i (id) cross join lateral (
+  select {BARE} from activity.event
+   where event_id = i.id and (tenant_id = %(tenant)s) is true limit 1) e"""
 
 
-_STORED = text("""
-select e.event_id, e.seq, e.type, e.payload::text as payload
-  from unnest(cast(:ids as uuid[])) as i (id) cross join lateral (
-    select event_id, seq, type, payload from activity.event
-     where event_id = i.id and (tenant_id = :tenant) is true limit 1) e""")
-
-
-def stored(session: Session, tenant: int, ids: Collection[UUID]) -> dict[UUID, StoredEvent]:
+def stored(session: Session, tenant: int, ids: Collection[UUID]) -> dict[UUID, RecordedEvent]:
     """Return what the log holds under these ids, with one probe of the index for each."""
-    rows = session.execute(_STORED, {"tenant": tenant, "ids": list(ids)})
-    return {
-        row.event_id: StoredEvent(row.seq, row.type, None if row.payload is None else row.payload.encode())
-        for row in rows
-    }
+    found = fetch(session, _STORED, {"tenant": tenant, "ids": list(ids)})
+    return {event.event_id: event for event in found}

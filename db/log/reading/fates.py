@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from activity.fate import CORRECTING, Fate, fates
+from db.log.reading import by_seq
 from db.log.reading.rows import BARE, COLUMNS, fetch
 
 # Of each event the newest that name it, and of these again: whoever corrects may be retracted. It ends, since
@@ -28,11 +29,6 @@ with recursive later (event_id, seq) as (
 select {COLUMNS} from later key (id, n) cross join lateral (
   select {BARE} from activity.event where tenant_id = %(tenant)s and seq = key.n) e
  order by seq limit 5000"""
-
-_BY_ID = f"""
-select {COLUMNS} from unnest(%(ids)s::uuid[]) i (id) cross join lateral (
-  select {BARE} from activity.event
-   where event_id = i.id and (tenant_id = %(tenant)s) is true limit 1) e"""
 
 
 def of(
@@ -63,9 +59,9 @@ def subjects(
     causes: dict[UUID, RecordedEvent] = {}
     wanted = _causes(correcting)
     while wanted:
-        found = fetch(session, _BY_ID, {"tenant": tenant, "ids": list(wanted)})
-        causes |= {event.event_id: event for event in found}
-        wanted = _causes(found) - causes.keys()
+        found = by_seq.stored(session, tenant, wanted)
+        causes |= found
+        wanted = _causes(found.values()) - causes.keys()
     return {event.event_id: list(_chain(event, causes)) for event in correcting}
 
 

@@ -79,6 +79,31 @@ def test_the_same_idempotency_key_makes_one_event_for_good(
     assert len(log(admin)) == 1
 
 
+TIMED = NOTE | {"occurred_at": "2026-03-01T10:00:00+01:00", "contact_id": "pat"}
+OTHER_WRITES: dict[str, dict[str, Any]] = {
+    "account": {"account_id": "acme-2"},
+    "contact": {"contact_id": "rita"},
+    "no contact": {"contact_id": None},
+    "record": {"record_type": "opportunity", "record_id": "d_77"},
+    "actor": {"actor": "bo@example.com"},
+    "source": {"source": "crm"},
+    "cause": {"cause_id": "019a9f3e-5c00-7000-8000-000000000001"},
+    "time": {"occurred_at": "2026-03-01T10:00:01+01:00"},
+    "type": {"type": "comment.added"},
+    "payload": {"payload": {"text": "other"}},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_WRITES.values(), ids=OTHER_WRITES)
+def test_an_idempotency_key_covers_the_whole_write(send: Send, other: dict[str, Any]) -> None:
+    send("POST", "/v1/events", TIMED, Idempotency_Key="k-1")
+    append_all()
+    same = TIMED | {"occurred_at": "2026-03-01T09:00:00Z"}
+    assert send("POST", "/v1/events", same, Idempotency_Key="k-1").json()["status"] == "duplicate"
+    answer = send("POST", "/v1/events", TIMED | other, Idempotency_Key="k-1")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
 def test_an_idempotency_key_with_other_content_is_refused(send: Send, admin: psycopg.Connection[Any]) -> None:
     send("POST", "/v1/events", NOTE, Idempotency_Key='"k-1"')
     append_all()
