@@ -95,7 +95,7 @@ def verify(
         if not found:
             return _gone(tenant_id, last)
         [footing] = found
-        links = audit.links(session, tenant_id, since.seq if since else 0, footing.seq)
+        links = audit.links(session, tenant_id, since.seq if since else 0, footing.end)
         report = check(tenant_id, links, checkpoints, since, progress)
     _check_footing(report, footing)
     _check_epoch(report, last, footing.epoch)
@@ -122,7 +122,7 @@ def _check_footing(report: Report, footing: audit.Footing) -> None:
         report.fault("the head has another hash than the chain's end")
     if footing.first is not None and footing.first < 1:
         report.fault(f"seq {footing.first} is before the first number: nothing appended it")
-    if footing.last is not None and footing.last > footing.seq:
+    if footing.last is not None and footing.last > footing.end:
         report.fault(f"seq {footing.last} is beyond the head, which is at {footing.seq}: nothing appended it")
 
 

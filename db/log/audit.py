@@ -51,6 +51,11 @@ class Footing(NamedTuple):
     first: int | None
     last: int | None
 
+    @property
+    def end(self) -> int:
+        """Return the number up to which the log is to be read: to the head, or all where it has none."""
+        return self.seq if self.hash is not None else self.last or 0
+
 
 @contextmanager
 def snapshot() -> Iterator[Session]:
