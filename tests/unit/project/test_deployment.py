@@ -26,6 +26,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "crm-activity"}
 STEADY = [name for name in SERVICES if name not in ("migrate", "operator")]
 
+GIVEN = {"database_url": "postgresql://given.example/activity", "redis_url": "redis://given.example"}
 DURATION = {"type": "string", "pattern": "^[0-9]+s$"}
 WORDS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 SERVICE = {
@@ -195,11 +196,11 @@ def test_a_process_does_not_start_without_what_its_work_needs(
         if field != "data_dir":
             monkeypatch.delenv(f"ACTIVITY_{field.upper()}", raising=False)
     for field in set(REQUIRED[name]) - {missing}:
-        monkeypatch.setenv(f"ACTIVITY_{field.upper()}", "https://given.example")
+        monkeypatch.setenv(f"ACTIVITY_{field.upper()}", GIVEN.get(field, "https://given.example"))
     settings.cache_clear()
     with pytest.raises(SettingMissing, match=f"{name} cannot work without ACTIVITY_{missing.upper()}"):
         check(name)
-    monkeypatch.setenv(f"ACTIVITY_{missing.upper()}", "https://given.example")
+    monkeypatch.setenv(f"ACTIVITY_{missing.upper()}", GIVEN.get(missing, "https://given.example"))
     settings.cache_clear()
     check(name)
     settings.cache_clear()
