@@ -237,9 +237,8 @@ class _Advance:
         """Try the step again later, or give up: an operator can retry or skip it."""
         self.attempts += 1
         why = one_line(str(error))
-        transient = isinstance(error, DeliveryFailed) and not error.permanent
-        if transient and self.attempts < MAX_ATTEMPTS:
-            delay = min(_FIRST_DELAY * 4 ** (self.attempts - 1), _MAX_DELAY)
+        if isinstance(error, DeliveryFailed) and not error.permanent and self.attempts < MAX_ATTEMPTS:
+            delay = min(max(_FIRST_DELAY * 4 ** (self.attempts - 1), error.after or _FIRST_DELAY), _MAX_DELAY)
             return self._leave("running", datetime.now(UTC) + delay, f"attempt {self.attempts}: {why}")
         return self._end("failed", why)
 

@@ -9,7 +9,7 @@ budget, and its `matches` takes linear time.
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ _PATH = re.compile(r"(?<![\w.])[a-z]\w*(?:\s*\.\s*[A-Za-z_]\w*)*")
 _HAS = re.compile(r"\bhas\s*\(\s*event\s*\.\s*payload\b")
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NO_VALUE = (RuntimeError, ValueError, TypeError, OverflowError)  # what CEL raises
+_EXACT = 2**53  # up to here every whole number is a float of its own
 _POSITION = re.compile(r"ERROR: <input>:\d+:\d+: (.*)")
 
 
@@ -212,14 +213,32 @@ class TextTemplate:
         """Return the text with its values. Raises InvalidExpression where one has none."""
         return "".join(part if isinstance(part, str) else shown(part.value(facts)) for part in self._parts)
 
+    def value(self, facts: Facts) -> Any:
+        """Return the value of one {{ CEL }} alone as it is, a number as a number; else the text."""
+        if len(self._parts) != 3 or self._parts[0] or self._parts[2]:
+            return self.fill(facts)
+        value = self._parts[1].value(facts)  # type: ignore[union-attr]  # what stands between {{ and }}
+        return value if isinstance(value, str | bool | int | float | None) else shown(value)
+
 
 def shown(value: Any) -> str:
-    """Return a value as text: nothing for null, true and false as such, a time as RFC 3339."""
+    """Return a value as a person would write it: nothing for null, true and false, lists with commas.
+
+    A time is RFC 3339 without fractions of a second; a whole number has no fraction.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, timedelta):
+        return str(timedelta(seconds=round(value.total_seconds())))
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{shown(name)}: {shown(of)}" for name, of in value.items())
+    return ", ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @cache

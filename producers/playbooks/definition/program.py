@@ -251,7 +251,7 @@ class _Builder:
             name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__
         }
         if isinstance(step, CallWebhook):
-            texts |= {f"data.{name}": value for name, value in step.data.items()}
+            texts |= dict(_leaves(step.data, "data"))
         for name, text in texts.items():
             if isinstance(text, str):
                 try:
@@ -268,6 +268,18 @@ class _Builder:
             self._fault((*here, "url"), "via: webhook needs a url, and only a webhook has one")
         if isinstance(step, UpdateField) and step.field in _FIXED[step.record]:
             self._fault((*here, "field"), f"{step.field} can't be set by a playbook")
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts within data, each with its path: data.name, data.items.0."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, of in value.items():
+            yield from _leaves(of, f"{path}.{name}")
+    elif isinstance(value, list):
+        for at, of in enumerate(value):
+            yield from _leaves(of, f"{path}.{at}")
 
 
 _FIXED = {

@@ -6,7 +6,7 @@ Each carries an id of run and step, so that a receiver can recognise a repeat.
 import asyncio
 import email.utils
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,9 +31,10 @@ _NO_TLS = "the mail server does not offer STARTTLS, and no password is sent in p
 class DeliveryFailed(ActivityError):
     """A message did not arrive; `permanent` means that a retry cannot help."""
 
-    def __init__(self, message: str, permanent: bool = False) -> None:
+    def __init__(self, message: str, permanent: bool = False, after: timedelta | None = None) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.after = after  # how long the receiver asked to be left alone
 
 
 def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None) -> str:
@@ -55,8 +56,21 @@ def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None)
     except OutboundFailed as error:
         raise DeliveryFailed(str(error), permanent=isinstance(error, OutboundRefused)) from None
     if not 200 <= answer.status < 300:
-        raise DeliveryFailed(f"the webhook answered {answer.status}", permanent=answer.status == 410)
+        permanent = answer.status == 410 or 300 <= answer.status < 400  # a redirect leads nowhere else later
+        after = _retry_after(answer.headers.get("retry-after", ""), now)
+        raise DeliveryFailed(f"the webhook answered {answer.status}", permanent, after)
     return f"answered {answer.status}"
+
+
+def _retry_after(value: str, now: datetime) -> timedelta | None:
+    """Return how long a Retry-After asks to wait, in seconds or until a date; None where it says neither."""
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=int(value[:9]))
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(until - now, timedelta(0)) if until.tzinfo else None
 
 
 def _signer(name: str) -> Webhook:

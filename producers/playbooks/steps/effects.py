@@ -129,7 +129,10 @@ def _notify(step: Notify, context: StepContext) -> str:
 
 def _update_field(step: UpdateField, context: StepContext) -> str:
     id = context.subject(step.record)
-    value = context.text("value") if isinstance(step.value, str) else step.value
+    value = step.value
+    if isinstance(value, str):
+        value = context.operation.texts["value"].value(context.facts)
+        value = "" if value is None else value
     before = values.set_value(context.session, context.tenant, step.record, id, step.field, value)
     if before != value:
         _emit_update(step, context, id, before, value)
@@ -264,12 +267,9 @@ def prepare(context: StepContext) -> Callable[[], str]:
     It returns what came of it, in words, or raises DeliveryFailed.
     """
     step = context.operation.step
-    message_id = f"run_{context.run.id}_{context.operation.label}"
+    message_id = f"run_{context.run.started_id}_{context.operation.label}"
     if isinstance(step, CallWebhook):
-        data = {
-            name: context.text(f"data.{name}") if isinstance(value, str) else value
-            for name, value in step.data.items()
-        }
+        data = _filled(step.data, "data", context)
         return partial(post, step.url, message_id, _body(context, data), step.secret)
     assert isinstance(step, Notify)
     text = context.text("message")
@@ -279,6 +279,17 @@ def prepare(context: StepContext) -> Callable[[], str]:
     return partial(
         mail, context.recipient(step.to), f"{context.program.name}: {first_line}", text, message_id
     )
+
+
+def _filled(value: Any, path: str, context: StepContext) -> Any:
+    """Return data with the {{ }} of every text in it filled in, whatever it is nested in."""
+    if isinstance(value, str):
+        return context.operation.texts[path].value(context.facts)
+    if isinstance(value, dict):
+        return {name: _filled(of, f"{path}.{name}", context) for name, of in value.items()}
+    if isinstance(value, list):
+        return [_filled(of, f"{path}.{at}", context) for at, of in enumerate(value)]
+    return value
 
 
 def _body(context: StepContext, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,5 +303,5 @@ def _body(context: StepContext, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": f"playbook.{context.operation.kind}",
         "timestamp": datetime.now(UTC).isoformat(),
-        "data": about | dict(data),
+        "data": dict(data) | about,
     }

@@ -44,6 +44,21 @@ def test_a_value_that_is_refused_fails_the_step_with_its_reason_or_is_stored(
         assert state == "failed"
 
 
+def test_a_computed_number_is_stored_as_a_number_that_conditions_compare(world: World) -> None:
+    steps = """
+  - {do: update_field, record: account, field: score, value: '{{ trigger.payload.score }}'}
+  - {do: update_field, record: opportunity, field: amount, value: '{{ 12.5 * 2.0 }}'}
+  - {do: branch, if: 'account.fields.score > 50', then: [{do: create_task, title: High}]}
+"""
+    world.play(playbook(steps, trigger="event: acme.scored"))
+    world.say("acme.scored", {"score": 87}, record_type="opportunity", record_id="deal")
+    world.settle()
+    assert world.sql("select state, reason from playbook.run") == [("completed", None)]
+    assert world.sql("select title from playbook.task") == [("High",)]
+    assert world.sql("select fields->'score' from crm.account") == [(87,)]
+    assert world.sql("select amount::int from crm.opportunity") == [(25,)]
+
+
 def test_a_step_that_raises_fails_with_what_it_raised(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> str:
         raise OverflowError("too far\x00 away\ud800")

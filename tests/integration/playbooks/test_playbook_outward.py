@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -37,6 +38,7 @@ class Hook(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.on_request: Callable[[], object] = lambda: None
         self.answers: list[int] = []
+        self.retry_after: str | None = None
         self.got: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), _Receive)
 
@@ -54,6 +56,8 @@ class _Receive(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        if self.server.retry_after:
+            self.send_header("retry-after", self.server.retry_after)
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
@@ -103,6 +107,43 @@ def test_a_webhook_is_signed_and_says_what_happened(world: World, hook: Hook) ->
     assert world.sql(
         "select count(*) from activity.event where payload::text like '%%hidden%%' and source = 'playbook'"
     ) == [(0,)]
+
+
+def test_the_data_of_a_webhook_is_filled_in_however_deep_and_keeps_its_types(
+    world: World, hook: Hook
+) -> None:
+    data = """{nested: {name: '{{ account.name }}', list: [1, '{{ 3 + 4 }}', {a: '{{ 1 < 2 }}'}]},
+               n: '{{ 7 }}', text: 'seven is {{ 7 }}', none: null, playbook: Other, account_id: other}"""
+    world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}', data: {data}}}"))
+    world.say()
+    world.settle()
+    ((headers, body),) = hook.got
+    sent = json.loads(body)["data"]
+    assert sent["nested"] == {"name": "Acme", "list": [1, 7, {"a": True}]}
+    assert (sent["n"], sent["text"], sent["none"]) == (7, "seven is 7", None)
+    assert (sent["playbook"], sent["account_id"]) == ("Play", "acme")
+    assert UUID(headers["webhook-id"].split("_")[1]).version
+
+
+@pytest.mark.parametrize(
+    ("after", "least"),
+    [("120", 100), ("soon", 5), ("Thu, 01 Jan 2099 00:00:00 GMT", 7e3), ("9" * 30, 7e3)],
+)
+def test_a_receiver_that_asks_to_be_left_alone_is(world: World, hook: Hook, after: str, least: float) -> None:
+    hook.answers, hook.retry_after = [429], after
+    world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}'}}"))
+    world.say()
+    world.settle()
+    ((seconds,),) = world.sql("select extract(epoch from due_at - now())::int from playbook.run")
+    assert least < seconds <= 7_200
+
+
+def test_a_webhook_that_moved_fails_at_once(world: World, hook: Hook) -> None:
+    hook.answers = [301]
+    world.play(playbook(f"  - {{do: call_webhook, url: '{hook.url}'}}"))
+    world.say()
+    world.settle()
+    assert reasons(world) == [("failed", 1, "the webhook answered 301")]
 
 
 def test_a_webhook_that_fails_is_called_again_later_with_the_same_id(world: World, hook: Hook) -> None:
