@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from activity.errors import ActivityError
-from cli.output import Json, print_each
+from cli.output import Json, print_each, print_json
 from cli.workspace import TenantOption, workspace
 
 sequence = typer.Typer(
@@ -104,6 +104,47 @@ def _set_paused(name: str, tenant: str | None, *, paused: bool) -> None:
 
     with workspace(tenant) as (session, number):
         sequences.set_paused(session, number, sequences.find(session, number, name).id, paused)
+
+
+@sequence.command()
+def preview(
+    name: Name,
+    contact: Annotated[str, typer.Argument(help="The contact, by id.")],
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Show a sequence's mails as a contact would get them now, with what a person should look at.
+
+    Nothing is sent.
+    """
+    from producers.sequences.rehearsal import preview
+
+    with workspace(tenant) as (session, number):
+        found = preview(session, number, name, contact)
+    if json:
+        print_json(found._asdict() | {"mails": [mail._asdict() for mail in found.mails]})
+        return
+    typer.echo(f"to {found.recipient or 'nobody'}" + (f"; now {found.refusal}" if found.refusal else ""))
+    for mail in found.mails:
+        typer.echo(f"\n--- step {mail.step}, variant {mail.variant}: {mail.problem or mail.subject}")
+        for warning in mail.warnings:
+            typer.echo(f"!   {warning}")
+        typer.echo(mail.text)
+
+
+@sequence.command("test-send")
+def send_test(
+    name: Name,
+    contact: Annotated[str, typer.Argument(help="The contact whose mail it is, by id.")],
+    to: Annotated[str, typer.Option(help="The address that gets it: your own.")],
+    step: Annotated[int, typer.Option(min=1, help="Which step's mail.")] = 1,
+    tenant: TenantOption = None,
+) -> None:
+    """Send one mail of a sequence, as a contact would get it, to yourself. It counts as nobody's mail."""
+    from producers.sequences.rehearsal import send_trial
+
+    with workspace(tenant) as (session, number):
+        typer.echo(send_trial(session, number, name, contact, step, to))
 
 
 @sequence.command()

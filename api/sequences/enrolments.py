@@ -1,13 +1,15 @@
 """Enrol contacts in sequences, and see where each sequence stands."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from msgspec import Meta
 from sqlalchemy.orm import Session
 
+from activity.errors import SettingMissing
 from api.access.callers import Reader
 from api.access.limits import Writer
 from api.http.encoding import answers, body, json_response, takes
@@ -15,11 +17,13 @@ from api.http.problems import Problem
 from db.engine import begin
 from db.sequences import sequences
 from db.sequences.sequences import SequenceNotFound, SequenceRow
-from producers.sequences import enroll_many
+from producers.sequences import ContactNotFound, enroll_many
+from producers.sequences.rehearsal import preview
 
 router = APIRouter(prefix="/v1", tags=["sequences"])
 
-Contact = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+Contact = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
 
 
 class Enrolling(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +66,27 @@ class SequenceStanding(msgspec.Struct):
     counts: list[Count]
 
 
+class PreviewMail(msgspec.Struct):
+    """One step's mail. `problem` is why it could not be sent; `warnings` are what a person should look at."""
+
+    step: int
+    variant: str
+    subject: str
+    text: str
+    html: str | None
+    problem: str | None
+    warnings: Sequence[str]
+
+
+class PreviewOut(msgspec.Struct):
+    """What a contact would get. `refusal` is why nothing would be sent now."""
+
+    contact: str
+    recipient: str | None
+    refusal: str | None
+    mails: list[PreviewMail]
+
+
 @router.post(
     "/sequences/{ref}/enrolments",
     status_code=201,
@@ -92,6 +117,23 @@ def standing(ref: str, caller: Reader) -> Response:
         found = _find(session, caller.tenant, ref)
         counts = [Count(*row[1:]) for row in sequences.status(session, caller.tenant, found.id)]
     return json_response(SequenceStanding(found.id, found.name, found.version, found.paused, counts))
+
+
+@router.get("/sequences/{ref}/preview", responses=answers(PreviewOut, 200, "Done", 404))
+def preview_sequence(
+    ref: str, caller: Reader, contact: Annotated[str, Query(min_length=1, max_length=200, pattern=_PLAIN)]
+) -> Response:
+    """Show a sequence's mails as a contact would get them now. Nothing is sent."""
+    with begin("reader", caller.tenant) as session:
+        sequence = _find(session, caller.tenant, ref)
+        try:
+            found = preview(session, caller.tenant, sequence.name, contact)
+        except ContactNotFound as error:
+            raise Problem("not-found", str(error)) from None
+        except SettingMissing as error:
+            raise Problem("unavailable", str(error)) from None
+    mails = [PreviewMail(*mail) for mail in found.mails]
+    return json_response(PreviewOut(found.contact, found.recipient, found.refusal, mails))
 
 
 def _find(session: Session, tenant: int, ref: str) -> SequenceRow:

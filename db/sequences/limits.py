@@ -50,8 +50,8 @@ class Limit(NamedTuple):
     queue_at: datetime | None
 
 
-_LOCK_MAILBOXES = text(f"""
-select {", ".join(Mailbox._fields)} from crm.mailbox where id = any(:ids) order by id for update""")
+_MAILBOXES = f"select {', '.join(Mailbox._fields)} from crm.mailbox where id = any(:ids)"
+_LOCK_MAILBOXES = text(f"{_MAILBOXES} order by id for update")
 _LOCK_LIMITS = text(f"""
 select {", ".join(Limit._fields)} from crm.sending_limit
  where tenant_id = any(:ids) order by tenant_id for update""")
@@ -61,6 +61,11 @@ def lock_mailboxes(session: Session, ids: Iterable[int]) -> dict[int, Mailbox]:
     """Return mailboxes by id; no other transaction counts against their limits until this one ends."""
     rows = session.execute(_LOCK_MAILBOXES, {"ids": sorted(set(ids))})
     return {row.id: Mailbox._make(row) for row in rows}
+
+
+def read_mailbox(session: Session, id_: int) -> Mailbox:
+    """Return a mailbox as it stands, without locking it."""
+    return Mailbox._make(session.execute(text(_MAILBOXES), {"ids": [id_]}).one())
 
 
 def lock_limits(session: Session, tenants: Iterable[int]) -> dict[int, Limit]:
