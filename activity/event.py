@@ -67,3 +67,20 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str | None = None
     cause_id: UUID | None = None
     payload: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its content is gone."""
+        return bytes(self.payload) == b"null"
+
+    def fields(self) -> dict[str, Any]:
+        """Return what the payload holds, decoded; nothing where it was erased.
+
+        Nothing either where it is JSON that PostgreSQL takes and we cannot decode, from a program that writes
+        SQL: nested a thousand deep, or with a number beyond a double. One event must not stop who follows.
+        """
+        try:
+            found = msgspec.json.decode(self.payload)
+        except (msgspec.DecodeError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}

@@ -70,7 +70,7 @@ def right_payload(event: RecordedEvent, fate: Fate) -> msgspec.Raw:
     """Return the payload with the values that are right as far as is known."""
     if fate.right is None:
         return event.payload
-    return msgspec.Raw(_encode(_fields(event) | msgspec.json.decode(fate.right)))
+    return msgspec.Raw(_encode(event.fields() | msgspec.json.decode(fate.right)))
 
 
 def _fate(event: RecordedEvent, by: _By) -> Fate:
@@ -115,7 +115,3 @@ def _fits(event: RecordedEvent, correct: Mapping[str, Any] | None) -> bool:
     except InvalidEvent:
         return False
     return True
-
-
-def _fields(event: RecordedEvent) -> dict[str, Any]:
-    return msgspec.json.decode(event.payload, type=dict[str, Any])

@@ -122,8 +122,8 @@ def check_correction(event: RecordedEvent, correct: Mapping[str, Any] | None) ->
         raise InvalidEvent(
             "correct", "a correction is not corrected", "retract it, and correct the event anew"
         )
-    recorded = msgspec.json.decode(event.payload, type=dict[str, Any] | None)
-    if recorded is None:
+    recorded = event.fields()
+    if event.is_erased:
         raise InvalidEvent("correct", "the event's content was erased", "nothing is left to be corrected")
     known = VERSIONS.get((event.type, event.version))
     if known is None:

@@ -101,7 +101,7 @@ def show(
 def _indented(event: "RecordedEvent") -> str:
     import msgspec
 
-    shown = msgspec.to_builtins(msgspec.structs.replace(event, payload=msgspec.json.decode(event.payload)))
+    shown = msgspec.to_builtins(msgspec.structs.replace(event, payload=event.fields() or None))
     return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
 
 

@@ -16,7 +16,6 @@ from db.playbooks.runs import PlaybookRun, Wakeup
 from db.playbooks.starts import NewRun
 from producers.playbooks.definition import cache
 from producers.playbooks.definition.document import names_of
-from producers.playbooks.definition.names import payload_of
 from producers.playbooks.events import paused, started, started_id, step_completed
 from producers.playbooks.facts import Load, record_loader
 from producers.playbooks.matching import (
@@ -83,7 +82,7 @@ def _follow_person(session: Session, tenant: int, event: RecordedEvent) -> None:
         cancel_about(session, tenant, event.contact_id, event.actor, "the contact was erased")
     elif event.type in _MERGED:
         kind = _MERGED[event.type]
-        merged, into = payload_of(event).get("merged_id"), subjects(event, {}).get(kind)
+        merged, into = event.fields().get("merged_id"), subjects(event, {}).get(kind)
         if isinstance(merged, str) and into and into != merged:
             follow_merge(session, tenant, kind, merged, into)
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-import msgspec
 from sqlalchemy.orm import Session
 
 from activity.event import Event, RecordedEvent, system_id
@@ -106,8 +105,8 @@ def _subject(rule: SignalRule, event: Event | RecordedEvent) -> str | None:
 
 def matches(rule: SignalRule, event: RecordedEvent) -> bool:
     """Return whether an event is one that the rule counts."""
-    payload = msgspec.json.decode(event.payload)
-    if not isinstance(payload, dict) or (rule.human and payload.get("machine") is True):
+    payload = event.fields()
+    if event.is_erased or (rule.human and payload.get("machine") is True):
         return False
     return all(str(payload.get(name, "")).lower() == value.lower() for name, value in rule.payload.items())
 

@@ -14,7 +14,6 @@ import msgspec
 from cel_expr_python import cel  # type: ignore[import-untyped]  # it has stubs and no py.typed
 
 from activity.catalogue import CATALOGUE
-from activity.event import RecordedEvent
 from db.records.values import COLUMNS
 from producers.playbooks.definition.document import names_of
 
@@ -78,18 +77,13 @@ def _from_event(of: str, name: str) -> Fetch:
     return fetch
 
 
-def payload_of(event: RecordedEvent) -> dict[str, Any]:
-    """Return an event's payload as a mapping; an erased one is empty."""
-    return msgspec.json.decode(event.payload) or {}
-
-
 def payload(of: str) -> Fetch:
     """Return what gets the payload of `event` or `trigger`, decoded once for all expressions."""
 
     def fetch(facts: Facts) -> Any:
         key = f"{of}.payload"
         if key not in facts:
-            facts[key] = payload_of(facts[of]) if facts.get(of) else {}  # type: ignore[index]  # the caller gives a dict
+            facts[key] = facts[of].fields() if facts.get(of) else {}  # type: ignore[index]  # the caller gives a dict
         return facts[key]
 
     return fetch
