@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from msgspec import Meta
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
-from activity.catalogue import CATALOGUE
+from activity.catalogue import CATALOGUE, Category
 from activity.event import RecordedEvent
 from activity.fate import AS_RECORDED
 from api.access.callers import Reader
@@ -24,7 +24,7 @@ from api.log.wire import CLOUDEVENT, CLOUDEVENTS, EventOut, TypeOut, cloud_event
 from db.engine import begin
 from db.log import heads
 from db.log.reading import by_seq, counts, fates, lineage
-from db.log.reading.filter import LOOK, Filter
+from db.log.reading.filter import Filter
 from db.records import records
 from feed import pages
 from feed.cursor import InvalidCursor
@@ -33,6 +33,7 @@ router = APIRouter(prefix="/v1", tags=["reading"])
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed since"}}
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
+_CATEGORIES = {category.value for category in Category} | {wire.OTHER}
 _MANY = 1_000  # counted exactly up to here
 
 
@@ -74,12 +75,14 @@ class EventDetail(msgspec.Struct):
 class Counts(msgspec.Struct):
     """How many events there are, by category; where `complete` is false there are more than were counted.
 
-    `beneath` is how many an account's Hierarchy tab has, counted up to 1,000; null for the whole workspace.
+    `bounded` names the categories that may have more. `beneath` is how many an account's Hierarchy tab
+    has, counted up to 1,000; null where no account is asked for.
     """
 
     counts: dict[str, int]
     total: int
     complete: bool
+    bounded: list[str]
     beneath: int | None
 
 
@@ -216,29 +219,31 @@ def _wants_cloud_events(request: Request) -> bool:
 router.include_router(newest)
 
 
+class CountQuery(Filters):
+    """What is counted: the list's own filters."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
 @router.get("/events/counts", responses=answers(Counts))
-def count_events(
-    caller: Reader,
-    account: Annotated[
-        str | None,
-        StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
-        Query(),
-    ] = None,
-) -> Response:
-    """Count events by category, for the tabs of an account or for the whole workspace."""
+def count_events(caller: Reader, query: Annotated[CountQuery, Query()]) -> Response:
+    """Count, by category, the events that a list with the same filters has."""
     with begin("reader", caller.tenant) as session:
-        if account is None:
-            found, beneath = counts.by_type(session, caller.tenant, _MANY), None
-            complete = all(number < _MANY for number in found.values())
-        else:
-            found = counts.of_account(session, caller.tenant, account)
-            complete = sum(found.values()) < LOOK
-            beneath = counts.beneath(session, caller.tenant, account, _MANY)
+        which = query.which(session, caller.tenant, since=moment(query.since), until=moment(query.until))
+        found = counts.passing(session, caller.tenant, which, _MANY)
+        beneath = None
+        if query.account is not None:
+            beneath = counts.beneath(session, caller.tenant, query.account, _MANY)
     tally: dict[str, int] = {}
-    for name, number in found.items():
-        category = CATALOGUE[name].category.value if name in CATALOGUE else wire.OTHER
-        tally[category] = tally.get(category, 0) + number
-    return json_response(Counts(tally, sum(tally.values()), complete, beneath))
+    for name, number in found.events.items():
+        tally[_category(name)] = tally.get(_category(name), 0) + number
+    bounded = _CATEGORIES if found.bounded is None else {_category(name) for name in found.bounded}
+    return json_response(Counts(tally, sum(tally.values()), not bounded, sorted(bounded), beneath))
+
+
+def _category(type_: str) -> str:
+    return CATALOGUE[type_].category.value if type_ in CATALOGUE else wire.OTHER
 
 
 @router.get("/events/{event_id}", responses=answers(EventDetail, 200, "The event", 404, 406) | _UNCHANGED)

@@ -1,11 +1,14 @@
 """How many events there are, counted no further than needed, as the role reader."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.log.reading.filter import HIERARCHY, LOOK
+from db.engine import driver, driver_errors
+from db.log.reading.feed import FeedQuery
+from db.log.reading.filter import HIERARCHY, LOOK, Filter, accounts_beneath
 from db.records import records
 
 # A loose index scan: one probe for each type, whatever the length of the log.
@@ -34,17 +37,26 @@ def by_type(session: Session, tenant: int, cap: int = 10_000) -> Mapping[str, in
     return {row.name: row.events for row in session.execute(_BY_TYPE, {"tenant": tenant, "cap": cap})}
 
 
-_OF_ACCOUNT = text("""
-select type, count(*) as events from (
-  select type from activity.event where tenant_id = :tenant and account_id = :account
-   order by occurred_at desc, seq desc limit :look) newest
- group by type""")
+class Tally(NamedTuple):
+    """How many events of each type pass, and the types of which there may be more."""
+
+    events: dict[str, int]
+    bounded: frozenset[str] | None  # None: of all
 
 
-def of_account(session: Session, tenant: int, account: str, look: int = LOOK) -> Mapping[str, int]:
-    """Return how many events of each type an account has among its newest `look`."""
-    rows = session.execute(_OF_ACCOUNT, {"tenant": tenant, "account": account, "look": look})
-    return {row.type: row.events for row in rows}
+def passing(session: Session, tenant: int, which: Filter, cap: int) -> Tally:
+    """Return how many events pass a filter.
+
+    With none, counting ends at `cap` a type; with one, the newest LOOK that an index leads to are looked at.
+    """
+    if which == Filter():
+        found = by_type(session, tenant, cap)
+        return Tally(dict(found), frozenset(name for name, number in found.items() if number >= cap))
+    query = FeedQuery(tenant, which, accounts_beneath(session, tenant, which), None, LOOK)
+    with driver_errors():
+        rows = driver(session).execute(query.counts().encode(), query.values).fetchall()
+    whole = sum(looked for _, looked, _ in rows) < query.values["look"]
+    return Tally({name: n for name, _, n in rows if n}, frozenset() if whole else None)
 
 
 _BENEATH = text("""

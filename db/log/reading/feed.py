@@ -134,6 +134,17 @@ class FeedQuery:
               select {BARE} from activity.event where tenant_id = %(tenant)s and seq = key.n) e
              where {rest} {_NEWEST} limit %(limit)s"""
 
+    def counts(self) -> str:
+        """Return the statement that counts, by type, what is looked at and what of it passes."""
+        rest = " and ".join(self.rest) or "true"
+        looked = f"select {BARE} from activity.event where {self._within} {_NEWEST} limit %(look)s"
+        if self._lead is not None:
+            looked = f"""
+                select e.* from ({self._keys} limit %(look)s) key (at, n) cross join lateral (
+                  select {BARE} from activity.event where tenant_id = %(tenant)s and seq = key.n) e"""
+        return f"""
+            select type, count(*), count(*) filter (where {rest}) from ({looked}) looked_at group by type"""
+
     def end(self) -> str:
         """Return the statement that finds the last key looked at; it finds nothing when there were fewer."""
         return f"""

@@ -1,6 +1,7 @@
 """What reading over HTTP promises."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -244,9 +245,52 @@ def test_counts_are_by_category(get: Get, tenant: int) -> None:
         "counts": counts,
         "total": 6,
         "complete": True,
+        "bounded": [],
         "beneath": None,
     }
     assert get("/v1/events/counts", account="acme").json()["counts"] == {"notes": 3, "other": 1}
+
+
+COUNTED: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "account": {"account": "acme"},
+    "contact": {"contact": "pat"},
+    "actor": {"actor": "bo@example.com"},
+    "source": {"source": "crm"},
+    "record": {"record": "thread:t1"},
+    "type": {"type": ["email.*", "acme.form_filled"]},
+    "category": {"category": "email"},
+    "tab": {"tab": "notes", "account": "acme"},
+    "hierarchy": {"tab": "hierarchy", "account": "acme"},
+    "days": {"since": "2026-03-01T00:01:00Z", "until": "2026-03-01T00:03:00Z"},
+    "account and actor": {"account": "acme", "actor": "ana@example.com"},
+    "nobody": {"actor": "nobody@example.com"},
+}
+
+
+@pytest.mark.parametrize("filters", COUNTED.values(), ids=COUNTED)
+def test_a_filter_counts_what_it_lists(get: Get, tenant: int, filters: dict[str, Any]) -> None:
+    said(tenant, 4)
+    said(tenant, 3, actor="bo@example.com", contact_id="pat")
+    said(tenant, 2, type="email.sent", payload={"subject": "Terms"}, account_id=None, contact_id="pat")
+    said(tenant, type="acme.form_filled", payload={}, source="crm", record_type="thread", record_id="t1")
+    listed = Counter(event["category"] for event in get("/v1/events", limit=200, **filters).json()["data"])
+    counted = get("/v1/events/counts", **filters).json()
+    assert counted["counts"] == listed
+    assert (counted["total"], counted["complete"], counted["bounded"]) == (listed.total(), True, [])
+
+
+def test_only_the_categories_that_may_have_more_are_marked(
+    get: Get, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.log.events._MANY", 3)
+    said(tenant, 4)
+    said(tenant, 2, type="email.sent", payload={"subject": "Terms"})
+    counted = get("/v1/events/counts").json()
+    assert counted["counts"] == {"notes": 3, "email": 2}
+    assert (counted["complete"], counted["bounded"]) == (False, ["notes"])
+    monkeypatch.setattr("db.log.reading.counts.LOOK", 3)
+    assert {"deals", "email", "notes"} < {*get("/v1/events/counts", account="acme").json()["bounded"]}
 
 
 def test_the_hierarchy_tab_counts_what_it_shows(get: Get, tenant: int) -> None:

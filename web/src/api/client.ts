@@ -115,11 +115,11 @@ export class Client {
   /** How many events each tab holds, as it is shown: 12, or 12+ where counting stopped. */
   async counts(filters: Filters): Promise<Record<string, string | number>> {
     const query = writeFilters({ ...filters, tab: 'all' });
-    const { counts, total, complete, beneath } = await this.#json<WireCounts>(
+    const { counts, total, complete, bounded, beneath } = await this.#json<WireCounts>(
       'GET',
       `events/counts?${query}`,
     );
-    const shown = (n: number) => (complete ? n : `${n}+`);
+    const mayHaveMore = (tab: string) => (tab === 'all' ? !complete : bounded.includes(tab));
     // The Hierarchy tab is a scope: it counts the events beneath the account, not those of its category.
     const { hierarchy: _, ...categories } = counts;
     const tabs = Object.entries({
@@ -129,7 +129,7 @@ export class Client {
       comments: 0,
       ...categories,
       all: total,
-    }).map(([tab, n]) => [tab, shown(n)] as const);
+    }).map(([tab, n]) => [tab, mayHaveMore(tab) ? `${n}+` : n] as const);
     const beneathShown = beneath !== null && beneath >= COUNTED_BENEATH ? `${beneath}+` : beneath;
     return { ...Object.fromEntries(tabs), ...(beneathShown !== null && { hierarchy: beneathShown }) };
   }

@@ -75,6 +75,7 @@ export interface WireCounts {
   counts: Record<string, number>;
   total: number;
   complete: boolean;
+  bounded: string[];
   beneath: number | null;
 }
 
