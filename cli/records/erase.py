@@ -9,8 +9,11 @@ from cli.workspace import TenantOption, resolve
 
 
 def erase(
-    contact: Annotated[str, typer.Argument(help="The contact's id.")],
     actor: Annotated[str, typer.Option(help="Who erases: an e-mail address.")],
+    contact: Annotated[str | None, typer.Argument(help="The contact's id.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Instead of a contact: who is none, and only wrote or was written to.")
+    ] = None,
     tenant: TenantOption = None,
     reason: Annotated[
         str | None,
@@ -25,14 +28,16 @@ def erase(
     from producers.records import erasure
 
     settings().required("eraser_password")
-    found = resolve(tenant)
-    wanted = erasure.Erasure(found.id, contact, actor, reason, request_id)
+    if (contact is None) == (address is None) or (address is not None and "@" not in address):
+        raise typer.BadParameter("give either a contact's id or --address with an e-mail address")
+    found, whom = resolve(tenant), f"the contact {contact}" if contact else f"who has the address {address}"
+    wanted = erasure.Erasure(found.id, contact, actor, reason, request_id, address)
     erasure.check(wanted)
     if not yes:
         typer.confirm(
-            f"Erase the contact {contact} of {found.slug} and the content of their events? "
-            "It cannot be undone",
+            f"Erase {whom} of {found.slug} and the content of their events? It cannot be undone",
             abort=True,
         )
     events = erasure.erase(wanted)
-    print_one({"contact": contact, "events": events}, f"erased; {events} events lost their content", json)
+    erased = {"contact": contact, "address": address, "events": events}
+    print_one(erased, f"erased; {events} events lost their content", json)

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.mail import suppression
+from db.mail import erased, suppression
 
 _ADDRESSES = text("""
 select lower(email) from crm.contact where tenant_id = :tenant and id = :contact and email <> ''
@@ -39,7 +39,8 @@ with person as materialized (select unnest(cast(:addresses as text[])) as addres
   enrolled as (delete from crm.enrolment where tenant_id = :tenant and contact_id = :contact)
 delete from crm.contact where tenant_id = :tenant and id = :contact
 """)
-_ERASE = text("select activity.erase(:tenant, :contact, :event_id, :actor, :reason, :request_id)")
+_ERASE = text("""
+select activity.erase(:tenant, :contact, :event_id, :actor, :reason, :request_id, :hash)""")
 
 
 def forget(session: Session, tenant: int, contact: str) -> None:
@@ -48,26 +49,40 @@ def forget(session: Session, tenant: int, contact: str) -> None:
     addresses = list(session.scalars(_ADDRESSES, person))
     keys = [suppression.key(address) for address in addresses]
     session.execute(_HIDE, {"tenant": tenant, "addresses": addresses, "keys": keys})
+    for address in addresses:
+        erased.note(session, tenant, address)
     session.execute(_STUBS, person | {"addresses": addresses, "keys": keys})
     session.execute(_FORGET, person | {"addresses": addresses})
+
+
+def forget_address(session: Session, tenant: int, address: str) -> str:
+    """Delete what is kept by an address that is no contact's; return its hash. For the role producer."""
+    known = {"tenant": tenant, "addresses": [address.strip().lower()], "keys": [suppression.key(address)]}
+    hash_ = erased.note(session, tenant, address)
+    session.execute(_HIDE, known)
+    session.execute(_FORGET, known | {"contact": None})
+    return hash_
 
 
 def erase(
     session: Session,
     tenant: int,
-    contact: str,
+    contact: str | None,
     event_id: UUID,
     actor: str,
     reason: str | None,
     request_id: str | None,
+    hash_: str | None = None,
 ) -> int:
     """Empty the payloads of the events about a contact, and append `privacy.bodies_erased`; return how many.
 
-    For the role eraser.
+    So it does with mails of no contact whose address was erased: now, or ever before. Without a contact
+    `hash_` stands for the address. For the role eraser.
     """
     values = {
         "tenant": tenant,
         "contact": contact,
+        "hash": hash_,
         "event_id": event_id,
         "actor": actor,
         "reason": reason,

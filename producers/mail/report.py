@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activity.event import system_id
-from db.mail import deliveries, sent, soft_bounces
+from db.mail import deliveries, erased, sent, soft_bounces
 from producers.mail import consequences, matching
 from producers.mail.enrollments import stop
 from producers.mail.event import MailEvent
@@ -48,8 +48,10 @@ def record(
     if provider != "inbound":  # whose reader knows more of the words than the event holds
         reports = [(id_, _judged(event)) for id_, event in reports]
     known = matching.look_up(session, tenant, [event for _, event in reports])
-    matched = [(id_, event, matching.match(event, known)) for id_, event in reports]
-    deliveries.record(session, tenant, matching.arrivals_of([event for _, event in reports]))
+    matched = _without_erased(
+        session, tenant, [(id_, event, matching.match(event, known)) for id_, event in reports]
+    )
+    deliveries.record(session, tenant, matching.arrivals_of([event for _, event, _ in matched]))
     events = [
         event_of(tenant, source or f"webhook:{provider}", provider, id_, event, match, known)
         for id_, event, match in matched
@@ -58,6 +60,34 @@ def record(
     emit(session, events)
     _draw_consequences(session, tenant, provider, matched)
     return len(events)
+
+
+def _without_erased(session: Session, tenant: int, matched: Sequence[_Matched]) -> list[_Matched]:
+    """Return the reports, without the person where their address was erased and is no contact's again."""
+    strangers = [matching.address(event) for _, event, match in matched if match.contact is None]
+    hashes = erased.hashes(session, tenant, strangers)
+    return [
+        (id_, event if match.contact else _hidden(event, hashes.get(matching.address(event))), match)
+        for id_, event, match in matched
+    ]
+
+
+def _hidden(event: MailEvent, hash_: str | None) -> MailEvent:
+    """Return a report with a hash for its address, and no words of anybody."""
+    if hash_ is None:
+        return event
+    return replace(
+        event,
+        recipient=hash_,
+        reason=None,
+        reject_reason=None,
+        subject=None,
+        user_agent=None,
+        url=None,
+        extra={},
+        tags=(),
+        metadata={},
+    )
 
 
 def _judged(event: MailEvent) -> MailEvent:

@@ -5,6 +5,7 @@ That it was erased, when, by whom and why stays in the log, whose chain still ve
 
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from activity.event import Event
@@ -18,18 +19,27 @@ from worker.emit import emit_encoded
 
 
 class Erasure(NamedTuple):
-    """Whom to erase, for whom, and why. The reason stays in the log: it must hold no personal data."""
+    """Whom to erase, for whom, and why. The reason stays in the log: it must hold no personal data.
+
+    Either a contact by id, or who is none, by address: a stranger who wrote, a colleague in copy.
+    """
 
     tenant: int
-    contact: str
+    contact: str | None
     actor: str
     reason: str | None = None
     request_id: str | None = None
+    address: str | None = None
+
+
+_NO_HASH = "erased:" + "0" * 64  # as long as the hash of an address
 
 
 def check(wanted: Erasure) -> None:
     """Raise ContactNotFound or InvalidEvent if this cannot be erased."""
-    encode(_event(wanted))
+    encode(_event(wanted, _NO_HASH))
+    if wanted.contact is None:
+        return
     with begin("reader", wanted.tenant) as session:
         known = (
             records.get(session, wanted.tenant, records.Contact, wanted.contact)
@@ -46,9 +56,9 @@ def erase(wanted: Erasure) -> int:
 
     Raises AppendFailed if the append task does not run.
     """
-    event = _event(wanted)
     with begin("producer", wanted.tenant) as session:
-        erasure.forget(session, wanted.tenant, wanted.contact)
+        hash_ = _forget(session, wanted)
+        event = _event(wanted, hash_)
         emit_encoded(session, [(wanted.tenant, encode(event))])
     # Once this event is in the log, so is all that was emitted of the person before: nothing is appended
     # after the payloads were emptied.
@@ -62,10 +72,20 @@ def erase(wanted: Erasure) -> int:
             wanted.actor,
             wanted.reason,
             wanted.request_id,
+            hash_,
         )
 
 
-def _event(wanted: Erasure) -> Event:
+def _forget(session: Session, wanted: Erasure) -> str | None:
+    """Delete what is kept of a person; return the hash of an address that is no contact's."""
+    if wanted.address is not None:
+        return erasure.forget_address(session, wanted.tenant, wanted.address)
+    assert wanted.contact is not None
+    erasure.forget(session, wanted.tenant, wanted.contact)
+    return None
+
+
+def _event(wanted: Erasure, hash_: str | None) -> Event:
     payload = {"reason": wanted.reason, "request_id": wanted.request_id}
     return Event(
         tenant_id=wanted.tenant,
@@ -74,4 +94,6 @@ def _event(wanted: Erasure) -> Event:
         source="erasure",
         actor=wanted.actor,
         contact_id=wanted.contact,
+        record_type=None if wanted.contact else "address",
+        record_id=None if wanted.contact else hash_,
     )
