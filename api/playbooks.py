@@ -44,6 +44,36 @@ class Playbooks(msgspec.Struct):
     playbooks: list[PlaybookOut]
 
 
+class VersionOut(msgspec.Struct):
+    """A version, and who saved it."""
+
+    version: int
+    saved_by: str
+    saved_at: datetime
+
+
+class ActOut(msgspec.Struct):
+    """What a person did to the playbook, or to the run of it that is named."""
+
+    act: str
+    actor: str
+    reason: str | None
+    run_id: int | None
+    acted_at: datetime
+
+
+class PlaybookDetails(msgspec.Struct):
+    """A playbook's definition as it was saved, its versions, and what people did to it, the newest first."""
+
+    id: int
+    name: str
+    version: int
+    state: str
+    definition: str
+    versions: list[VersionOut]
+    acts: list[ActOut]
+
+
 class RunOut(msgspec.Struct):
     """A run: `trigger_id` is the event that started it.
 
@@ -110,6 +140,28 @@ def list_playbooks(caller: Reader) -> Response:
     with begin("reader", caller.tenant) as session:
         rows = playbooks.list_all(session, caller.tenant)
     return json_response(Playbooks([_as(PlaybookOut, row) for row in rows]))
+
+
+@router.get("/playbooks/{id}", responses=answers(PlaybookDetails, 200, "The playbook", 404))
+def read_playbook(
+    id: Number,
+    caller: Reader,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Another than the current")] = None,
+) -> Response:
+    """Return a playbook's definition, its versions, and who did what to it: the last 100 of each."""
+    with begin("reader", caller.tenant) as session:
+        try:
+            playbook = playbooks.find(session, caller.tenant, _name(session, caller, id))
+        except PlaybookNotFound as error:
+            raise Problem("not-found", str(error)) from None
+        versions = playbooks.list_versions(session, caller.tenant, id)
+        wanted = version or playbook.version
+        if wanted > playbook.version:
+            raise Problem("not-found", f"the newest version of this playbook is {playbook.version}")
+        definition = playbooks.source_of(session, id, wanted)
+        acts = playbooks.list_acts(session, caller.tenant, id)
+    saved, done = [_as(VersionOut, one) for one in versions], [_as(ActOut, one) for one in acts]
+    return json_response(PlaybookDetails(id, playbook.name, wanted, playbook.state, definition, saved, done))
 
 
 @router.get("/playbook-runs", responses=answers(Runs))

@@ -116,6 +116,46 @@ def name_of(session: Session, tenant: int, id: int) -> str:
     return str(found)
 
 
+class VersionListing(NamedTuple):
+    """A version of a playbook, and who saved it."""
+
+    version: int
+    saved_by: str
+    saved_at: datetime
+
+
+class ActListing(NamedTuple):
+    """What a person did to a playbook, or to the run of it that is named."""
+
+    act: str
+    actor: str
+    reason: str | None
+    run_id: int | None
+    acted_at: datetime
+
+
+_VERSIONS = text("""
+select version, saved_by, saved_at from playbook.version
+ where tenant_id = :tenant and playbook_id = :id order by version desc limit :limit""")
+_ACTS = text("""
+select a.act, a.actor, a.reason, a.run_id, a.acted_at
+  from playbook.act a left join playbook.run r on r.id = a.run_id
+ where a.tenant_id = :tenant and coalesce(a.playbook_id, r.playbook_id) = :id
+ order by a.id desc limit :limit""")
+
+
+def list_versions(session: Session, tenant: int, id: int, limit: int = 100) -> list[VersionListing]:
+    """Return the versions of a playbook, the newest first."""
+    rows = session.execute(_VERSIONS, {"tenant": tenant, "id": id, "limit": limit})
+    return [VersionListing._make(row) for row in rows]
+
+
+def list_acts(session: Session, tenant: int, id: int, limit: int = 100) -> list[ActListing]:
+    """Return what people did to a playbook and its runs, the newest first."""
+    rows = session.execute(_ACTS, {"tenant": tenant, "id": id, "limit": limit})
+    return [ActListing._make(row) for row in rows]
+
+
 _LIST = text("""
 select p.id, p.name, p.version, p.state, p.reason, p.due_at, p.created_at, coalesce(r.open, 0)
   from playbook.playbook p

@@ -54,6 +54,29 @@ def test_a_playbook_is_paused_enabled_and_started_by_hand(world: World, send: Se
     assert world.states() == ["waiting"]
 
 
+def test_a_definition_is_read_back_with_its_versions_and_who_did_what(world: World, send: Send) -> None:
+    (listed,) = send("GET", "/v1/playbooks").json()["playbooks"]
+    address = f"/v1/playbooks/{listed['id']}"
+    world.play(playbook("  - {do: add_note, text: other}"))
+    world.say()
+    world.settle()
+    (run,) = send("GET", "/v1/playbook-runs").json()["runs"]
+    assert send("POST", f"{address}/runs/retry", {"reason": "again"}).json() == {"runs": 0}
+    send("POST", f"{address}/pause", {"reason": "too many"})
+    read = send("GET", address).json()
+    assert (read["name"], read["version"], read["state"]) == ("Play", 2, "paused")
+    assert "text: other" in read["definition"]
+    assert [(one["version"], one["saved_by"]) for one in read["versions"]] == [
+        (2, "ana@vendor.example"),
+        (1, "ana@vendor.example"),
+    ]
+    assert (read["acts"][0]["act"], read["acts"][0]["reason"]) == ("pause", "too many")
+    assert run["version"] == 2
+    assert "wait_for_event" in send("GET", f"{address}?version=1").json()["definition"]
+    assert send("GET", f"{address}?version=3").status_code == 404
+    assert send("GET", "/v1/playbooks/999999").status_code == 404
+
+
 def test_what_people_do_to_a_playbook_is_recorded_with_who_did_it(world: World, send: Send) -> None:
     (listed,) = send("GET", "/v1/playbooks").json()["playbooks"]
     address = f"/v1/playbooks/{listed['id']}"
