@@ -91,3 +91,36 @@ def test_what_the_log_refuses_can_be_edited(open_page: Open, account: str) -> No
     page.get_by_label("Note", exact=True).fill("Shorter")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("added a note: Shorter")).to_be_visible()
+
+
+def test_an_event_is_corrected_and_withdrawn_in_two_clicks_and_both_are_undone(
+    site: Site, open_page: Open, account: str
+) -> None:
+    wrong = site.say("note.added", {"text": "They owe 100"}, account)["event_id"]
+    page = open_page(f"/?account={account}&event={wrong}", viewport={"width": 1500, "height": 800})
+    panel = page.get_by_role("region", name="Event details")
+    row = page.locator(f"article[data-id='{wrong}']")
+    panel.get_by_role("button", name="Correct").click()
+    panel.get_by_label("text").fill("They owe 90")
+    panel.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("corrected by Ana Ruiz")
+    expect(panel.locator("blockquote")).to_have_text(["They owe 90", "They owe 100"])
+    panel.get_by_role("button", name="Withdraw").click()
+    panel.get_by_label("Reason").fill("another account's")
+    panel.get_by_role("button", name="Withdraw").click()
+    expect(row).to_contain_text("withdrawn by Ana Ruiz")
+    expect(panel.locator(".fate")).to_contain_text("another account's")
+    panel.get_by_role("button", name="Undo").click()
+    expect(row).to_contain_text("corrected by Ana Ruiz")
+    panel.get_by_role("button", name="Undo").click()
+    expect(row.locator("del")).to_have_count(0)
+    expect(panel.locator("blockquote")).to_have_text(["They owe 100"])
+
+
+def test_who_may_only_read_is_offered_no_correction(site: Site, open_page: Open, account: str) -> None:
+    said = site.say("note.added", {"text": "kept"}, account)["event_id"]
+    key = site.make_key("reader alone", "read")
+    page = open_page(f"/?account={account}&event={said}", key=key, viewport={"width": 1500, "height": 800})
+    panel = page.get_by_role("region", name="Event details")
+    expect(panel.locator("blockquote")).to_have_text("kept")
+    expect(panel.get_by_role("button", name="Withdraw")).to_have_count(0)

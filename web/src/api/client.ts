@@ -42,7 +42,27 @@ export class ApiError extends Error {
 }
 
 /** Whoever is calling now is not the one that a write belongs to; nothing was written. */
-export class NotTheOwner extends Error {}
+export class NotTheOwner extends ApiError {
+  constructor() {
+    super(401, 'Another person is signed in.');
+  }
+}
+
+/** A random UUID; unlike crypto.randomUUID it also exists without https. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** What is right of an earlier event, as fields of its payload; or that it never happened. */
+export interface Correction {
+  correct?: object;
+  retracted?: boolean;
+  reason?: string;
+}
 
 /** What a person can write to an account. */
 export type Writing = 'note' | 'call' | 'comment';
@@ -180,16 +200,23 @@ export class Client {
     return (await this.list({ tab: 'all', type: [...ERASURES] })).data;
   }
 
-  /**
-   * Write to an account as this owner, and as nobody else: the page's session or its token may by now be
-   * another person's. Every retry with the same key is the same write. Throws NotTheOwner, ApiError.
-   */
-  async write(kind: Writing, account: string, body: unknown, key: string, owner: string): Promise<Receipt> {
+  /** Write to an account as this owner; every retry with the same key is the same write. Throws ApiError. */
+  write(kind: Writing, account: string, body: unknown, key: string, owner: string): Promise<Receipt> {
+    return this.#writeAs(owner, `accounts/${id(account)}/${kind}s`, body, key);
+  }
+
+  /** Correct or withdraw an event as this owner. Throws ApiError. */
+  correct(eventId: string, correction: Correction, key: string, owner: string): Promise<Receipt> {
+    return this.#writeAs(owner, `events/${id(eventId)}/corrections`, correction, key);
+  }
+
+  /** Write as this owner, and as nobody else: the page's session or its token may by now be another's. */
+  async #writeAs(owner: string, path: string, body: unknown, key: string): Promise<Receipt> {
     const token = await this.#token();
     const session = this.#adopt(await this.#json<Session>('GET', 'session', { token }));
     if (ownerOf(this.base, session) !== owner) throw new NotTheOwner();
     const headers = { 'Idempotency-Key': `"${key}"`, Prefer: 'wait=2' };
-    return this.#json('POST', `accounts/${id(account)}/${kind}s`, { body, headers, token });
+    return this.#json('POST', path, { body, headers, token });
   }
 
   async account(account: string): Promise<Account> {

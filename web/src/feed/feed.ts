@@ -121,11 +121,10 @@ export class ActivityFeed extends FeedAttributes {
 
   async #begin(): Promise<void> {
     this.#end();
-    const changed = () => this.requestUpdate();
     const base = this.src.replace(/\/$/, '');
     const client = (this.#client = new Client(base, this.token, knownLocale(this.locale)));
     client.csrf = this.csrf;
-    this.model = new FeedModel(client, changed);
+    this.model = new FeedModel(client, () => this.requestUpdate());
     const arrivals = (this.#arrivals = new Arrivals(this, client));
     const { filters, open } = this.#target();
     this.openId = open;
@@ -144,7 +143,7 @@ export class ActivityFeed extends FeedAttributes {
       signedOut: () => (this.#dispatch('activity-signed-out'), void this.#begin()),
     });
     arrivals.start(this.model.position, visit.caller);
-    changed();
+    this.requestUpdate();
   }
 
   #end(): void {
@@ -276,6 +275,7 @@ export class ActivityFeed extends FeedAttributes {
                 .eventId=${this.openId}
                 .known=${known}
                 .forgotten=${model.forgotten}
+                .correct=${this.#canWrite ? this.#writing?.correct : undefined}
                 ?modal=${!beside}
                 .step=${(by: number) => this.#keys.step(by)}
               ></activity-panel>`

@@ -1,5 +1,6 @@
 import { nothing, type TemplateResult } from 'lit';
-import type { Client, Writing as Kind } from '../api/client.js';
+import { ApiError, type Client, type Writing as Kind } from '../api/client.js';
+import type { Correct } from '../panel/amend.js';
 import type { Context } from '../view/context.js';
 import { compose } from '../write/compose.js';
 import { draftRows } from '../write/draft-rows.js';
@@ -15,15 +16,17 @@ export interface WritableFeed extends FocusableFeed {
 
 /** Writing in a feed as one person: the open form, what is typed in it, and what is not sent yet. */
 export class Writing {
+  private readonly owner: string;
   readonly #forms: TypedForms;
   readonly #drafts: Drafts;
 
   constructor(
     private readonly feed: WritableFeed,
-    client: Client,
+    private readonly client: Client,
     { owner, scope }: Visit,
-    handlers: Omit<DraftsHandlers, 'changed'>,
+    private readonly handlers: Omit<DraftsHandlers, 'changed'>,
   ) {
+    this.owner = owner;
     this.#forms = new TypedForms(owner, scope);
     this.#drafts = new Drafts(client, owner, { ...handlers, changed: () => feed.requestUpdate() });
   }
@@ -43,6 +46,15 @@ export class Writing {
     void focusOpener(this.feed, open);
     return true;
   }
+
+  readonly correct: Correct = async (eventId, correction, key) => {
+    try {
+      return await this.client.correct(eventId, correction, key, this.owner);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.handlers.signedOut();
+      throw error;
+    }
+  };
 
   end(): void {
     this.#drafts.close();

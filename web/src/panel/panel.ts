@@ -7,6 +7,8 @@ import { accountLabel, contactLabel, actorLabel, recordUrl } from '../view/links
 import { fateInFull, text, told } from '../view/fate.js';
 import { badge } from '../view/row.js';
 import { duration, exactTime, lag } from '../text/time.js';
+import './amend.js';
+import type { Correct } from './amend.js';
 import { changes, tree } from './tree.js';
 import type { EventDetail, FeedEvent } from '../api/wire.js';
 const COPIED = new Set(['id', 'hash']); // facts with a button that copies them
@@ -25,6 +27,8 @@ export class ActivityPanel extends LitElement {
   /** Changes when something was erased, which may be shown here. */
   @property({ type: Number }) forgotten = 0;
   @property({ type: Boolean }) modal = false;
+  /** Absent where nothing may be written. */
+  @property({ attribute: false }) correct: Correct | undefined;
   @property({ attribute: false }) step: (by: number) => void = () => undefined;
   @state() private detail: EventDetail | undefined;
   @state() private error: ApiError | undefined;
@@ -127,11 +131,20 @@ export class ActivityPanel extends LitElement {
   #body({ event, hash, causes, effects, corrections }: EventDetail): TemplateResult {
     const { words } = this.context;
     return html`
-      ${fateInFull(event, this.context)} ${text(event)} ${this.#about(event)} ${this.#times(event)}
-      ${this.#changes(event)} ${this.#chain(words.corrections, corrections)}
+      ${fateInFull(event, this.context)} ${text(event)} ${this.#amend(event)} ${this.#about(event)}
+      ${this.#times(event)} ${this.#changes(event)} ${this.#chain(words.corrections, corrections)}
       ${this.#chain(words.causes, causes)} ${this.#chain(words.effects, effects)} ${this.#payload(event)}
       ${this.#envelope(event, hash)}
     `;
+  }
+
+  #amend(event: FeedEvent): TemplateResult | typeof nothing {
+    if (!this.correct) return nothing;
+    return html`<activity-amend
+      .event=${event}
+      .words=${this.context.words}
+      .correct=${this.correct}
+    ></activity-amend>`;
   }
 
   #about(event: FeedEvent): TemplateResult {

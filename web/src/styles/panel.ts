@@ -24,6 +24,16 @@ export const panel = css`
     border-width: 0 0 0 1px;
     border-radius: 0;
   }
+  activity-amend .buttons {
+    display: flex;
+    gap: 8px;
+    margin: 12px 0;
+  }
+  .amend,
+  .amend label {
+    display: grid;
+    gap: 6px;
+  }
   dialog::backdrop {
     background: rgb(0 0 0 / 35%);
   }

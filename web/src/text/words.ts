@@ -15,6 +15,10 @@ export interface Words {
   addComment: string;
   newEvents: (n: number) => string;
   loggedLater: string;
+  correct: string;
+  withdraw: string;
+  undo: string;
+  reason: string;
   correctedBy: (name: string) => string;
   retractedBy: (name: string) => string;
   recordedAfter: (lag: string) => string;

@@ -1,4 +1,4 @@
-import { ApiError, NotTheOwner, type CallDraft, type CommentDraft } from '../api/client.js';
+import { ApiError, newKey, type CallDraft, type CommentDraft } from '../api/client.js';
 import type { Client, NoteDraft, Writing } from '../api/client.js';
 import { forget, keep, kept } from '../view/remembered.js';
 import type { Typed } from './typed.js';
@@ -35,15 +35,6 @@ const byAge = (drafts: Draft[]) => drafts.sort((a, b) => b.at - a.at);
 
 export function forgetDrafts(owner: string): void {
   for (const name of kept(place(owner)).keys()) forget(name);
-}
-
-/** A random UUID; unlike crypto.randomUUID it also exists without https. */
-export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 /**
@@ -102,7 +93,7 @@ export class Drafts {
   }
 
   #notSent(key: string, error: unknown, tries: number): void {
-    if (error instanceof NotTheOwner || (error instanceof ApiError && error.status === 401)) {
+    if (error instanceof ApiError && error.status === 401) {
       this.#change(key, { state: 'waiting' });
       return this.handlers.signedOut();
     }
