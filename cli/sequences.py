@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from activity.errors import ActivityError
+from cli.errors import FINDING
 from cli.output import Json, print_each, print_json
 from cli.workspace import TenantOption, workspace
 
@@ -249,6 +250,27 @@ def list_mailboxes(tenant: TenantOption = None, json: Json = False) -> None:
     with workspace(tenant) as (session, number):
         found = mailboxes.list_all(session, number)
     print_each((one._asdict() for one in found), _line, json)
+
+
+@mailbox.command("check")
+def check_mailbox(
+    address: Address,
+    selector: Annotated[
+        str | None, typer.Option(help="The selector by which the relay signs, to look for its DKIM key.")
+    ] = None,
+    tenant: TenantOption = None,
+    json: Json = False,
+) -> None:
+    """Check what the DNS says of a mailbox's domain and mail server. Exit code 1: something is missing."""
+    from db.sequences import limits, mailboxes
+    from producers.sequences.rehearsal import check_domain
+
+    with workspace(tenant) as (session, number):
+        box = limits.read_mailbox(session, mailboxes.find(session, number, address))
+    findings = check_domain(box.address, box.host, selector)
+    print_each(findings, lambda one: f"{'ok  ' if one.good else '!   '}{one.what}: {one.words}", json)
+    if not all(one.good for one in findings):
+        raise typer.Exit(FINDING)
 
 
 @mailbox.command("pause")
