@@ -218,3 +218,26 @@ def test_verifying_reads_a_log_in_parts(tenant: int, monkeypatch: pytest.MonkeyP
     assert verify(tenant).events == 50
     assert sum(1 for _ in export(tenant)) == 51
     assert fetched == [20, 20, 10, 0] * 2
+
+
+def test_long_logs_are_verified_at_the_same_time_in_processes_of_their_own(
+    filled: int,
+    admin: psycopg.Connection[Any],
+    make_tenant: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    admin.execute("set session_replication_role = origin")
+    other, short = make_tenant(), make_tenant()
+    add(other, 10)
+    add(short, 1)
+    admin.execute(
+        "update activity.event set actor = 'eve@example.com' where tenant_id = %s and seq = 5", (other,)
+    )
+    monkeypatch.setattr("cli.log.verify._WORTH_A_PROCESS", 10)
+    out = activity("verify", "--jobs", "2", code=1).splitlines()
+    assert [line.split(", head")[0] for line in out] == [
+        f"tenant {filled}: 10 events, whole",
+        f"tenant {other}: 10 events, NOT WHOLE",
+        "  chain broken at seq 5: the event is not the one that was recorded",
+        f"tenant {short}: 1 events, whole",
+    ]
