@@ -12,7 +12,7 @@ from activity.settings import Role, Settings, settings
 
 Process = Literal["migrate", "api", "append", "producers", "beat", "flower", "operator"]
 
-_CHECKPOINTS = ("checkpoint_keys", "checkpoint_every_s", "checkpoint_dir")
+_CHECKPOINTS = ("checkpoint_keys", "checkpoint_every_s", "checkpoint_dir", "checkpoint_url")
 _LOGS = ("log_level", "log_format")
 _DATABASE = (
     "database_connect_s",
@@ -55,7 +55,7 @@ _OPTIONAL: Mapping[Process, tuple[str, ...]] = {
         *_REDIS,
         *_LOGS,
     ),
-    "append": ("batch_size", "trust_broker", *_CHECKPOINTS, *_DATABASE, *_REDIS, *_LOGS),
+    "append": ("batch_size", "trust_broker", "outbound_allow", *_CHECKPOINTS, *_DATABASE, *_REDIS, *_LOGS),
     "producers": (
         *("smtp_passwords", "smtp_connections", "smtp_timeout_s", "smtp_retry_s", "send_lease_s"),
         *("webhook_secrets", "notify_smtp_url", "notify_from", "batch_size"),

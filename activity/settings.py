@@ -152,6 +152,9 @@ class Settings(BaseSettings):
         None,
         description="A folder, out of the reach of the database's host, where checkpoints go as well.",
     )
+    checkpoint_url: SecretStr | None = Field(
+        None, description="A web address that each checkpoint is posted to as well, as text."
+    )
     outbound_allow: str = Field(
         "",
         description="Networks that webhooks and providers may reach though they are not public, "

@@ -13,6 +13,7 @@ from activity.proof.note import InvalidNote, Signature, SignedPlace, Signer, Ver
 from activity.settings import settings
 from db.engine import begin
 from db.log import tree
+from producers.http import OutboundFailed, send
 
 log = structlog.get_logger()
 
@@ -101,17 +102,27 @@ def take_witnessed(note: str, witnesses: Sequence[Verifier]) -> list[Signature]:
 
 
 def ship(tenant_id: int, size: int, note: str) -> None:
-    """Write a checkpoint to ACTIVITY_CHECKPOINT_DIR, whole or not at all; a failure is logged.
+    """Send a checkpoint to ACTIVITY_CHECKPOINT_DIR and ACTIVITY_CHECKPOINT_URL; a failure is logged.
 
     The next checkpoint covers what this one did.
     """
-    folder = settings().checkpoint_dir
-    if folder is None:
-        return
+    folder, url = settings().checkpoint_dir, settings().checkpoint_url
     try:
-        _write(folder / str(tenant_id) / f"{size}.note", note)
+        if folder is not None:
+            _write(folder / str(tenant_id) / f"{size}.note", note)
     except OSError as error:
         log.error("checkpoint_not_shipped", tenant_id=tenant_id, size=size, error=error.strerror)
+    try:
+        if url is not None:
+            _post(url.get_secret_value(), note)
+    except OutboundFailed as error:
+        log.error("checkpoint_not_shipped", tenant_id=tenant_id, size=size, error=str(error))
+
+
+def _post(url: str, note: str) -> None:
+    answer = send("POST", url, content=note.encode(), headers={"Content-Type": "text/plain; charset=utf-8"})
+    if not 200 <= answer.status < 300:
+        raise OutboundFailed(f"it answered {answer.status}")
 
 
 def _write(path: Path, note: str) -> None:

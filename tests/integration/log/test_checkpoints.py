@@ -1,9 +1,11 @@
 """Signed checkpoints are made as a log grows, kept elsewhere, witnessed, and find what a superuser did."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,6 +16,7 @@ from activity.proof.note import SignedPlace, new_signer, opened
 from activity.settings import settings
 from db.engine import begin, role_url
 from db.log import tree
+from producers.http import Answer
 from producers.log.checkpoints import is_due, make_due, verifiers
 from tests.command import activity
 from tests.tampering import Admin, rehash, unlock
@@ -72,6 +75,26 @@ def test_a_log_that_grows_gets_a_signed_checkpoint_each_hour_in_a_folder_elsewhe
     assert sorted(file.name for file in (folder / str(tenant)).iterdir()) == ["3.note", "5.note"]
     assert f"tenant {tenant}: 5 events, whole" in activity("verify", "--checkpoint", folder)
     assert f"tenant {tenant}: 0 events, whole" in activity("verify", "--since", folder)
+
+
+def test_a_checkpoint_is_posted_to_an_address_and_an_address_that_fails_stops_nothing(
+    folder: Path, tenant: int, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted: list[tuple[str, bytes]] = []
+
+    def answering(status: int) -> Callable[..., Answer]:
+        def send(method: str, url: str, *, content: bytes, **_: object) -> Answer:
+            posted.append((url, content))
+            return Answer(status, httpx.Headers(), b"", url)
+
+        return send
+
+    monkeypatch.setenv("ACTIVITY_CHECKPOINT_URL", "https://elsewhere.example/notes")
+    settings.cache_clear()
+    for status, events in ((201, 2), (500, 1)):
+        monkeypatch.setattr("producers.log.checkpoints.send", answering(status))
+        note = grown(admin, tenant, events)
+        assert posted.pop() == ("https://elsewhere.example/notes", note.encode())
 
 
 def test_two_checkpoints_are_proved_to_be_of_one_log_by_a_few_hundred_bytes(
