@@ -251,7 +251,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tenant: int, monkeypatch: 
     assert "activity worker append" in found["workers"]["todo"]
     say(tenant, "waits", account_id="acme")
     assert "1 events wait to be appended" in activity("doctor", code=1)
-    monkeypatch.setenv("ACTIVITY_REDIS_URL", "")
+    monkeypatch.delenv("ACTIVITY_REDIS_URL")
     from activity.settings import settings
 
     settings.cache_clear()
