@@ -60,6 +60,8 @@ def import_(
     mapping = load(map_)
     chosen = None if tenant is None and mapping.tenant is not None else resolve(tenant).id
     summaries: list[Summary] = []
+    if chosen is not None:
+        _announce(chosen)
     with _bar() as report:
         importer = Importer(mapping, chosen, append_here=append_here, report=report)
         for file in files:
@@ -71,6 +73,15 @@ def import_(
     _print(summaries, json)
     if any(summary.rejected or summary.refused for summary in summaries):
         raise typer.Exit(FINDING)
+
+
+def _announce(tenant: int) -> None:
+    """Name the playbooks that the imported events may start, with how old such an event may be."""
+    from producers.playbooks.dry_run import listening
+
+    for name, age in listening(tenant):
+        old = "of any age" if age == "any" else f"of the last {age}"
+        typer.echo(f"activity: imported events {old} may start the playbook {name}", err=True)
 
 
 def _log_warnings_only() -> None:

@@ -20,6 +20,7 @@ from producers.playbooks.definition import cache
 from producers.playbooks.definition.conditions import Expression, InvalidExpression
 from producers.playbooks.definition.document import (
     Branch,
+    EventTrigger,
     ScheduleTrigger,
     Stop,
     WaitForEvent,
@@ -79,6 +80,17 @@ def backtest(tenant: int, program: Program, after: int = 0, until: int | None = 
                     trial.refused[_kind(refusal.reason)] += 1
     trial.seconds = time.monotonic() - began
     return trial
+
+
+def listening(tenant: int) -> list[tuple[str, str]]:
+    """Return the enabled playbooks that events start, by name, and how old an event may be to start each."""
+    found = []
+    with begin("producer", tenant) as session:
+        for one in playbooks.list_enabled(session, tenant):
+            program = cache.program(session, one.id, one.version)
+            if isinstance(program.definition.trigger, EventTrigger):
+                found.append((program.name, program.definition.trigger.max_age))
+    return sorted(found)
 
 
 def outlook(tenant: int, ref: str) -> str:

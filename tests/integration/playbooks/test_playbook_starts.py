@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activity.settings import settings
+from cli import imports
 from db.engine import begin
 from producers.playbooks import operate
 from producers.playbooks.dry_run import outlook
@@ -78,6 +79,19 @@ def test_every_run_of_a_playbook_that_is_held_is_cancelled_at_once(world: World)
     assert Counter(world.states()) == {"waiting": 5, "cancelled": 3}
     assert operate.act_on_all(world.tenant, "Play", None, "cancel", BY) == 5
     assert operate.act_on_all(world.tenant, "Play", None, "retry", BY) == 0
+
+
+def test_an_import_names_the_playbooks_that_it_may_start(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.play(playbook(NOTE, name="Recent"))
+    world.play(playbook(NOTE, name="History", trigger="event: deal.*\n  max_age: any"))
+    world.play(playbook(NOTE, name="By hand", trigger="manual: true"))
+    imports._announce(world.tenant)
+    assert capsys.readouterr().err.splitlines() == [
+        "activity: imported events of any age may start the playbook History",
+        "activity: imported events of the last 7d may start the playbook Recent",
+    ]
 
 
 def test_the_outlook_of_a_schedule_counts_the_records_that_meet_it(world: World) -> None:
