@@ -12,6 +12,7 @@ import { knownLocale, wordsFor } from './text/locale.js';
 import type { Words } from './text/words.js';
 
 const SESSIONS = 'activity session'; // the channel on which a tab announces a change of session
+const NOBODY = 'system'; // who a key without an actor calls as: no person writes under that name
 const MAX_CHILDREN = 12; // linked above the feed
 const LANGUAGES = { en: 'English', de: 'Deutsch' };
 
@@ -128,7 +129,8 @@ export class ActivityPage extends LitElement {
   #user(session: Session): TemplateResult {
     const words = wordsFor(knownLocale(this.appearance.locale));
     const owner = ownerOf(this.#client.base, session);
-    return html`<span class="who">${session.actor}</span
+    const name = session.actor === NOBODY ? words.namesNobody : session.actor;
+    return html`<span class="who">${name}</span
       ><button @click=${() => this.#leave(owner)}>${words.signOut}</button>
       ${this.error ? html`<p role="alert">${this.error}</p>` : nothing}
       ${this.unsent ? this.#unsent(session, owner, words) : nothing}`;
@@ -174,7 +176,7 @@ export class ActivityPage extends LitElement {
       .tz=${this.#query.get('tz') ?? ''}
       .csrf=${session.csrf}
       .recordUrl=${session.record_url ?? ''}
-      ?read-only=${!session.scopes.includes('write')}
+      ?read-only=${!session.scopes.includes('write') || session.actor === NOBODY}
     >
       ${scope ? this.#around(words) : nothing}
     </activity-feed>`;

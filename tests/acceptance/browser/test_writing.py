@@ -124,3 +124,10 @@ def test_who_may_only_read_is_offered_no_correction(site: Site, open_page: Open,
     panel = page.get_by_role("region", name="Event details")
     expect(panel.locator("blockquote")).to_have_text("kept")
     expect(panel.get_by_role("button", name="Withdraw")).to_have_count(0)
+
+
+def test_a_key_that_names_no_person_writes_no_notes(site: Site, open_page: Open) -> None:
+    page = open_page(key=site.make_key("nobody", "read", "write", actor="system"), fresh=True)
+    expect(page.locator(".who")).to_contain_text("names no person")
+    expect(page.locator(".status.live")).to_be_visible()
+    expect(page.get_by_role("button", name="Add note")).to_have_count(0)

@@ -129,6 +129,7 @@ export const english: Words = {
   signInHint:
     'With an API key of this workspace. It is exchanged for a session cookie and not stored in the page.',
   key: 'API key',
+  namesNobody: 'This key names no person (--actor): it only reads.',
   signOut: 'Sign out',
   unsent: (n, actor) =>
     [

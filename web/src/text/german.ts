@@ -131,6 +131,7 @@ export const german: Words = {
     'Mit einem API-Schlüssel dieses Arbeitsbereichs. Er wird gegen ein Sitzungs-Cookie getauscht ' +
     'und nirgends auf der Seite aufgehoben.',
   key: 'API-Schlüssel',
+  namesNobody: 'Dieser Schlüssel nennt keine Person (--actor): er liest nur.',
   signOut: 'Abmelden',
   unsent: (n, actor) =>
     [

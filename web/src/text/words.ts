@@ -106,6 +106,7 @@ export interface Words {
   signInHint: string;
   key: string;
   signOut: string;
+  namesNobody: string;
   signedOut: string;
   unsent: (n: number, actor: string) => string;
   forgetUnsent: string;
