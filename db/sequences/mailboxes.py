@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from activity.address import canonical
 from activity.errors import ActivityError
 
 
@@ -68,6 +69,12 @@ def find(session: Session, tenant: int, address: str) -> int:
     if found is None:
         raise MailboxNotFound(f"no mailbox {address!r}: `activity mailbox add` makes one")
     return int(found)
+
+
+def addresses(session: Session, tenant: int) -> set[str]:
+    """Return the workspace's own addresses, each in its one spelling."""
+    query = text("select address from crm.mailbox where tenant_id = :tenant")
+    return {canonical(address) for address in session.scalars(query, {"tenant": tenant})}
 
 
 _LIST = text("""

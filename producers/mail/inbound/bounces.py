@@ -14,6 +14,8 @@ from flufl.bounce import all_failures
 
 from producers.mail import reading
 from producers.mail.event import BounceType
+from producers.mail.inbound.message import header, people
+from producers.mail.inbound.subject import is_answer
 from producers.mail.judge import code_of, is_vague, judge, reason_of, unwrapped
 
 Action = Literal["failed", "delayed", "delivered"]
@@ -65,6 +67,11 @@ _ORIGINAL = re.compile(
 _DAEMON = re.compile(
     r"mailer-?daemon|postmaster|mail delivery (sub)?system|mail\.?daemon|mdaemon|bounce", re.IGNORECASE
 )
+_SYSTEM = re.compile(
+    r"(mailer|mail)[-_. ]?daemon.*|mdaemon.*|postmaster(-\w+)?|bounces?([+=_-].*)?"
+    r"|(e?-?mail )?delivery (sub)?-?system.*|mail ?delivery ?(system|subsystem|service).*",
+    re.IGNORECASE,
+)
 _SUBJECT = re.compile(
     r"undeliver|deliver(y|ing)[\w ()]*(fail|error|status|problem|notif|report|unsuccess|delay|impossible)"
     r"|returned mail|failure notice"
@@ -90,7 +97,8 @@ def failures(message: Message, text: str) -> list[Failure]:
     `text` is what it says to people.
     """
     found = list(_reported(message)) or list(_reported_in_text(message, text))
-    if not found and looks_like_a_report(message):
+    answered = reads_like_a_report(message) and reading.is_permanent(text) is not None
+    if not found and (answered or looks_like_a_report(message)):
         found = list(_guessed(message, text))
     notice = notification(text)
     return [_judged(failure, notice, alone=len(found) == 1) for failure in found]
@@ -100,8 +108,22 @@ def looks_like_a_report(message: Message) -> bool:
     """Say whether a mail comes from a mail system about another mail."""
     if message.get("X-Failed-Recipients") or message.get_param("report-type") == "delivery-status":
         return True
-    return bool(_DAEMON.search(_first(message, "From", "Sender"))) or bool(
-        _SUBJECT.search(_first(message, "Subject")) and _null_sender(message)
+    return _is_of_a_mail_system(message) or (reads_like_a_report(message) and _null_sender(message))
+
+
+def reads_like_a_report(message: Message) -> bool:
+    """Return whether a mail's subject is that of a report, and not of an answer to one."""
+    subject = header(message, "Subject")
+    return bool(_SUBJECT.search(subject)) and not is_answer(subject)
+
+
+def _is_of_a_mail_system(message: Message) -> bool:
+    """Return whether a mail system wrote a mail: a person's name or domain may hold such a word too."""
+    authors = people(message, "From") or people(message, "Sender")
+    if not authors:
+        return bool(_DAEMON.search(_first(message, "From", "Sender")))
+    return any(
+        _SYSTEM.fullmatch(address.rpartition("@")[0]) or _SYSTEM.fullmatch(name) for name, address in authors
     )
 
 

@@ -16,32 +16,26 @@ from activity.address import mailboxes
 from activity.errors import ActivityError
 from producers.mail import reading
 from producers.mail.inbound import message as mime
-from producers.mail.inbound.bounces import Failure, failures
+from producers.mail.inbound.automatic import is_automatic
+from producers.mail.inbound.bounces import Failure, failures, reads_like_a_report
 from producers.mail.inbound.message import decoded, fields, header, ids
+from producers.mail.inbound.wish import asks_to_stop
 
 MAX_MAIL = 25_000_000  # bytes
 
 MailClass = Literal[
-    "bounce", "delayed", "delivered", "complaint", "opt_out", "receipt", "auto_reply", "reply", "other"
+    "bounce",
+    "delayed",
+    "delivered",
+    "complaint",
+    "opt_out",
+    "receipt",
+    "auto_reply",
+    "reply",
+    "calendar",
+    "other",
 ]
 
-_AUTO_HEADERS = (
-    "X-Autoreply",
-    "X-Autorespond",
-    "X-Autoresponder",
-    "X-Auto-Reply",
-    "X-Auto-Responded",
-    "X-MS-Exchange-Inbox-Rules-Loop",
-    "X-Vacation",
-)
-_AUTO_SUBJECT = re.compile(
-    r"^\W*(re:\s*)?(auto(matic|matische|mated)?[ -]?(reply|response|answer|antwort|respond)|autoreply"
-    r"|out of (the )?office|ooo\b|abwesen|automatisch|réponse automatique|absence|respuesta automática"
-    r"|fuera de"
-    r"|risposta automatica|fuori ufficio|resposta automática|autosvar|automatisk svar|automaattinen"
-    r"|odpowiedź automatyczna|automatická|on (annual )?(leave|vacation|holiday)|away from)",
-    re.IGNORECASE,
-)
 _QUOTED = re.compile(
     r"(^[^\n>]*[<@\d][^\n]*\n)?^[^\n>][^\n]*:[ \t]*\n\s*(^>[^\n]*(\n|\Z))+|^>[^\n]*(\n|\Z)", re.MULTILINE
 )
@@ -69,6 +63,7 @@ class Inbound:
     in_reply_to: Sequence[str] = ()
     references: Sequence[str] = ()
     from_address: str | None = None
+    to_address: str | None = None
     from_name: str | None = None
     message_id: str | None = None
     subject: str | None = None
@@ -101,6 +96,9 @@ def _read(raw: bytes) -> Inbound:
     found = failures(message, text)
     feedback = fields(parts, "message/feedback-report")
     class_ = _class(message, parts, found, feedback)
+    said = reply_text(text) if class_ in ("reply", "auto_reply", "calendar", "other") else ""
+    if class_ in ("reply", "other") and (message.get("X-Apple-Unsubscribe") or asks_to_stop(said)):
+        class_ = "opt_out"
     from_name, from_address = _author(message)
     return Inbound(
         class_=class_,
@@ -110,12 +108,13 @@ def _read(raw: bytes) -> Inbound:
         references=ids(header(message, "References")),
         from_address=from_address,
         from_name=from_name,
+        to_address=next((address for _, address in mime.people(message, "To")), None),
         message_id=next(iter(ids(header(message, "Message-ID"))), None),
         subject=header(message, "Subject") or None,
         sent_at=mime.date(message),
-        text=reply_text(text) if class_ in ("reply", "auto_reply", "other") else "",
+        text=said,
         reported=_reported_id(parts, text),
-        recipient=_complainer(parts, feedback),
+        recipient=_complainer(parts, feedback) if feedback else from_address,
         feedback_type=feedback.get("feedback-type"),
     )
 
@@ -135,24 +134,22 @@ def _class(
     if feedback:
         return _FEEDBACK.get(feedback.get("feedback-type", "abuse").lower(), "complaint")
     if any(part.get_content_type() == "message/disposition-notification" for part in parts):
-        return "receipt"
+        return "receipt" if _was_read(parts) else "auto_reply"
     if found:
         actions = {failure.action for failure in found}
         return "bounce" if "failed" in actions else "delayed" if "delayed" in actions else "delivered"
     if is_automatic(message):
         return "auto_reply"
+    if any(part.get_content_type() == "text/calendar" for part in parts):
+        return "calendar"
     answers = ids(header(message, "In-Reply-To")) or ids(header(message, "References"))
-    return "reply" if answers else "other"
+    return "reply" if answers and not reads_like_a_report(message) else "other"
 
 
-def is_automatic(message: Message) -> bool:
-    """Return whether a machine answered (RFC 3834, and the headers and subjects that were used before it)."""
-    submitted = header(message, "Auto-Submitted").split(";")[0].strip().lower()
-    if submitted not in ("", "no") or any(message.get(name) is not None for name in _AUTO_HEADERS):
-        return True
-    if header(message, "Precedence").strip().lower() in ("auto_reply", "auto-reply"):
-        return True
-    return bool(_AUTO_SUBJECT.search(header(message, "Subject")))
+def _was_read(parts: Sequence[Message]) -> bool:
+    """Return whether a receipt says that the mail was seen; one may tell that it was deleted (RFC 8098)."""
+    said = fields(parts, "message/disposition-notification").get("disposition", "displayed")
+    return said.rpartition(";")[2].partition("/")[0].strip().lower() in ("displayed", "read", "")
 
 
 def reply_text(text: str) -> str:

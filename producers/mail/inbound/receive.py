@@ -13,16 +13,18 @@ from activity.address import canonical
 from activity.errors import ActivityError
 from db.engine import begin
 from db.mail import reports, sent, unreadable
+from db.sequences import mailboxes
 from producers.mail import reading, report
 from producers.mail.event import MailEvent, ReportKind
+from producers.mail.inbound import subject
 from producers.mail.inbound.bounces import Action, Failure
 from producers.mail.inbound.classify import Inbound, MailClass, read_mail
+from producers.mail.matching import bare
 
 log = structlog.get_logger()
 
 _MAX_MAILS = 100  # of an mbox file
 _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n))From [^\n]*\d{4}[^\n]*\n")
-_RE = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|ynt|回复|答复)(\[\d+\])?\s*[:\uff1a]\s*)+", re.IGNORECASE)
 _KINDS_OF_ACTIONS: Mapping[Action, ReportKind] = {
     "failed": "bounced",
     "delayed": "deferred",
@@ -32,7 +34,6 @@ _KINDS: Mapping[MailClass, ReportKind] = {
     "complaint": "complained",
     "opt_out": "unsubscribed",
     "auto_reply": "autoresponded",
-    "reply": "replied",
 }
 
 
@@ -68,7 +69,10 @@ def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) 
 
 def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     """Record what a mail reports, in the session's transaction; return its class and what was new."""
-    events = events_of(found, answers=_answers(session, tenant, found))
+    if _is_ours(session, tenant, found):
+        events = [_written_by_us(found)]
+    else:
+        events = events_of(found, answers=_answers(session, tenant, found))
     by_id = {report.event_id("inbound", event): event for event in events}
     fresh = reports.unseen(session, tenant, by_id.keys())
     new = [(id_, event) for id_, event in by_id.items() if id_ in fresh]
@@ -81,16 +85,34 @@ def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     }
 
 
-def _answers(session: Session, tenant: int, found: Inbound) -> bool:
-    """Return whether a mail without references answers the last one that its author was sent.
-
-    Some programs keep nothing but the subject.
-    """
-    subject, address = found.subject or "", canonical(found.from_address or "")
-    if found.class_ != "other" or not address or not _RE.match(subject):
+def _is_ours(session: Session, tenant: int, found: Inbound) -> bool:
+    """Return whether a mailbox of the workspace wrote a mail: a copy of what was sent is nobody's answer."""
+    if found.class_ in ("bounce", "delayed", "delivered", "complaint") or not found.from_address:
         return False
+    return canonical(found.from_address) in mailboxes.addresses(session, tenant)
+
+
+def _answers(session: Session, tenant: int, found: Inbound) -> bool:
+    """Return whether a mail surely answers one of ours.
+
+    It names its id, or carries its subject and comes from whom the last mail went to: some programs keep
+    nothing else. An answer in another thread is none.
+    """
+    if found.class_ not in ("reply", "other"):
+        return False
+    named = {bare(one) for one in (*found.in_reply_to, *found.references)}
+    if sent.sent_by_id(session, tenant, named):
+        return True
+    address = canonical(found.from_address or "")
     last = sent.sent_to(session, tenant, [address]).get(address)
-    return last is not None and _RE.sub("", subject).strip().lower() == (last.subject or "").strip().lower()
+    return last is not None and subject.answers(found.subject or "", last.subject)
+
+
+def _written_by_us(found: Inbound) -> MailEvent:
+    """Return that a person of ours wrote a mail; of one that a sequence sent, this adds nothing."""
+    return _event(
+        found, "sent", recipient=found.to_address, header_id=found.message_id, subject=found.subject
+    )
 
 
 def events_of(found: Inbound, *, answers: bool = False) -> list[MailEvent]:
@@ -125,7 +147,8 @@ def _complaint(found: Inbound, kind: ReportKind) -> MailEvent:
         recipient=found.recipient,
         header_id=found.reported,
         feedback_type=found.feedback_type,
-        method="report",
+        method="report" if found.feedback_type or found.reported else "reply",
+        references=() if found.reported else (*found.in_reply_to, *reversed(found.references)),
     )
 
 

@@ -1,0 +1,93 @@
+"""Which mails that come in answer ours, and which a person of ours wrote."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from activity.settings import settings
+from db.engine import begin
+from db.mail import suppression
+from producers.mail.inbound.receive import receive_mail
+from producers.sequences.definition import WaitStep
+from tests.mailserver import Sink, running
+from tests.sequences import Workspace, mail
+
+STRANGE = "<another-thread@elsewhere.example>"
+
+
+@pytest.fixture
+def space(
+    admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
+    """A workspace that has sent Jo the first of two mails of a sequence."""
+    monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
+    settings.cache_clear()
+    with running(Sink(), free_port) as sink:
+        space = Workspace(admin, tenant, sink.port)
+        space.enroll(space.sequence(mail("Renewal"), WaitStep(days=3), mail("Again")), "jo")
+        assert space.send().get("sent") == 1
+        yield space
+
+
+def take(
+    space: Workspace, subject: str, reference: str | None, sender: str = "jo@acme.example", text: str = "Yes"
+) -> list[str]:
+    """Take a mail; return the types of the events that it became, for jo."""
+    if reference == "ours":
+        sent = space.one("select message_id from crm.message")
+        reference = f"<{sent}>"
+    lines = [f"From: {sender}", "To: jo@acme.example", f"Subject: {subject}", "Message-ID: <in@acme.example>"]
+    lines += [f"In-Reply-To: {reference}"] if reference else []
+    receive_mail(space.tenant, ("\n".join(lines) + f"\n\n{text}\n").encode())
+    kinds = ("email.replied", "email.received", "email.sent", "email.unsubscribed")
+    return [row[0] for row in space.events(*kinds) if row[1] == "jo"][1:]
+
+
+@pytest.mark.parametrize(
+    ("subject", "reference", "sender"),
+    [
+        ("Re: Renewal", "ours", "jo@acme.example"),
+        ("Something", "ours", "alias@elsewhere.example"),
+        ("Re: Renewal", STRANGE, "jo@acme.example"),
+        ("RES: Renewal", None, "JO@acme.example"),
+        ("RE: [EXTERNAL] Renewal", None, "jo@acme.example"),
+    ],
+)
+def test_an_answer_is_known_by_our_id_or_our_subject(
+    space: Workspace, subject: str, reference: str | None, sender: str
+) -> None:
+    assert take(space, subject, reference, sender) == ["email.replied"]
+    assert [row[1:3] for row in space.enrolments()] == [("finished", "replied")]
+
+
+@pytest.mark.parametrize(("subject", "reference"), [("Re: Invoice 2231", STRANGE), ("Fwd: Renewal", None)])
+def test_a_mail_of_another_thread_answers_no_sequence(
+    space: Workspace, subject: str, reference: str | None
+) -> None:
+    assert take(space, subject, reference) == ["email.received"]
+    assert [row[1] for row in space.enrolments()] == ["active"]
+    assert (
+        space.one("select payload->>'subject' from activity.event where type = 'email.received'") == subject
+    )
+
+
+@pytest.mark.parametrize("reference", ["ours", None])
+def test_a_mail_of_ours_is_nobodys_answer(space: Workspace, reference: str | None) -> None:
+    assert take(space, "Re: Renewal", reference, "Ana <ANA@v.example>") == ["email.sent"]
+    assert [row[1] for row in space.enrolments()] == ["active"]
+
+
+def test_a_copy_of_what_a_sequence_sent_adds_nothing(space: Workspace) -> None:
+    sent = space.one("select message_id from crm.message")
+    raw = f"From: ana@v.example\nTo: jo@acme.example\nSubject: Renewal\nMessage-ID: <{sent}>\n\nHello Jo\n"
+    assert receive_mail(space.tenant, raw.encode())[0]["class"] == "other"
+    assert len(space.events("email.sent", "email.received")) == 1
+
+
+def test_the_word_unsubscribe_is_an_unsubscription(space: Workspace) -> None:
+    assert take(space, "Re: Renewal", "ours", text="unsubscribe") == ["email.unsubscribed"]
+    assert [row[1:3] for row in space.enrolments()] == [("finished", "unsubscribed")]
+    with begin("producer", space.tenant) as session:
+        assert suppression.check(session, space.tenant, "jo@acme.example").reasons
