@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import crawleruseragents
 
-RULE_VERSION = 1
+RULE_VERSION = 2
 """Goes up whenever a rule changes; verdicts of `activity classify` carry it."""
 
 TOO_FAST_S = 10.0
@@ -34,14 +34,28 @@ _MACHINE = re.compile(
     r"|barracuda|mimecast|proofpoint|fireeye|trellix|kaspersky|symantec|messagelabs|ironport|trend ?micro"
     r"|forcepoint|sophos|bitdefender"
     r"|cloudflare"
-    r"|virustotal|zscaler|checkpoint|avanan|cofense|\+https?://|[\w.]+@[\w-]+\.[a-z]"
+    r"|virustotal|zscaler|checkpoint|avanan|cofense|(?<!from: )https?://|[\w.]+@[\w-]+\.[a-z]|\bGoogle-[A-Z]"
+    r"|scrap(er|y)|checker|verifier|analy[sz]er|parser|detector|lookup|thumbnail|page ?speed|transcoder|radar"
+    r"|subscribers|\brss\b|user-?agent|[a-z]proxy/"
     r"|^(curl|wget|python|java|go-http|libwww|axios|node|got|okhttp|apache-http|http|ruby|perl|php|guzzle"
     r"|postman|insomnia|scrapy|aiohttp|httpx)\b",
     re.IGNORECASE,
 )
 _IMAGE_PROXY = re.compile(
-    r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|OutlookImageProxy|DuckDuckGo Email",
+    r"GoogleImageProxy|ggpht\.com|YahooMailProxy|YahooCacheSystem|OutlookImageProxy|DuckDuckGo Email"
+    r"|SeznamEmailProxy|mail\.ukr\.net|RamblerMail",
     re.IGNORECASE,
+)
+# Browsers say "Mozilla/5.0 (a platform) an engine": who says less, or adds "compatible", is none. So is what
+# says its own name alone, and neither a mail program's nor a device's.
+_PLATFORM = (
+    r"(?:MSIE|Konqueror|iCab|U;|Windows|Linux|Mac|X11|OS/2|Amiga|BeOS|SunOS|Symbian|Android|NetPositive)"
+)
+_NO_BROWSER = re.compile(
+    r"^Mozilla/[\d.]+(?![\d.]| *\(|.*(?:Gecko|KHTML|X11))|^Mozilla/[\d.]+ \([\w.-]+(?:/[\d.]+)?\)$"
+    rf"|^Mozilla/[\d.]+ \(compatible(?:\)|; (?![^)]*{_PLATFORM}))"
+    r"|(?:Gecko|KHTML|Safari|Chrome)\S* ?[;(] ?compatible"
+    r"|^(?!Mozilla/|Opera/)[^\s/()]+(?:/v?\d\S*)?(?: \([^()]*\))?$"
 )
 _SCANNING_REFERRER = re.compile(
     r"^https?://[\w.-]*(safelinks\.protection\.outlook\.com|urldefense\.(com|proofpoint\.com)"
@@ -49,9 +63,16 @@ _SCANNING_REFERRER = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(
-    r"^(Mozilla/\d|Opera/|Dalvik/|Mail/|Safari/?\d|Microsoft Office|Outlook|Thunderbird)|CFNetwork/",
+    r"^(Mozilla/\d|Opera/|Dalvik/|Mail/|Safari/?\d|Microsoft Office|Outlook|Thunderbird)|CFNetwork/"
+    r"|\b(Outlook|Thunderbird|Airmail|Apple ?Mail|eM ?Client|Windows[ -]?Mail"
+    r"|MailMate|Mailspring|Mail(Bar|bird)"
+    r"|Postbox|Barca|Canary|Evolution|The Bat|Lotus-Notes|Foxmail|Eudora|Claws|KMail|Gmail|K-9|FairEmail"
+    r"|Spark|Superhuman)\b"
+    r"|\b(iOS|Android|iPhone|iPad|Windows NT|win(10|32|64)|Mac OS|Macintosh|BlackBerry|Symbian)"
+    r"|\b(UP\.(Browser|Link)|MIDP|CLDC|NetFront|WAP[ -]?Browser|DoCoMo|MAUI|Obigo|Teleca\w*|\w+ browser/)",
     re.IGNORECASE,
 )
+_OF_A_BROWSER = re.compile(r"^Mozilla/\d", re.IGNORECASE)
 _PRIVACY_PROXY = (
     "Mozilla/5.0"  # all that Apple's Mail Privacy Protection says; it fetches every mail, read or not
 )
@@ -101,6 +122,8 @@ def _by_agent(user_agent: str | None) -> Verdict | None:
         return Verdict(True, "mail privacy proxy")
     if _MACHINE.search(user_agent):
         return Verdict(True, "user agent of a machine")
+    if _NO_BROWSER.search(user_agent) and (_OF_A_BROWSER.match(user_agent) or not _PERSON.search(user_agent)):
+        return Verdict(True, "user agent of no browser")
     if crawleruseragents.is_crawler(user_agent):
         return Verdict(True, "user agent of a crawler")
     return None

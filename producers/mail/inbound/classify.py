@@ -96,8 +96,8 @@ def _read(raw: bytes) -> Inbound:
     found = failures(message, text)
     feedback = fields(parts, "message/feedback-report")
     class_ = _class(message, parts, found, feedback)
-    said = reply_text(text) if class_ in ("reply", "auto_reply", "calendar", "other") else ""
-    if class_ in ("reply", "other") and (message.get("X-Apple-Unsubscribe") or asks_to_stop(said)):
+    written = reply_text(text) if class_ in ("reply", "auto_reply", "calendar", "other") else ""
+    if class_ in ("reply", "other") and (message.get("X-Apple-Unsubscribe") or asks_to_stop(written)):
         class_ = "opt_out"
     from_name, from_address = _author(message)
     return Inbound(
@@ -112,7 +112,7 @@ def _read(raw: bytes) -> Inbound:
         message_id=next(iter(ids(header(message, "Message-ID"))), None),
         subject=header(message, "Subject") or None,
         sent_at=mime.date(message),
-        text=said,
+        text=written,
         reported=_reported_id(parts, text),
         recipient=_complainer(parts, feedback) if feedback else from_address,
         feedback_type=feedback.get("feedback-type"),
@@ -148,8 +148,8 @@ def _class(
 
 def _was_read(parts: Sequence[Message]) -> bool:
     """Return whether a receipt says that the mail was seen; one may tell that it was deleted (RFC 8098)."""
-    said = fields(parts, "message/disposition-notification").get("disposition", "displayed")
-    return said.rpartition(";")[2].partition("/")[0].strip().lower() in ("displayed", "read", "")
+    disposition = fields(parts, "message/disposition-notification").get("disposition", "displayed")
+    return disposition.rpartition(";")[2].partition("/")[0].strip().lower() in ("displayed", "read", "")
 
 
 def reply_text(text: str) -> str:

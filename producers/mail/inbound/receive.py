@@ -69,8 +69,8 @@ def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) 
 
 def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     """Record what a mail reports, in the session's transaction; return its class and what was new."""
-    if _is_ours(session, tenant, found):
-        events = [_written_by_us(found)]
+    if _by_own_mailbox(session, tenant, found):
+        events = [_sent_by_hand(found)]
     else:
         events = events_of(found, answers=_answers(session, tenant, found))
     by_id = {report.event_id("inbound", event): event for event in events}
@@ -85,7 +85,7 @@ def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
     }
 
 
-def _is_ours(session: Session, tenant: int, found: Inbound) -> bool:
+def _by_own_mailbox(session: Session, tenant: int, found: Inbound) -> bool:
     """Return whether a mailbox of the workspace wrote a mail: a copy of what was sent is nobody's answer."""
     if found.class_ in ("bounce", "delayed", "delivered", "complaint") or not found.from_address:
         return False
@@ -108,7 +108,7 @@ def _answers(session: Session, tenant: int, found: Inbound) -> bool:
     return last is not None and subject.answers(found.subject or "", last.subject)
 
 
-def _written_by_us(found: Inbound) -> MailEvent:
+def _sent_by_hand(found: Inbound) -> MailEvent:
     """Return that a person of ours wrote a mail; of one that a sequence sent, this adds nothing."""
     return _event(
         found, "sent", recipient=found.to_address, header_id=found.message_id, subject=found.subject

@@ -7,12 +7,12 @@ _BEFORE = re.compile(r"^\s*(\[[^\]]{1,40}\]\s*|[^\W\d_]{1,6}\.?\s?([\[(]\d+[\])]
 _FORWARDED = re.compile(r"^\s*(fwd?|wg|tr|rv|enc|vl|vb|doorst|pd|转发|轉寄)\s*[:\uff1a]", re.IGNORECASE)
 
 
-def answers(subject: str, ours: str | None) -> bool:
+def answers(subject: str, sent: str | None) -> bool:
     """Return whether a subject is that of our mail with the mark of an answer before it."""
     before = _BEFORE.match(subject)
     if before is None or _FORWARDED.match(subject) or not re.search("[:\uff1a]", before[0]):
         return False
-    return any(_same(subject[at:], ours or "") for at in _ends(before[0]))
+    return any(_same(subject[at:], sent or "") for at in _ends(before[0]))
 
 
 def is_answer(subject: str) -> bool:

@@ -19,6 +19,15 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
         "Mozilla/5.0 (compatible; SomethingNew/1.0; +https://something.example)",
         "AcmeMail Security Scanner/3",
         "Mozilla/5.0 (compatible; Googlebot/2.1)",
+        "Mozilla/5.0 (compatible)",
+        "Mozilla/5.0 (compatible; Somebody/1.0)",
+        "Mozilla/5.0 Somebody",
+        "Mozilla/5.0 (Somebody/1.0)",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko; Google-Something) Chrome/99",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko; compatible; some) Chrome/99",
+        "Somebody",
+        "somebody/1.0 (eu; 2)",
+        "Somebody 1.0 (http://somebody.example)",
     ],
 )
 def test_what_calls_itself_a_machine_is_one(agent: str) -> None:
@@ -30,10 +39,27 @@ def test_what_calls_itself_a_machine_is_one(agent: str) -> None:
     [
         FIREFOX,
         "Mozilla/5.0 (Linux; Android 8.1; CUBOT Power) AppleWebKit/537.36 Chrome/84 Mobile Safari/537.36",
+        "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 6.1; Trident/7.0; Microsoft Outlook 14.0.7113)",
+        "Mozilla/5.0 (compatible; Konqueror/4.5; FreeBSD) KHTML/4.5.4 (like Gecko)",
+        "MacOutlook/16.89.24090815 (Intelx64 Mac OS X Version 14.6.1)",
+        "Outlook-iOS/723",
+        "Gmail/2024.9 (Android 14)",
+        "eM Client/9.2.1735",
+        "Windows-Mail/16.0",
+        "Airmail 5.6",
+        "Thunderbird/128.0",
+        "Spotify/8.7.70 iOS/16.0 (iPhone14,8)",
     ],
 )
 def test_a_browser_is_a_person_whatever_its_phone_is_called(agent: str) -> None:
     assert classify(agent) == Verdict(False, "none matched")
+
+
+@pytest.mark.parametrize(
+    "agent", ["Mozilla/5.0 SeznamEmailProxy/2.0", "X (via a.example - mail.ukr.net proxy)"]
+)
+def test_a_mail_providers_proxy_may_be_a_person(agent: str) -> None:
+    assert classify(agent) == Verdict(None, "image proxy")
 
 
 def test_gmails_proxy_may_be_a_person() -> None:
