@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4
 
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 from sqlalchemy import make_url
 
+from activity.catalogue import CATALOGUE, SYSTEM_SOURCES, SYSTEM_TYPES
+from activity.event import system_id
 from db.engine import begin
 from db.log import emitters
 from worker.append import append_batch
@@ -73,6 +75,36 @@ def test_it_emits_for_no_other_workspace_whatever_it_sets(
     login.execute("set role activity_emitter")
     with pytest.raises(CheckViolation):
         login.execute(EMIT, (doc(other),))
+
+
+OF_SYSTEM = [
+    *({"type": name} for name in sorted(SYSTEM_TYPES)),
+    *({"source": name} for name in sorted(SYSTEM_SOURCES | {"webhook:ses"})),
+    {"event_id": str(system_id(NAMESPACE_OID, "x"))},
+    {"event_id": f"{{{system_id(NAMESPACE_OID, 'x').hex.upper()}}}"},
+]
+
+
+@pytest.mark.parametrize("more", OF_SYSTEM, ids=str)
+def test_it_says_nothing_that_would_pass_for_the_systems_own(
+    login: psycopg.Connection[Any], tenant: int, more: dict[str, str]
+) -> None:
+    with begin("producer", tenant) as session:
+        emitters.allow(session, tenant, login.info.user)
+    with pytest.raises(InsufficientPrivilege, match="system's own"):
+        login.execute(EMIT, (json.dumps(json.loads(doc(tenant)) | more),))
+
+
+def test_the_database_knows_as_the_systems_own_what_the_catalogue_does(
+    admin: psycopg.Connection[Any],
+) -> None:
+    known = {
+        name
+        for name in CATALOGUE
+        if admin.execute("select activity.is_of_system(%s)", (json.dumps({"type": name}),)).fetchone()
+        == (True,)
+    }
+    assert known == SYSTEM_TYPES
 
 
 @pytest.mark.parametrize(
