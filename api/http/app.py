@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import enrichment, playbooks, records, tasks
 from api.access import session
@@ -12,6 +12,7 @@ from api.access.callers import LiveKeys, check_secrets
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import PageRoute
+from api.http.parameters import only_known
 from api.http.requests import Requests
 from api.log import events, proofs, writing
 from api.log.live import stream
@@ -20,8 +21,6 @@ from api.mail import receiving, suppressions
 from api.sequences import enrolments, tracking
 
 ROUTERS = (
-    problems.router,
-    health.router,
     events.router,
     writing.router,
     stream.router,
@@ -29,13 +28,13 @@ ROUTERS = (
     records.router,
     session.router,
     enrolments.router,
-    tracking.router,
-    receiving.router,
     suppressions.router,
     enrichment.router,
     playbooks.router,
     tasks.router,
 )
+# What others put into an address is theirs: providers, mail programs, whoever asks for health.
+OPEN_ROUTERS = (problems.router, health.router, tracking.router, receiving.router)
 
 
 def create_app() -> FastAPI:
@@ -56,8 +55,10 @@ def create_app() -> FastAPI:
     origins.install(app)
     app.add_middleware(Requests)
     problems.install(app)
-    for router in ROUTERS:
+    for router in OPEN_ROUTERS:
         app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(only_known)])
     app.router.default = PageRoute()
     _describe(app)
     return app

@@ -1,7 +1,7 @@
 """Reading: pages of the feed, one event with its causes and effects, counts, the catalogue."""
 
 import hashlib
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -280,13 +280,15 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
 
 
 @router.get("/types", responses=answers(Types))
-def list_types(caller: Reader) -> Response:
+def list_types(caller: Reader, locale: Locale = "en") -> Response:
     """Return the catalogue of built-in types, with the JSON Schema of each payload."""
     return Response(
-        _types(), media_type="application/json", headers={"Cache-Control": "private, max-age=3600"}
+        _types(locale[:2].lower()),
+        media_type="application/json",
+        headers={"Cache-Control": "private, max-age=3600"},
     )
 
 
-@cache
-def _types() -> bytes:
-    return encode(Types(wire.types_out()))
+@lru_cache(8)
+def _types(code: str) -> bytes:
+    return encode(Types(wire.types_out(code)))

@@ -12,6 +12,7 @@ import msgspec
 from cachetools import LRUCache, cached
 
 from activity.catalogue import CATALOGUE, summary_parts
+from activity.catalogue.summary import LANGUAGES
 from activity.event import RecordedEvent
 from activity.fate import AS_RECORDED, Change, Classified, Fate, right_payload
 
@@ -211,13 +212,14 @@ class TypeOut(msgspec.Struct):
     example: dict[str, Any]
 
 
-def types_out() -> list[TypeOut]:
-    """Return the catalogue, with the JSON Schema of each payload."""
+def types_out(code: str = "en") -> list[TypeOut]:
+    """Return the catalogue, with its titles in this language and the JSON Schema of each payload."""
+    titles = LANGUAGES[code if code in LANGUAGES else "en"].titles
     return [
         TypeOut(
             name=known.name,
             version=known.version,
-            title=known.title,
+            title=titles.get(known.name) or known.title,
             category=known.category.value,
             icon=known.icon,
             tone=known.tone.value,

@@ -1,0 +1,33 @@
+"""No query parameter is ignored: one that an operation does not know is refused, with the nearest name."""
+
+import difflib
+from collections.abc import Iterator
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from api.http.problems import Problem
+
+
+def only_known(request: Request) -> None:
+    """Raise the problem bad-request where a query parameter is none of the operation's."""
+    route: APIRoute = request.scope["route"]
+    known = set(_names(route.dependant)) if request.query_params else set()
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1) or sorted(known) or ["none"]
+            detail = f"there is no parameter {name!r:.80} here; did you mean {' or '.join(near)}?"
+            raise Problem("bad-request", detail, [{"pointer": f"#/query/{name:.80}", "detail": detail}])
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):  # parameters that are declared together
+            yield from kind.model_fields
+        else:
+            yield field.alias
+    for beneath in dependant.dependencies:
+        yield from _names(beneath)
