@@ -88,7 +88,7 @@ def _fate(event: RecordedEvent, by: _By) -> Fate:
         elif not meant.retracted and meant.correct and _fits(event, right | meant.correct):
             found["corrected"] = Change(*_by_whom(one), meant.reason)
             right |= meant.correct
-    if not right or bytes(event.payload) == b"null":
+    if not right or event.is_erased:
         return Fate(**found)
     return Fate(**found, right=_encode(right))
 

@@ -82,7 +82,7 @@ def event_out(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en"
         corrected=None if fate.corrected is None else _corrected(event, fate, fate.corrected, locale),
         retracted=fate.retracted,
         classified=fate.classified,
-        erased=_is_erased(event),
+        erased=event.is_erased,
     )
 
 
@@ -100,10 +100,6 @@ def _joined(parts: list[dict[str, str]]) -> str:
     return "".join(text for part in parts for text in part.values())
 
 
-def _is_erased(event: RecordedEvent) -> bool:
-    return bytes(event.payload) == b"null"
-
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -111,7 +107,7 @@ def _version(
     event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en"
 ) -> tuple[int, UUID, datetime, Fate, str, bool]:
     """Return what decides an event's JSON: a recorded event never changes, but it may be erased."""
-    return event.tenant_id, event.event_id, event.recorded_at, fate, locale[:2].lower(), _is_erased(event)
+    return event.tenant_id, event.event_id, event.recorded_at, fate, locale[:2].lower(), event.is_erased
 
 
 @cached(LRUCache(10_000), key=_version, lock=Lock())
@@ -168,7 +164,7 @@ def cloud_event(event: RecordedEvent, fate: Fate = AS_RECORDED) -> CloudEvent:
         partitionkey=event.account_id,
         correctedby=fate.corrected.event_id if fate.corrected else None,
         retractedby=fate.retracted.event_id if fate.retracted else None,
-        data=None if _is_erased(event) else event.payload,
+        data=None if event.is_erased else event.payload,
     )
 
 

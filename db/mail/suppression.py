@@ -67,10 +67,13 @@ def key(address: str) -> str:
 
 def targets(address: str) -> list[str]:
     """Return what blocks an address when it is suppressed: itself, its domain, and those above it."""
-    address = address.strip()
-    labels = (known := key(address)).rpartition("@")[2].split(".")
-    spellings = {known: None, address.lower()[:_LONGEST]: None}  # the latter: as it was kept at first
-    return [*spellings, *(".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))]
+    labels = key(address).rpartition("@")[2].split(".")
+    return [*_spellings(address), *(".".join(labels[at:]) for at in range(max(1, len(labels) - 1)))]
+
+
+def _spellings(address: str) -> list[str]:
+    """Return its key, and how it was kept at first where that is another."""
+    return list(dict.fromkeys((key(address), address.strip().lower()[:_LONGEST])))
 
 
 def add(session: Session, tenant: int, target: str, reason: Reason, given: Provenance) -> int | None:
@@ -99,7 +102,7 @@ def lift(
     values = {
         "tenant": tenant,
         "target": key(target),
-        "targets": [key(target), target.strip().lower()[:_LONGEST]],
+        "targets": _spellings(target),
         "reasons": list(reasons),
         "by": by,
         "note": note,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
@@ -104,19 +104,20 @@ def open_task(session: Session, tenant: int, task: int) -> TaskListing:
     statement = text(f"""
         select {_TASK} from playbook.task
          where tenant_id = :tenant and id = :task and done_at is null for update""")
-    row = session.execute(statement, {"tenant": tenant, "task": task}).one_or_none()
-    if row is None:
-        raise TaskNotFound(f"no open task {task}: `activity task list` lists them")
-    return TaskListing._make(row)
+    return _found(session, statement, {"tenant": tenant, "task": task})
 
 
 def _change(session: Session, tenant: int, task: int, changed: str, value: str) -> TaskListing:
     statement = text(f"""
         update playbook.task set {changed}
          where tenant_id = :tenant and id = :task and done_at is null returning {_TASK}""")
-    row = session.execute(statement, {"tenant": tenant, "task": task, "value": value}).one_or_none()
+    return _found(session, statement, {"tenant": tenant, "task": task, "value": value})
+
+
+def _found(session: Session, statement: TextClause, values: Mapping[str, Any]) -> TaskListing:
+    row = session.execute(statement, values).one_or_none()
     if row is None:
-        raise TaskNotFound(f"no open task {task}: `activity task list` lists them")
+        raise TaskNotFound(f"no open task {values['task']}: `activity task list` lists them")
     return TaskListing._make(row)
 
 

@@ -259,7 +259,7 @@ def _about(address: str, text: str, recipients: int) -> str | None:
 def _judged(failure: Failure, notice: str, *, alone: bool) -> Failure:
     """Add the reason and whether the address is of no use.
 
-    What the server answered in `told` is more exact than a vague status.
+    What the server answered in `notice` is more exact than a vague status.
     """
     about = _about(failure.recipient, notice, 2) or _about(failure.final or failure.recipient, notice, 2)
     words, status = failure.diagnostic or about or "", failure.status

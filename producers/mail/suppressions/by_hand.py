@@ -78,8 +78,8 @@ def lift(
     Consent that was withdrawn stays so. Raises InvalidTarget, InvalidEvent and SuppressionNotFound.
     """
     _check(hand)
-    contacts = _contacts(session, tenant, {check_target(target): target})
-    target = check_target(target)
+    known = check_target(target)
+    contacts, target = _contacts(session, tenant, {known: target}), known
     found = suppression.lift(session, tenant, target, reasons, by=hand.by, note=hand.note)
     if not found:
         raise SuppressionNotFound(
@@ -101,8 +101,8 @@ def set_consent(session: Session, tenant: int, address: str, granted: bool, hand
     Raises InvalidTarget and InvalidEvent.
     """
     _check(hand)
-    contacts = _contacts(session, tenant, {check_target(address): address})
-    address = check_target(address)
+    known = check_target(address)
+    contacts, address = _contacts(session, tenant, {known: address}), known
     if "@" not in address:
         raise InvalidTarget(f"{address} is a domain: consent is of one address")
     id_ = uuid7()
