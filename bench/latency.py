@@ -1,6 +1,6 @@
-"""How long an event takes from its commit to a follower, through real processes.
+"""How long an event takes from its commit to a follower, and whether a flood in one tenant delays others.
 
-And whether one tenant's flood delays the others.
+Through real processes.
 """
 
 import subprocess
@@ -44,7 +44,7 @@ def flood(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
         admin.execute(
             """insert into activity.outbox (tenant_id, doc)
                select 1, json_build_object('event_id', uuidv7(), 'tenant_id', 1, 'type', 'email.sent',
-                   'version', 1,
+                                            'version', 1,
                  'occurred_at', now(), 'actor', 'system', 'source', 'flood',
                  'account_id', 'acc_' || n %% 3000, 'payload', json_build_object('subject', 'Renewal ' || n))
                  from generate_series(1, %s) n""",

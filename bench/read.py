@@ -1,6 +1,6 @@
-"""Feed pages by every filter, on a large and a small log.
+"""Feed pages by every filter, on a large and a small log, and over HTTP.
 
-And pages over HTTP against a bare loop of driver and encoder.
+The latter against a bare loop of driver and encoder.
 
 The log is filled by SQL, since this measures reading: the rows are as the append road makes them, but for
 hashes, which no read looks at. One workspace has two fifths of all events; 50,000 events of another are the
@@ -41,12 +41,12 @@ insert into activity.event (seq, occurred_at, recorded_at, event_id, cause_id, s
     actor, source, account_id,
   contact_id, record_type, record_id, payload, payload_sha256, hash)
 select n, at - (hashint8(n) %% 3600) * interval '1 second', at, md5(%(tenant)s || '/' || n)::uuid, null,
-    sha256(int8send(n)), %(tenant)s, 1,
+       sha256(int8send(n)), %(tenant)s, 1,
        t.types[1 + abs(hashint8(n * 7)) %% cardinality(t.types)],
        case when n %% 5 = 0 then 'system' else 'user' || n %% 40 || '@example.com' end,
        case when n %% 4 = 0 then 'sequence' else 'api' end,
        'acc_' || abs(hashint8(n * 13)) %% %(accounts)s, 'con_' || abs(hashint8(n * 17)) %% 100000, 'thread',
-           'th_' || n / 8, p.payload,
+       'th_' || n / 8, p.payload,
        sha256(sha256(int8send(n)) || convert_to(p.payload::text, 'UTF8')), sha256(int8send(n))
   from generate_series(%(start)s::bigint, %(end)s) n cross join (select %(types)s::text[] as types) t
  cross join lateral (select timestamptz '2026-01-01' + n * interval '1 second' as at,
@@ -193,8 +193,8 @@ _NAMES = (
 )
 _NAMES += ("record_type", "record_id", "cause_id", "payload")  # type: ignore[assignment]  # a longer tuple
 _BARE = f"""
-select {", ".join(_NAMES)}::text from activity.event where tenant_id = %s order by occurred_at desc,
-    seq desc limit 50"""  # noqa: S608  # constants
+select {", ".join(_NAMES)}::text from activity.event where tenant_id = %s
+ order by occurred_at desc, seq desc limit 50"""  # noqa: S608  # constants
 
 
 def _bare() -> tuple[float, float]:

@@ -124,8 +124,8 @@ def _enrol(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: 
 def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> None:
     admin.execute(
         """insert into crm.contact (tenant_id, id, name, email)
-           select %s, 'c' || n, 'Jo Park ' || n, 'c' || n || '@acme.example' from generate_series(%s::int,
-               %s) n""",
+           select %s, 'c' || n, 'Jo Park ' || n, 'c' || n || '@acme.example'
+             from generate_series(%s::int, %s) n""",
         (tenant, numbers.start, numbers.stop - 1),
     )
 

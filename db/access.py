@@ -56,8 +56,8 @@ def add_key(
         "actor": actor,
     }
     session.execute(
-        text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor) values (:tenant, :name,
-            :digest, :scopes, :actor)
+        text("""insert into crm.api_key (tenant_id, name, digest, scopes, actor)
+                values (:tenant, :name, :digest, :scopes, :actor)
                 on conflict do nothing"""),
         values,
     )

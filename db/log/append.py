@@ -18,11 +18,11 @@ _APPEND = text(
 _SEPARATOR = chr(30)  # no JSON text holds this character, and a text passes in half the time of an array
 _MOVE = f"""
 with taken as ({TAKE}),
-     batch as (select array_agg(doc) as docs, array_agg(tenant_id) as tenants, string_agg(doc::text,
-         chr(30)) as text
+     batch as (select array_agg(doc) as docs, array_agg(tenant_id) as tenants,
+                      string_agg(doc::text, chr(30)) as text
                  from (select * from taken order by tenant_id, n) ordered),
      stored as (insert into activity.inbox (doc) select docs from batch where docs is not null
-         returning {_RECEIPT} as receipt)
+                returning {_RECEIPT} as receipt)
 select receipt, tenants, text from stored, batch
 """
 
