@@ -10,10 +10,12 @@ from typing import Any, TypeVar, get_args
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from activity.settings import Role, settings
 from cli.dev import ports
 from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
+from tests.proxy import Proxy
 
 S = TypeVar("S", EmbeddedPostgres, EmbeddedValkey)
 
@@ -142,6 +144,23 @@ def environment(
         settings.cache_clear()
         redis.forget()
         deployment.forget()
+
+
+@pytest.fixture
+def proxy(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy before the test's database, which this process uses."""
+    from db.engine import close_connections
+
+    url = make_url(environment["ACTIVITY_DATABASE_URL"])
+    assert url.port is not None
+    with Proxy(url.port).running() as proxy:
+        through = url.set(port=proxy.port).render_as_string(hide_password=False)
+        monkeypatch.setenv("ACTIVITY_DATABASE_URL", through)
+        settings.cache_clear()
+        close_connections()
+        yield proxy
+        proxy.thaw()
+        close_connections()
 
 
 @pytest.fixture

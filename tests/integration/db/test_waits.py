@@ -1,33 +1,18 @@
 """Every wait for PostgreSQL ends, whatever became of the connection."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from activity.errors import SettingMissing
 from activity.settings import settings
 from db import connection, engine
 from tests.proxy import Proxy
-
-
-@pytest.fixture
-def proxy(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy before the test's database, which this process uses."""
-    url = make_url(environment["ACTIVITY_DATABASE_URL"])
-    assert url.port is not None
-    with Proxy(url.port).running() as proxy:
-        through = url.set(port=proxy.port).render_as_string(hide_password=False)
-        monkeypatch.setenv("ACTIVITY_DATABASE_URL", through)
-        settings.cache_clear()
-        engine.close_connections()
-        yield proxy
-        engine.close_connections()
 
 
 def _ask() -> None:

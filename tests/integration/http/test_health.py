@@ -1,14 +1,12 @@
 """Ready means that requests can be answered, and it is said within two seconds whatever hangs."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from activity.settings import settings
 from api.http import health
@@ -24,20 +22,6 @@ async def ask(path: str, **headers: str) -> httpx.Response:
     transport = httpx.ASGITransport(create_app())
     async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
         return await client.get(path, headers=headers)
-
-
-@pytest.fixture
-def proxy(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    url = make_url(environment["ACTIVITY_DATABASE_URL"])
-    assert url.port is not None
-    with Proxy(url.port).running() as proxy:
-        through = url.set(port=proxy.port).render_as_string(hide_password=False)
-        monkeypatch.setenv("ACTIVITY_DATABASE_URL", through)
-        settings.cache_clear()
-        close_connections()
-        yield proxy
-        proxy.thaw()
-        close_connections()
 
 
 @pytest.mark.usefixtures("environment")

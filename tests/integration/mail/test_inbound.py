@@ -1,14 +1,12 @@
 """What taking a mail that comes in promises."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
-from activity.settings import settings
 from api.http.app import create_app
 from bench.samples import mail as mail_samples
 from db import access
@@ -19,25 +17,9 @@ from producers.mail.inbound.classify import MAX_MAIL, read_mail
 from producers.mail.inbound.imap import mailbox_of
 from producers.mail.inbound.poll import poll_chunk
 from producers.mail.inbound.receive import receive_mail
-from producers.sequences.definition import WaitStep
 from tests import imapserver, vectors
-from tests.mailserver import Sink, running
-from tests.sequences import Workspace, mail
+from tests.sequences import Workspace
 from worker.append import append_batch
-
-
-@pytest.fixture
-def space(
-    admin: psycopg.Connection[Any], tenant: int, free_port: int, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workspace]:
-    """A workspace that has sent Jo the first of two mails of a sequence."""
-    monkeypatch.setenv("ACTIVITY_TRACKING_KEYS", "k1:a-secret-of-the-tests")
-    settings.cache_clear()
-    with running(Sink(), free_port) as sink:
-        space = Workspace(admin, tenant, sink.port)
-        space.enroll(space.sequence(mail("Renewal"), WaitStep(days=3), mail("Again")), "jo")
-        assert space.send().get("sent") == 1
-        yield space
 
 
 def letter(
