@@ -39,7 +39,8 @@ export function compose(
     @input=${(event: Event) => type(fieldsOf(event))}
     @keydown=${quick}
   >
-    ${filters.account ? nothing : accountField(words, typed)} ${shown.fields(words, typed, zone)}
+    ${filters.account ? nothing : line(words.onAccount, 'account', typed, true)}
+    ${shown.fields(words, typed, zone)}
     <div class="buttons">
       <button class="primary">${words.save}</button>
       <button type="button" @click=${discard}>${words.cancel}</button>
@@ -52,43 +53,48 @@ const fieldsOf = (event: Event): Typed =>
     [...new FormData(event.currentTarget as HTMLFormElement)].map(([name, value]) => [name, String(value)]),
   );
 
-const accountField = (words: Words, typed: Typed) =>
+type Label = string | TemplateResult;
+
+const optional = (label: string, words: Words) =>
+  html`<span>${label} <span class="faint">(${words.optional})</span></span>`;
+
+/** A field of one line; `Typed` has its text by its name. */
+const line = (label: Label, name: string, typed: Typed, required = false) =>
   html`<label
-    >${words.onAccount}<input
+    >${label}<input
       dir="auto"
-      name="account"
-      required
+      name=${name}
+      ?required=${required}
       autocomplete="off"
       maxlength="500"
-      .value=${typed.account ?? ''}
+      .value=${typed[name] ?? ''}
   /></label>`;
 
-const noteFields = (words: Words, typed: Typed) => html`
-  <label
-    ><span>${words.title} <span class="faint">(${words.optional})</span></span
-    ><input dir="auto" name="title" maxlength="500" autocomplete="off" .value=${typed.title ?? ''}
-  /></label>
-  <label class="wide"
-    >${words.note}<textarea
+/** A field of several lines. */
+const area = (
+  label: Label,
+  name: string,
+  typed: Typed,
+  { rows, most, required }: { rows: number; most: number; required: boolean },
+) =>
+  html`<label class="wide"
+    >${label}<textarea
       dir="auto"
-      name="text"
-      required
-      rows="4"
-      maxlength="100000"
-      .value=${typed.text ?? ''}
+      name=${name}
+      ?required=${required}
+      rows=${rows}
+      maxlength=${most}
+      .value=${typed[name] ?? ''}
     ></textarea>
-  </label>
+  </label>`;
+
+const noteFields = (words: Words, typed: Typed) => html`
+  ${line(optional(words.title, words), 'title', typed)}
+  ${area(words.note, 'text', typed, { rows: 4, most: 100_000, required: true })}
 `;
 
 const callFields = (words: Words, typed: Typed, zone: string) => html`
-  <label
-    >${words.with}<input
-      dir="auto"
-      name="contact_name"
-      maxlength="500"
-      autocomplete="off"
-      .value=${typed.contact_name ?? ''}
-  /></label>
+  ${line(words.with, 'contact_name', typed)}
   <label
     >${words.direction}<select name="direction" .value=${typed.direction ?? 'outbound'}>
       <option value="outbound">${words.outbound}</option>
@@ -105,36 +111,16 @@ const callFields = (words: Words, typed: Typed, zone: string) => html`
       inputmode="numeric"
       .value=${typed.minutes ?? ''}
   /></label>
-  <label
-    >${words.outcome}<input
-      dir="auto"
-      name="outcome"
-      maxlength="500"
-      autocomplete="off"
-      .value=${typed.outcome ?? ''}
-  /></label>
+  ${line(words.outcome, 'outcome', typed)}
   <label
     ><span>${words.happened} <span class="faint">(${zone})</span></span
     ><input name="occurred_at" type="datetime-local" .value=${typed.occurred_at ?? ''}
   /></label>
-  <label class="wide"
-    ><span>${words.note} <span class="faint">(${words.optional})</span></span
-    ><textarea dir="auto" name="note" rows="3" maxlength="4000" .value=${typed.note ?? ''}></textarea>
-  </label>
+  ${area(optional(words.note, words), 'note', typed, { rows: 3, most: 4_000, required: false })}
 `;
 
-const commentFields = (words: Words, typed: Typed) => html`
-  <label class="wide"
-    >${words.comment}<textarea
-      dir="auto"
-      name="text"
-      required
-      rows="3"
-      maxlength="10000"
-      .value=${typed.text ?? ''}
-    ></textarea>
-  </label>
-`;
+const commentFields = (words: Words, typed: Typed) =>
+  area(words.comment, 'text', typed, { rows: 3, most: 10_000, required: true });
 
 type Text = (name: string) => string;
 
