@@ -1,6 +1,6 @@
 """The road from emit to follower.
 
-Throughput against a floor and a naive design, latency, and a flood in one tenant.
+Throughput against a floor and a naive design, latency, a flood in one tenant, growth with processes.
 
 Every ratio was measured against its baseline in turns, in the same run, on an installation filled from empty
 and never analysed.
@@ -19,7 +19,6 @@ and never analysed.
                 outbox
 """
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -29,10 +28,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import create_engine
 
-from activity.settings import settings
 from bench.latency import flood, latency
+from bench.processes import drain, emit_all, processes
 from bench.samples.events import outbound_mail
-from bench.servers import celery, servers, wait_until
+from bench.servers import celery, servers, timed, wait_until
 
 TENANTS = 20
 BATCH = 1000
@@ -44,11 +43,12 @@ FLOOR = "insert into floor select * from json_populate_recordset(null::floor, %s
 
 
 def run(events: int = 200_000, only: str | None = None) -> dict[str, Any]:
-    """Run the benchmark, or only its part throughput, latency or flood; return the figures by name."""
+    """Run the benchmark, or one part: throughput, latency, flood, processes; return figures by name."""
     parts: dict[str, Callable[[psycopg.Connection[Any]], dict[str, float]]] = {
         "throughput": lambda admin: throughput(admin, events),
         "latency": latency,
         "flood": lambda admin: flood(admin, events),
+        "processes": lambda admin: processes(admin, events, TENANTS),
     }
     figures: dict[str, Any] = {"events": events}
     for name, part in parts.items():
@@ -56,13 +56,6 @@ def run(events: int = 200_000, only: str | None = None) -> dict[str, Any]:
             with servers(TENANTS) as admin:
                 figures |= part(admin)
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return how many seconds `work` took."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
@@ -73,7 +66,7 @@ def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
     for start in range(0, events, ROUND):
         said = list(outbound_mail(min(ROUND, events - start), TENANTS))
         for name, threads in (("one_thread", 1), ("append", 2)):
-            seconds["emit"] += timed(partial(_emit, said[threads - 1 :: 2]))
+            seconds["emit"] += timed(partial(emit_all, said[threads - 1 :: 2]))
             seconds[name] += timed(partial(_append, threads))
         seconds["executemany"] += _executemany(admin, said)
         rows = _ready_rows(admin, start)
@@ -99,22 +92,7 @@ def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
     } | _single(admin, rows)
 
 
-def _emit(said: Sequence[Any]) -> None:
-    from db.engine import begin
-    from worker.emit import emit
-
-    for start in range(0, len(said), 100):
-        with begin("producer") as session:
-            emit(session, said[start : start + 100])
-
-
 def _append(threads: int) -> None:
-    from worker.append import append_batch
-
-    def drain() -> None:
-        while append_batch(settings().batch_size):
-            pass
-
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(drain) for _ in range(threads)]:
             done.result()

@@ -70,6 +70,13 @@ def celery(*arguments: str) -> Iterator[None]:
         process.wait(20)
 
 
+def timed(work: Callable[[], object]) -> float:
+    """Return how many seconds `work` took."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     """Return when `condition` holds; raise TimeoutError after `seconds`."""
     end = time.monotonic() + seconds

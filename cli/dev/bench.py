@@ -16,7 +16,8 @@ def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}.")],
     events: Annotated[int | None, typer.Option(help="How many events: fewer for a shorter run.")] = None,
     only: Annotated[
-        str | None, typer.Option(help="Only one part of the benchmark, such as throughput, latency or flood.")
+        str | None,
+        typer.Option(help="Only one part: throughput, latency, flood or processes of append, for instance."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
