@@ -45,6 +45,13 @@ class Tone(StrEnum):
     GREY = "grey"
 
 
+class Audience(StrEnum):
+    """For whom the contents of e-mails are."""
+
+    EVERYONE = "everyone"
+    PARTICIPANTS = "participants"
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The detail of one event. Fields that the type does not know are stored too."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.access.callers import Caller, Reader
 from api.access.limits import Writer
+from api.access.viewers import viewer_of
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from db.engine import begin
@@ -17,6 +18,7 @@ from db.playbooks import playbooks, runs
 from db.playbooks.playbooks import PlaybookNotFound
 from db.playbooks.runs import RunNotFound
 from db.records.values import RecordNotFound
+from feed import visible
 from producers.playbooks import operate
 from producers.playbooks.definition.document import Subject
 from producers.playbooks.operate import InvalidRunState
@@ -173,10 +175,13 @@ def list_runs(
     state: Annotated[State | None, Query(description="Only those in this state")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """List runs, the newest first."""
+    """List runs, the newest first. The reason of one that an e-mail started is for who may read that."""
+    viewer = viewer_of(caller)
     with begin("reader", caller.tenant) as session:
         rows = runs.list_runs(session, caller.tenant, playbook=playbook, state=state, limit=limit)
-    return json_response(Runs([_as(RunOut, row) for row in rows]))
+        hidden = visible.held_back(session, caller.tenant, [row.started_id for row in rows], viewer)
+    shown = [row._replace(reason=None) if row.started_id in hidden else row for row in rows]
+    return json_response(Runs([_as(RunOut, row) for row in shown]))
 
 
 @router.post("/playbooks/{id}/enable", responses=answers(StateOut, 200, "Enabled", 404))

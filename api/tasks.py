@@ -1,20 +1,26 @@
 """The tasks and notices that playbooks hand out: listed, done, given to somebody else, read."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from msgspec import Meta
+from sqlalchemy.orm import Session
 
-from api.access.callers import Reader
+from activity.address import canonical
+from activity.visibility import Viewer
+from api.access.callers import Caller, Reader
 from api.access.limits import Writer
+from api.access.viewers import viewer_of
 from api.http.encoding import answers, body, json_response, takes
 from api.http.problems import Problem
 from api.playbooks import StateOut
 from db.engine import begin
 from db.playbooks import handed_out
 from db.playbooks.handed_out import TaskNotFound
+from feed import visible
 from producers.playbooks.steps import handed_out as acts
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])
@@ -26,7 +32,10 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 class TaskOut(msgspec.Struct):
-    """A task: without an assignee nobody has it yet. `run_id` is the playbook's run that handed it out."""
+    """A task: without an assignee nobody has it yet. `run_id` is the playbook's run that handed it out.
+
+    `held_back`: it came of an e-mail that is not the caller's to read, so title and note are empty.
+    """
 
     id: int
     run_id: int
@@ -40,6 +49,7 @@ class TaskOut(msgspec.Struct):
     done_at: datetime | None
     done_by: str | None
     created_at: datetime
+    held_back: bool
 
 
 class Tasks(msgspec.Struct):
@@ -49,7 +59,10 @@ class Tasks(msgspec.Struct):
 
 
 class NoticeOut(msgspec.Struct):
-    """A notice to a person, of a run; or of a playbook that failed or was paused, and how many `times`."""
+    """A notice to a person, of a run; or of a playbook that failed or was paused, and how many `times`.
+
+    `held_back`: it came of an e-mail that is not the caller's to read, so the message is empty.
+    """
 
     id: int
     run_id: int | None
@@ -59,6 +72,7 @@ class NoticeOut(msgspec.Struct):
     times: int
     read_at: datetime | None
     created_at: datetime
+    held_back: bool
 
 
 class Notices(msgspec.Struct):
@@ -100,11 +114,19 @@ def list_tasks(
     limit: Limit = 50,
 ) -> Response:
     """List the tasks that playbooks handed out, the newest first."""
+    viewer = viewer_of(caller)
     with begin("reader", caller.tenant) as session:
         rows = handed_out.list_tasks(
             session, caller.tenant, assignee=assignee, done=done, before=before, limit=limit
         )
-    return json_response(Tasks([TaskOut(*row) for row in rows]))
+        private = _private_runs(session, caller, viewer, [row.run_id for row in rows])
+    tasks = [TaskOut(*row, held_back=row.run_id in private) for row in rows]
+    for task in tasks:
+        if viewer.may_read(_people(task.assignee, task.done_by)):
+            task.held_back = False
+        elif task.held_back:
+            task.title, task.note = "", None
+    return json_response(Tasks(tasks))
 
 
 @router.post("/tasks/{id}/complete", responses=answers(StateOut, 200, "Done", 404), openapi_extra=takes(Done))
@@ -132,11 +154,19 @@ def list_notices(
     limit: Limit = 50,
 ) -> Response:
     """List what playbooks told people in the app, the newest first."""
+    viewer = viewer_of(caller)
     with begin("reader", caller.tenant) as session:
         rows = handed_out.list_notices(
             session, caller.tenant, recipient=recipient, unread=unread, before=before, limit=limit
         )
-    return json_response(Notices([NoticeOut(*row) for row in rows]))
+        private = _private_runs(session, caller, viewer, [row.run_id for row in rows])
+    notices = [NoticeOut(*row, held_back=row.run_id in private) for row in rows]
+    for notice in notices:
+        if viewer.may_read(_people(notice.recipient)):
+            notice.held_back = False
+        elif notice.held_back:
+            notice.message = ""
+    return json_response(Notices(notices))
 
 
 @router.post("/notices/read", responses=answers(ReadOut, 200, "Read"), openapi_extra=takes(UpTo))
@@ -145,6 +175,17 @@ def read(caller: Writer, read: Annotated[UpTo, Depends(body(UpTo))]) -> Response
     with begin("producer", caller.tenant) as session:
         count = handed_out.mark_read(session, caller.tenant, caller.actor, read.up_to)
     return json_response(ReadOut(count))
+
+
+def _private_runs(session: Session, caller: Caller, viewer: Viewer, runs: Iterable[int | None]) -> set[int]:
+    """Return which of some runs an e-mail started that the caller may not read."""
+    started = handed_out.started(session, caller.tenant, {run for run in runs if run is not None})
+    hidden = visible.held_back(session, caller.tenant, started.values(), viewer)
+    return {run for run, event_id in started.items() if event_id in hidden}
+
+
+def _people(*addresses: str | None) -> frozenset[str]:
+    return frozenset(canonical(address) for address in addresses if address)
 
 
 def _act(tenant: int, act: Any, task: int, *given: str | None) -> None:

@@ -23,7 +23,10 @@ def add(
     tenant: TenantOption = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="read, write (events, notes, calls), records; may be repeated. Default: read."),
+        typer.Option(
+            help="read, write (events, notes, calls), records, contents (of e-mails that are not for "
+            "everyone); may be repeated. Default: read."
+        ),
     ] = None,
     actor: Annotated[
         str, typer.Option(help="Who acts where a request names nobody: an e-mail address.")

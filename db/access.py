@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 
-SCOPES = ("read", "write", "records")
+SCOPES = ("read", "write", "records", "contents")
 _PREFIX = "act_"  # lets a secret scanner recognise a key
 _COLUMNS = "id, tenant_id, name, scopes, actor, created_at, last_used_at, expires_at, revoked_at"
 _ALIVE = "revoked_at is null and (expires_at is null or expires_at > clock_timestamp())"

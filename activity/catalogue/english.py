@@ -103,6 +103,7 @@ _V1 = {
     "event.classified": (
         "judged [an earlier {event_type}|an earlier open or click] as {machine:=verdict}[ ({rule})]"
     ),
+    "privacy.contents_changed": "opened the contents of e-mails to {contents:=contents}",
     "privacy.bodies_erased": "erased the content of {events:#event/events}[: {reason}]",
 }
 
@@ -120,6 +121,7 @@ ENGLISH = Language(
         "direction": {"inbound": "incoming", "outbound": "outgoing"},
         "retracted": {True: "withdrew"},
         "trigger": {"manual": "by hand"},
+        "contents": {"everyone": "everyone", "participants": "their participants alone"},
     },
     sentences={1: _V1},
 )

@@ -126,6 +126,7 @@ _V1 = {
     ),
     "event.classified": "hat [ein früheres {event_type}|eine frühere Öffnung oder einen Klick]"
     " als {machine:=verdict} eingestuft[ ({rule})]",
+    "privacy.contents_changed": "hat die Inhalte von E-Mails {contents:=contents} geöffnet",
     "privacy.bodies_erased": "hat den Inhalt von {events:#Ereignis/Ereignissen} gelöscht[: {reason}]",
 }
 
@@ -186,6 +187,7 @@ _TITLES = {
     "event.corrected": "Ereignis berichtigt",
     "event.classified": "Öffnung oder Klick eingestuft",
     "privacy.bodies_erased": "Inhalt gelöscht",
+    "privacy.contents_changed": "Wer E-Mails liest",
 }
 
 GERMAN = Language(
@@ -202,6 +204,7 @@ GERMAN = Language(
         "direction": {"inbound": "eingehenden", "outbound": "ausgehenden"},
         "retracted": {True: "zurückgenommen"},
         "trigger": {"manual": "von Hand"},
+        "contents": {"everyone": "für alle", "participants": "nur für Beteiligte"},
     },
     sentences={1: _V1},
 )

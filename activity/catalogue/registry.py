@@ -52,7 +52,7 @@ _SYSTEM = ("mailbox.", "playbook.", "sequence.")
 SYSTEM_TYPES = frozenset(
     {name for name in CATALOGUE if name.startswith(_SYSTEM)}
     | corrections.ERASURES
-    | {"event.classified", "import.completed"}
+    | {"event.classified", "import.completed", "privacy.contents_changed"}
     | {known.name for known in suppression.TYPES}
 )
 """Types by which the system tells what it did itself: from anybody else they would be false evidence."""

@@ -35,7 +35,7 @@ _CACHED_S = 5.0  # a revoked key works for at most so long
 _LEAST_SECRET = 32  # bytes of a secret that whoever has one of its signatures could guess at
 _CACHED = 10_000
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": set(access.SCOPES)}
+_ROLES = {"viewer": {"read"}, "member": {"read", "write"}, "admin": {"read", "write", "records"}}
 
 
 @dataclass(frozen=True)

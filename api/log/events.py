@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE, Category
 from activity.event import RecordedEvent
-from activity.fate import AS_RECORDED
+from activity.visibility import Viewer
 from api.access.callers import Reader
+from api.access.viewers import viewer_of
 from api.http.encoding import answers, encode, json_response
 from api.http.problems import Problem
 from api.log import wire
@@ -28,6 +29,7 @@ from db.log.reading.filter import Filter
 from db.records import records
 from feed import pages
 from feed.cursor import InvalidCursor
+from feed.visible import readable
 
 router = APIRouter(prefix="/v1", tags=["reading"])
 
@@ -121,24 +123,23 @@ def list_events(request: Request, caller: Reader, query: Annotated[PageQuery, Qu
 
     With `after`, list what is newer than a position, the oldest first.
     """
-    cloud = _wants_cloud_events(request)
+    cloud, viewer = _wants_cloud_events(request), viewer_of(caller)
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
-        tag = _tag(
-            caller.tenant, head.epoch, head.seq, str(sorted(request.query_params.multi_items())), cloud
-        )
+        asked = str(sorted(request.query_params.multi_items()))
+        tag = _tag(caller.tenant, head.epoch, head.seq, asked, cloud, _people(viewer))
         if query.newest and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
         which = query.which(
             session, caller.tenant, since=moment(query.since), until=moment(query.until), as_of=query.as_of
         )
         listing = _list(session, caller.tenant, which, query, head)
-        became = fates.of(session, caller.tenant, listing.events, query.as_of)
+        found = readable(session, caller.tenant, listing.events, query.as_of)
         names = _names(session, caller.tenant, listing.events) if query.include else None
     headers = _headers(
         request, tag if query.newest else None, None if query.after is not None else listing.cursor
     )
-    shown = [(event, became.get(event.event_id, AS_RECORDED)) for event in listing.events]
+    shown = [one.by(viewer) for one in found]
     if cloud:
         return json_response([cloud_event(*one) for one in shown], 200, headers, CLOUDEVENTS)
     page = {
@@ -150,7 +151,8 @@ def list_events(request: Request, caller: Reader, query: Annotated[PageQuery, Qu
         "names": names,
     }
     response = json_response(page, 200, headers)
-    if query.newest and names is None and which.beneath is None:  # what the log alone decides
+    if query.newest and names is None and which.beneath is None and all(one.readers is None for one in found):
+        # what the log alone decides, and everybody may read
         store(request, caller.tenant, head, response)
     return response
 
@@ -198,6 +200,10 @@ def _names(session: Session, tenant: int, shown: list[RecordedEvent]) -> Names:
         dict(records.names(session, tenant, records.Account, accounts)),
         dict(records.names(session, tenant, records.Contact, contacts)),
     )
+
+
+def _people(viewer: Viewer) -> list[str] | None:
+    return None if viewer.people is None else sorted(viewer.people)
 
 
 def _tag(*parts: Any) -> str:
@@ -249,10 +255,10 @@ def _category(type_: str) -> str:
 @router.get("/events/{event_id}", responses=answers(EventDetail, 200, "The event", 404, 406) | _UNCHANGED)
 def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale = "en") -> Response:
     """Return one event, with its causes up and down, and its hash in the chain."""
-    cloud = _wants_cloud_events(request)
+    cloud, viewer = _wants_cloud_events(request), viewer_of(caller)
     with begin("reader", caller.tenant) as session:
         head = heads.head(session, caller.tenant)
-        tag = _tag(caller.tenant, head.epoch, head.seq, event_id, locale, cloud)
+        tag = _tag(caller.tenant, head.epoch, head.seq, event_id, locale, cloud, _people(viewer))
         headers = _HEADERS | {"ETag": tag}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
@@ -260,14 +266,16 @@ def get_event(request: Request, caller: Reader, event_id: UUID, locale: Locale =
         causes = lineage.causes(session, caller.tenant, event_id)
         effects = lineage.effects(session, caller.tenant, event_id)
         corrections = fates.later(session, caller.tenant, [event])
-        became = fates.of(session, caller.tenant, [event, *causes, *effects, *corrections])
+        found = readable(session, caller.tenant, [event, *causes, *effects, *corrections])
         digest = by_seq.chain_hash(session, caller.tenant, event.seq)
 
+    seen = {one.event.event_id: one.by(viewer) for one in found}
+
     def out(*events: RecordedEvent) -> list[EventOut]:
-        return [event_out(one, became.get(one.event_id, AS_RECORDED), locale) for one in events]
+        return [event_out(*seen[one.event_id], locale) for one in events]
 
     if cloud:
-        return json_response(cloud_event(event, became.get(event_id, AS_RECORDED)), 200, headers, CLOUDEVENT)
+        return json_response(cloud_event(*seen[event_id]), 200, headers, CLOUDEVENT)
     detail = EventDetail(
         event=out(event)[0],
         hash=digest.hex(),

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
@@ -30,7 +30,8 @@ class CachedPage(NamedTuple):
     seq: int
 
 
-_pages: LRUCache[CacheKey, CachedPage] = LRUCache(500)
+_CACHED_S = 5.0  # so that for whom e-mails are is heeded, even where the log does not grow
+_pages: TTLCache[CacheKey, CachedPage] = TTLCache(500, _CACHED_S)
 _lock = Lock()  # pages are stored by the threads that read them, and looked up by the event loop
 
 

@@ -6,10 +6,12 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from api.access.callers import Reader
+from api.access.viewers import held_back, viewer_of
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
 from db.engine import begin
 from db.log import tree
+from feed import visible
 from feed.proof import NotProvable, Proof, prove
 
 router = APIRouter(prefix="/v1", tags=["reading"])
@@ -28,7 +30,11 @@ def get_proof(caller: Reader, event_id: UUID) -> Response:
 
     docs/examples/verify_proof.py verifies it without access to the log.
     """
+    viewer = viewer_of(caller)
     with begin("reader", caller.tenant) as session:
+        seen = visible.get(session, caller.tenant, event_id, viewer)
+        if seen is not None and seen.held_back:
+            raise held_back()
         try:
             return json_response(prove(session, caller.tenant, event_id), 200, _HEADERS)
         except NotProvable as error:

@@ -32,6 +32,7 @@ class EventOut(msgspec.Struct, kw_only=True):
 
     `summary` is of what is right as far as is known; `summary_parts` is it in pieces: text (t) and values
     (v). `corrected`, `retracted` and `classified` are what later events made of it, null where none did.
+    `held_back`: the caller is none of the e-mail's participants, and sees that it was, when and between whom.
     """
 
     event_id: UUID
@@ -55,9 +56,12 @@ class EventOut(msgspec.Struct, kw_only=True):
     retracted: Change | None
     classified: Classified | None
     erased: bool
+    held_back: bool
 
 
-def event_out(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en") -> EventOut:
+def event_out(
+    event: RecordedEvent, fate: Fate = AS_RECORDED, held_back: bool = False, locale: str = "en"
+) -> EventOut:
     """Return an event for a client, with what became of it, and its summary in this language."""
     known = CATALOGUE.get(event.type)
     parts = summary_parts(event.type, event.version, right_payload(event, fate), locale)
@@ -83,6 +87,7 @@ def event_out(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en"
         retracted=fate.retracted,
         classified=fate.classified,
         erased=event.is_erased,
+        held_back=held_back,
     )
 
 
@@ -104,23 +109,26 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _version(
-    event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en"
-) -> tuple[int, UUID, datetime, Fate, str, bool]:
+    event: RecordedEvent, fate: Fate = AS_RECORDED, held_back: bool = False, locale: str = "en"
+) -> tuple[int, UUID, datetime, Fate, bool, str, bool]:
     """Return what decides an event's JSON: a recorded event never changes, but it may be erased."""
-    return event.tenant_id, event.event_id, event.recorded_at, fate, locale[:2].lower(), event.is_erased
+    code = locale[:2].lower()
+    return event.tenant_id, event.event_id, event.recorded_at, fate, held_back, code, event.is_erased
 
 
 @cached(LRUCache(10_000), key=_version, lock=Lock())
-def encoded(event: RecordedEvent, fate: Fate = AS_RECORDED, locale: str = "en") -> msgspec.Raw:
+def encoded(
+    event: RecordedEvent, fate: Fate = AS_RECORDED, held_back: bool = False, locale: str = "en"
+) -> msgspec.Raw:
     """Return the JSON of an event for a client, cached."""
-    return msgspec.Raw(_encode(event_out(event, fate, locale)))
+    return msgspec.Raw(_encode(event_out(event, fate, held_back, locale)))
 
 
 class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An event as CloudEvents 1.0 writes it.
 
-    The extensions are sequence, recordedtime, authtype, authid, causationid and partitionkey; and correctedby
-    and retractedby, the ids of later events that did so.
+    The extensions are sequence, recordedtime, authtype, authid, causationid and partitionkey; correctedby and
+    retractedby, the ids of later events that did so; and heldback, where the data is what everybody may know.
     """
 
     specversion: str
@@ -138,6 +146,7 @@ class CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     partitionkey: str | None = None
     correctedby: UUID | None = None
     retractedby: UUID | None = None
+    heldback: bool = False
     data: msgspec.Raw | None = None
 
 
@@ -145,7 +154,7 @@ CLOUDEVENT = "application/cloudevents+json"
 CLOUDEVENTS = "application/cloudevents-batch+json"
 
 
-def cloud_event(event: RecordedEvent, fate: Fate = AS_RECORDED) -> CloudEvent:
+def cloud_event(event: RecordedEvent, fate: Fate = AS_RECORDED, held_back: bool = False) -> CloudEvent:
     """Return an event as a CloudEvent. `sequence` is ordered as text too."""
     system = event.actor == "system"
     return CloudEvent(
@@ -164,6 +173,7 @@ def cloud_event(event: RecordedEvent, fate: Fate = AS_RECORDED) -> CloudEvent:
         partitionkey=event.account_id,
         correctedby=fate.corrected.event_id if fate.corrected else None,
         retractedby=fate.retracted.event_id if fate.retracted else None,
+        heldback=held_back,
         data=None if event.is_erased else event.payload,
     )
 

@@ -17,6 +17,7 @@ from activity.event import Event, RecordedEvent
 from activity.validation import check_correction, check_outsider
 from api.access.callers import Caller
 from api.access.limits import Writer
+from api.access.viewers import held_back, viewer_of
 from api.http.encoding import answers, body, decode, fault, json_response, raw_body, schema, takes
 from api.http.problems import Problem, invalid
 from api.http.turns import in_turn
@@ -27,7 +28,7 @@ from api.log.filters import Name
 from api.log.receipts import Receipt, Receipts, Untimed, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
-from db.log.reading import by_seq
+from feed import visible
 
 router = APIRouter(prefix="/v1", tags=["writing"])
 
@@ -270,7 +271,7 @@ async def correct_event(
             "nothing is corrected",
             [{"pointer": "#/correct", "detail": "give the right fields, or retracted"}],
         )
-    wrong = await run_in_threadpool(_find, caller.tenant, event_id)
+    wrong = await run_in_threadpool(_find, caller, event_id)
     try:
         check_correction(wrong, None if correction.retracted else correction.correct)
     except InvalidEvent as error:
@@ -292,12 +293,15 @@ async def correct_event(
     return answer(request, (await emit(caller, [event], wait_of(request)))[0])
 
 
-def _find(tenant: int, event_id: UUID) -> RecordedEvent:
-    with begin("reader", tenant) as session:
-        found = by_seq.get(session, tenant, event_id)
+def _find(caller: Caller, event_id: UUID) -> RecordedEvent:
+    """Return the event that is to be corrected, of which more than the fact of it must be known."""
+    with begin("reader", caller.tenant) as session:
+        found = visible.get(session, caller.tenant, event_id, viewer_of(caller))
     if found is None:
         raise Problem("not-found", f"this workspace has no event {event_id}")
-    return found
+    if found.held_back:
+        raise held_back()
+    return found.event
 
 
 def _correction(wrong: RecordedEvent, given: CorrectionIn) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activity.errors import ActivityError
+from activity.event_type import Audience
 from cli.output import Json, print_each, print_one
 
 if TYPE_CHECKING:
@@ -31,6 +32,23 @@ def add(
     with begin("producer") as session:
         made = records.make_tenant(session, slug, name or slug)
     print_one(made, _line(made), json)
+
+
+@tenants.command()
+def contents(
+    slug: Annotated[str, typer.Argument(help="The workspace, by slug or id.")],
+    wanted: Annotated[
+        Audience, typer.Argument(help="For everyone, or for an e-mail's participants and their managers.")
+    ],
+    actor: Annotated[str, typer.Option(help="Who decides: an e-mail address.")],
+) -> None:
+    """Decide for whom the contents of a workspace's e-mails are, those of the past too."""
+    from cli.workspace import workspace
+    from producers.records.contents import decide
+
+    with workspace(slug) as (session, tenant):
+        changed = decide(session, tenant, wanted, actor)
+    typer.echo(f"the contents of e-mails are for {wanted.value}{'' if changed else ', as they were'}")
 
 
 @tenants.command("list")

@@ -1,8 +1,9 @@
 """Tasks and notices as people see them: listed, done, reassigned, read."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
@@ -80,6 +81,12 @@ def list_notices(
     statement = f"select {_NOTICE} from playbook.notice where tenant_id = :tenant{state}"
     values = {"tenant": tenant, "recipient": recipient, "before": before, "limit": limit}
     return [NoticeListing._make(row) for row in _newest(session, statement, given, values)]
+
+
+def started(session: Session, tenant: int, runs: Collection[int]) -> dict[int, UUID]:
+    """Return the playbook.started of some runs, the cause of all that they handed out."""
+    query = text("select id, started_id from playbook.run where tenant_id = :tenant and id = any(:runs)")
+    return {row[0]: row[1] for row in session.execute(query, {"tenant": tenant, "runs": list(runs)})}
 
 
 def _newest(session: Session, statement: str, given: Mapping[str, Any], values: Mapping[str, Any]) -> Any:

@@ -28,6 +28,7 @@ export function event(fields: Partial<FeedEvent> = {}): FeedEvent {
     retracted: null,
     classified: null,
     erased: false,
+    held_back: false,
     title: 'Email opened',
     icon: 'mail-open',
     tone: 'blue',

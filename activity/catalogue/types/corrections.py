@@ -1,6 +1,6 @@
 """Events about earlier events: corrections, verdicts and erasures. The earlier event itself never changes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import Meta
@@ -46,6 +46,14 @@ class BodiesErased(Payload, frozen=True, kw_only=True):
     seqs: Annotated[
         _Ranges | None, Meta(description="The numbers of those events; older erasures do not name them")
     ] = None
+
+
+class ContentsChanged(Payload, frozen=True, kw_only=True):
+    """It was decided anew for whom the contents of a workspace's e-mails are, those of the past too."""
+
+    contents: Annotated[
+        Literal["everyone", "participants"], Meta(description="For whom they are from now on")
+    ]
 
 
 _EVENT_ID = "019a9f3e-5c00-7000-8000-000000000001"
@@ -97,5 +105,15 @@ TYPES = (
             "request_id": "dsr-2026-014",
             "seqs": "12,40-1092",
         },
+    ),
+    EventType(
+        name="privacy.contents_changed",
+        payload=ContentsChanged,
+        category=Category.PRIVACY,
+        icon="eye-off",
+        tone=Tone.AMBER,
+        title="Who reads e-mails",
+        record_type="workspace",
+        example={"contents": "participants"},
     ),
 )

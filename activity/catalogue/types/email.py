@@ -19,6 +19,11 @@ from activity.event_type import (
     Url,
 )
 
+_Contents = Annotated[
+    Literal["everyone", "participants"] | None,
+    Meta(description="For whom its contents are; absent where what caused it or the workspace decides"),
+]
+
 
 class Email(Payload, frozen=True, kw_only=True):
     """What every event of one e-mail can carry."""
@@ -34,6 +39,7 @@ class Email(Payload, frozen=True, kw_only=True):
         Step | None, Meta(description="The sequence step that sent the e-mail: 1-based, or its name")
     ] = None
     variant: Annotated[Name | None, Meta(description="Which variant of the step was sent")] = None
+    contents: _Contents = None
 
 
 class EmailSent(Payload, frozen=True, kw_only=True):
@@ -50,6 +56,7 @@ class EmailSent(Payload, frozen=True, kw_only=True):
         None
     )
     variant: Annotated[Name | None, Meta(description="Which variant of the step was sent")] = None
+    contents: _Contents = None
 
 
 class EmailDelivered(Email, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ until they have caught up. So a slow reader costs no memory.
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,24 +19,30 @@ import structlog
 from prometheus_client import Counter as Total
 from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from activity.catalogue.types.corrections import ERASURES
-from activity.fate import CORRECTING
+from activity.event import RecordedEvent
+from activity.event_type import Audience
 from activity.settings import settings
+from activity.visibility import changes_readers
 from api.http.supervise import supervise
-from api.log.live.frames import Item, items_of
+from api.log.live.frames import Item, is_plain, items_of
 from db.engine import begin
 from db.log import heads
 from db.log.reading import by_seq
+from db.records import visibility
 from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Position
 from feed.subscription import Subscription
+from feed.visible import Readable
 from worker.process.redis import connect_async
 
 log = structlog.get_logger()
 
 BUFFERED = 1000  # events of a channel that are kept encoded, at the least
+_REREAD = ERASURES | {"privacy.contents_changed"}  # after these earlier events read otherwise
 _READERS = 8  # reads of the log at the same time: after a restart everybody comes back at once
 _BEATS = 16  # the streams are split into so many parts, which are woken one after the other
 _BEAT_S = 4.0  # at least so often each stream is woken, to ask whether its credential still holds
@@ -88,6 +94,8 @@ class Channel:
         self.tenant = tenant
         self.watchers: set[Watcher] = set()
         self.position: Position
+        self.readers_since = 0  # the last event that changed who may read what others hold
+        self._policy = Audience.PARTICIPANTS
         self._buffer: list[Item] = []
         self._reading = asyncio.Lock()
         self._behind = False
@@ -105,7 +113,7 @@ class Channel:
         with begin("reader", self.tenant) as session:
             head = heads.head(session, self.tenant)
             newest = by_seq.after(session, self.tenant, max(0, head.seq - BUFFERED), 2 * BUFFERED).events
-            return head, items_of(session, self.tenant, newest)
+            return head, self._items(session, newest)
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
         """Return the events after `seq`, up to `limit`; none where this stands there.
@@ -122,15 +130,15 @@ class Channel:
     def hear(self, body: bytes) -> bool:
         """Take an authentic message; return whether nothing is missing. Raises EpochChanged.
 
-        A correction says in the log alone what it corrects: it is read there.
+        What a correction corrects, and who may read what quotes another, is read in the log.
         """
         at = self.position.seq
         events = self.position.hear(body)
-        if events and any(event.type in CORRECTING for event in events):
+        if events and not all(is_plain(event, self._policy) for event in events):
             self.position.seq = at
             return False
         if events:
-            self._push([Item(event) for event in events])
+            self._push([Item(Readable(event)) for event in events])
         return events is not None
 
     async def catch_up(self) -> None:
@@ -152,10 +160,17 @@ class Channel:
         """Return the page of the log after `seq`. Raises EpochChanged."""
         events = read_after(self.tenant, seq, epoch)
         with begin("reader", self.tenant) as session:
-            return items_of(session, self.tenant, events)
+            return self._items(session, events)
+
+    def _items(self, session: Session, events: Sequence[RecordedEvent]) -> list[Item]:
+        self._policy = visibility.contents(session, self.tenant)
+        return items_of(session, self.tenant, events)
 
     def _push(self, fresh: list[Item]) -> None:
-        if any(item.changed or item.event.type in ERASURES for item in fresh):
+        self.readers_since = max(
+            (item.event.seq for item in fresh if changes_readers(item.event)), default=self.readers_since
+        )
+        if any(item.changed or item.event.type in _REREAD for item in fresh):
             self._buffer.clear()  # what reads otherwise now is forgotten: who falls behind reads the log
         self._buffer += fresh
         if len(self._buffer) > 2 * BUFFERED:

@@ -19,7 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from activity.catalogue import CATALOGUE
 from activity.settings import settings
+from activity.visibility import EVERYTHING
 from api.access.callers import Caller, Reader, authenticate
+from api.access.viewers import viewer_of
 from api.http.encoding import encode, problem_answer, schema
 from api.http.problems import Problem
 from api.log.filters import Filters, Locale
@@ -82,13 +84,12 @@ async def stream(
 ) -> Response:
     """Follow the log from a position, or from now; nothing is missed and nothing comes twice."""
     hub: Hub = request.app.state.hub
-    name = (caller.tenant, caller.name)
     if hub.closing:
         raise Problem("unavailable", "this server is stopping", headers={"Retry-After": "1"})
     passes = await run_in_threadpool(_passing, caller.tenant, filters) if _filtered(filters) else None
     channel = await hub.channel(caller.tenant)
     still = partial(_still_allowed, request, caller)
-    return StreamResponse(hub, channel, name, passes, locale[:2].lower(), header or last_event_id, still)
+    return StreamResponse(hub, channel, caller, passes, locale[:2].lower(), header or last_event_id, still)
 
 
 def _filtered(filters: Filters) -> bool:
@@ -115,14 +116,17 @@ class StreamResponse(Response):
         self,
         hub: Hub,
         channel: Channel,
-        name: tuple[int, str],
+        caller: Caller,
         passes: Predicate | None,
         locale: str,
         after: str | None,
         still: Callable[[], Any],
     ) -> None:
         self.status_code, self.background, self.raw_headers = 200, None, _HEADERS
-        self._hub, self._channel, self._name = hub, channel, name
+        self._hub, self._channel, self._caller = hub, channel, caller
+        self._name = (caller.tenant, caller.name)
+        self._viewer = EVERYTHING  # as whom private events are seen: asked as soon as there is one
+        self._readers_since = channel.readers_since
         self._passes, self._locale, self._after, self._still = passes, locale, after, still
         self._watcher = Watcher()
         self._epoch: UUID
@@ -196,7 +200,12 @@ class StreamResponse(Response):
                 asked = time.monotonic()
             if self._channel.position.epoch != self._epoch:
                 await _write(send, self._reset("epoch_changed"))
+            if self._channel.readers_since != self._readers_since:
+                self._readers_since = self._channel.readers_since
+                await _write(send, self._reset("readers_changed"))
             items = await self._next()
+            if any(item.is_private for item in items):
+                self._viewer = await run_in_threadpool(viewer_of, self._caller)
             frames = self._frames(items)
             if frames:
                 await _write(send, frames)
@@ -232,9 +241,9 @@ class StreamResponse(Response):
         passes = self._passes
         for one in item.changed:  # before what moves the position: who is cut off between has it again
             if passes is None or passes(one.event):
-                yield one.changed_frame(self._locale)
+                yield one.changed_frame(self._locale, self._viewer)
         if passes is None or passes(item.event):
-            yield item.frame(self._epoch, self._locale)
+            yield item.frame(self._epoch, self._locale, self._viewer)
 
     @property
     def _position(self) -> str:

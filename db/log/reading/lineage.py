@@ -1,11 +1,13 @@
 """What made an event happen and what it made happen, as the role reader."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
+from db.log.reading import by_seq
 from db.log.reading.rows import BARE, COLUMNS, fetch
 
 _UP = """
@@ -47,3 +49,38 @@ def _chained(session: Session, keys: str, **values: Any) -> list[RecordedEvent]:
           select {BARE} from activity.event where tenant_id = %(tenant)s and seq = k.key) e
          order by k.depth, seq"""
     return fetch(session, query, values)
+
+
+CauseOf = Callable[[RecordedEvent], UUID | None]
+_DEPTH = 20
+
+
+def chains(
+    session: Session, tenant: int, events: Sequence[RecordedEvent], cause_of: CauseOf
+) -> list[list[RecordedEvent]]:
+    """Return each event with what caused it, and so on, the nearest first; at most 20 of each.
+
+    What was recorded later is no cause: an id can be named before its event is there.
+    """
+    known = {event.event_id: event for event in events}
+    looked: set[UUID] = set()
+    for _ in range(_DEPTH):
+        wanted = {id_ for event in known.values() if (id_ := cause_of(event))} - known.keys() - looked
+        if not wanted:
+            break
+        looked |= wanted
+        known |= by_seq.stored(session, tenant, wanted)
+    return [_chain(event, known, cause_of) for event in events]
+
+
+def _chain(
+    event: RecordedEvent, known: Mapping[UUID, RecordedEvent], cause_of: CauseOf
+) -> list[RecordedEvent]:
+    chain = [event]
+    while len(chain) <= _DEPTH:
+        id_ = cause_of(chain[-1])
+        cause = known.get(id_) if id_ is not None else None
+        if cause is None or cause.seq >= chain[-1].seq:
+            break
+        chain.append(cause)
+    return chain

@@ -22,7 +22,7 @@ account.merged deal.added deal.stage_changed deal.amount_changed deal.won deal.l
 enrichment_completed enrichment_failed playbook.started playbook.step_completed playbook.completed
 playbook.failed playbook.cancelled playbook.paused sequence.enrolled sequence.step_skipped sequence.finished
 task.created task.completed task.reassigned mailbox.paused event.corrected event.classified
-privacy.bodies_erased
+privacy.bodies_erased privacy.contents_changed
 import.completed email.suppressed email.suppression_lifted email.consent_given email.consent_withdrawn
 """
 

@@ -27,6 +27,8 @@ export interface WireEvent {
   retracted: Change | null;
   classified: (Change & { machine: boolean | null }) | null;
   erased: boolean;
+  /** Its contents are for others: this is the fact of it. */
+  held_back: boolean;
 }
 
 /** A later event that made something else of an earlier one. */

@@ -81,7 +81,7 @@ export class ActivityAmend extends LitElement {
         ? this.#form()
         : html`<div class="buttons">
             ${
-              event.retracted || event.erased
+              event.retracted || event.erased || event.held_back
                 ? nothing
                 : html`<button @click=${() => this.#open('correct')}>${words.correct}</button
                     ><button @click=${() => this.#open('withdraw')}>${words.withdraw}</button>`

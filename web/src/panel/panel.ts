@@ -267,7 +267,7 @@ export class ActivityPanel extends LitElement {
     return html`<h3>
         ${words.payload} ${this.#button('copy', `${words.copy}: ${words.payload}`, () => copy(raw))}
       </h3>
-      ${tree(event.payload)}
+      ${event.held_back ? html`<p class="faint">${words.heldBackWhy}</p>` : nothing} ${tree(event.payload)}
       <details>
         <summary>${words.rawJson}</summary>
         <pre tabindex="0">${raw}</pre>

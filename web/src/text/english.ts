@@ -107,6 +107,9 @@ export const english: Words = {
   rawJson: 'Raw JSON',
   erased: 'The content was erased; the event itself remains.',
   contentErased: 'content erased',
+  heldBack: 'contents held back',
+  heldBackWhy:
+    'What it says is for the participants of the e-mail and their managers. This is what everybody may know.',
   previous: 'Previous event',
   next: 'Next event',
   note: 'Note',

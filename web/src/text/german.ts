@@ -108,6 +108,9 @@ export const german: Words = {
   rawJson: 'JSON im Original',
   erased: 'Der Inhalt wurde gelöscht; dass es geschah, bleibt.',
   contentErased: 'Inhalt gelöscht',
+  heldBack: 'Inhalt zurückgehalten',
+  heldBackWhy:
+    'Was darin steht, ist für die Beteiligten der E-Mail und ihre Vorgesetzten. Dies dürfen alle wissen.',
   previous: 'Voriges Ereignis',
   next: 'Nächstes Ereignis',
   note: 'Notiz',

@@ -84,6 +84,8 @@ export interface Words {
   rawJson: string;
   erased: string;
   contentErased: string;
+  heldBack: string;
+  heldBackWhy: string;
   previous: string;
   next: string;
   note: string;

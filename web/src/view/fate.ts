@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Change, FeedEvent, SummaryPart } from '../api/wire.js';
 import type { Context } from './context.js';
+import { icon } from './icons.js';
 import { actorName } from './links.js';
 import { exactTime } from '../text/time.js';
 
@@ -24,6 +25,8 @@ export const told = (event: FeedEvent) =>
 export function fate(event: FeedEvent, { words }: Context): TemplateResult | typeof nothing {
   const { corrected, retracted } = event;
   if (retracted) return by(retracted, words.retractedBy);
+  if (event.held_back)
+    return html`<span class="fate" title=${words.heldBackWhy}>${icon('lock')}${words.heldBack}</span>`;
   if (!corrected) return nothing;
   return html`<del class="was">${sentence(corrected.was_parts)}</del> ${by(corrected, words.correctedBy)}`;
 }

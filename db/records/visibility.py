@@ -1,0 +1,36 @@
+"""For whom a workspace's e-mails are, and who reads whose.
+
+A transaction names its tenant.
+"""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from activity.event_type import Audience
+
+_LED = text("""
+with recursive led (email) as (
+  select lower(cast(:email as text))
+  union
+  select lower(m.email) from led join crm.member m
+      on m.tenant_id = :tenant and lower(m.manager_email) = led.email)
+select email from led limit 10000""")
+
+
+def contents(session: Session, tenant: int) -> Audience:
+    """Return for whom the contents of a workspace's e-mails are, where an e-mail does not say it itself."""
+    query = text("select mail_contents from crm.tenant where id = :tenant")
+    return Audience(session.scalar(query, {"tenant": tenant}) or Audience.EVERYONE)
+
+
+def set_contents(session: Session, tenant: int, wanted: Audience) -> bool:
+    """Decide for whom the contents of a workspace's e-mails are; return whether it was otherwise before."""
+    change = text("""
+        update crm.tenant set mail_contents = :wanted
+         where id = :tenant and mail_contents <> :wanted returning id""")
+    return session.execute(change, {"tenant": tenant, "wanted": wanted.value}).first() is not None
+
+
+def led_by(session: Session, tenant: int, email: str) -> list[str]:
+    """Return a person's address and those of all whom they manage, also through others, lower-cased."""
+    return list(session.scalars(_LED, {"tenant": tenant, "email": email}))
