@@ -70,7 +70,13 @@ def right_payload(event: RecordedEvent, fate: Fate) -> msgspec.Raw:
     """Return the payload with the values that are right as far as is known."""
     if fate.right is None:
         return event.payload
-    return msgspec.Raw(_encode(event.fields() | msgspec.json.decode(fate.right)))
+    return msgspec.Raw(_encode(right_fields(event, fate)))
+
+
+def right_fields(event: RecordedEvent, fate: Fate) -> dict[str, Any]:
+    """Return the payload's fields, decoded, with the values that are right as far as is known."""
+    corrected: dict[str, Any] = msgspec.json.decode(fate.right or b"{}")
+    return event.fields() | corrected
 
 
 def _fate(event: RecordedEvent, by: _By) -> Fate:

@@ -4,8 +4,8 @@ That there was a mail, when and between whom, is for all of a workspace. What it
 its participants and their managers. What quotes a mail, and names it as its cause, is read as the mail is.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from activity.catalogue import CATALOGUE
 from activity.catalogue.types.email import Email, EmailSent
 from activity.event import RecordedEvent
 from activity.event_type import Audience
-from activity.fate import Fate
+from activity.fate import Fate, right_fields
 
 
 class Chained(NamedTuple):
@@ -107,7 +107,7 @@ def readers(chain: Sequence[Chained], policy: Audience) -> frozenset[str] | None
 
 def fact(event: RecordedEvent, fate: Fate) -> Chained:
     """Return what everybody may know of a private event: that it was, when, and between whom."""
-    known = {name: value for name, value in _right(Chained(event, fate)).items() if name in _FACTS}
+    known = {name: value for name, value in right_fields(event, fate).items() if name in _FACTS}
     retracted = fate.retracted and msgspec.structs.replace(fate.retracted, reason=None)
     payload = msgspec.Raw(msgspec.json.encode(known, order="sorted"))
     return Chained(
@@ -120,20 +120,14 @@ def _contents(mails: Sequence[Chained], policy: Audience) -> Audience:
     for one in mails:
         if one.event.is_erased:
             return Audience.PARTICIPANTS  # what it said of itself is gone, and what quotes it may be left
-        own = _right(one).get("contents")
+        own = right_fields(*one).get("contents")
         if own in tuple(Audience):
             return Audience(own)
     return policy
 
 
 def _participants(one: Chained) -> list[str]:
-    fields = _right(one)
+    fields = right_fields(*one)
     named = [fields.get(name) for name in _PEOPLE]
     flat = [address for value in named for address in (value if isinstance(value, list) else [value])]
     return [canonical(address) for address in (*flat, one.event.actor) if isinstance(address, str)]
-
-
-def _right(one: Chained) -> Mapping[str, Any]:
-    """Return the payload's fields as far as is known to be right."""
-    corrected: dict[str, Any] = msgspec.json.decode(one.fate.right or b"{}")
-    return one.event.fields() | corrected

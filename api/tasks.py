@@ -1,6 +1,6 @@
 """The tasks and notices that playbooks hand out: listed, done, given to somebody else, read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -119,13 +119,7 @@ def list_tasks(
         rows = handed_out.list_tasks(
             session, caller.tenant, assignee=assignee, done=done, before=before, limit=limit
         )
-        private = _private_runs(session, caller, viewer, [row.run_id for row in rows])
-    tasks = [TaskOut(*row, held_back=row.run_id in private) for row in rows]
-    for task in tasks:
-        if viewer.may_read(_people(task.assignee, task.done_by)):
-            task.held_back = False
-        elif task.held_back:
-            task.title, task.note = "", None
+        tasks = shown_tasks(session, caller, viewer, rows)
     return json_response(Tasks(tasks))
 
 
@@ -175,6 +169,20 @@ def read(caller: Writer, read: Annotated[UpTo, Depends(body(UpTo))]) -> Response
     with begin("producer", caller.tenant) as session:
         count = handed_out.mark_read(session, caller.tenant, caller.actor, read.up_to)
     return json_response(ReadOut(count))
+
+
+def shown_tasks(
+    session: Session, caller: Caller, viewer: Viewer, rows: Sequence[handed_out.TaskListing]
+) -> list[TaskOut]:
+    """Return tasks as their caller may see them."""
+    private = _private_runs(session, caller, viewer, [row.run_id for row in rows])
+    tasks = [TaskOut(*row, held_back=row.run_id in private) for row in rows]
+    for task in tasks:
+        if viewer.may_read(_people(task.assignee, task.done_by)):
+            task.held_back = False
+        elif task.held_back:
+            task.title, task.note = "", None
+    return tasks
 
 
 def _private_runs(session: Session, caller: Caller, viewer: Viewer, runs: Iterable[int | None]) -> set[int]:

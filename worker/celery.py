@@ -28,6 +28,7 @@ app = Celery(
         "producers.enrichment.tasks",
         "producers.mail.tasks",
         "producers.playbooks.tasks",
+        "producers.records.tasks",
         "producers.sequences.tasks",
         "producers.signals.tasks",
     ],

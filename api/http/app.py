@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from api import enrichment, playbooks, records, tasks
+from api import enrichment, playbooks, tasks
 from api.access import session
 from api.access.callers import LiveKeys, check_secrets
 from api.http import health, origins, problems
@@ -18,6 +18,7 @@ from api.log import events, proofs, writing
 from api.log.live import stream
 from api.log.live.hub import Hub
 from api.mail import receiving, suppressions
+from api.records import editing, listing, touch
 from api.sequences import enrolments, tracking
 
 ROUTERS = (
@@ -25,7 +26,9 @@ ROUTERS = (
     writing.router,
     stream.router,
     proofs.router,
-    records.router,
+    listing.router,
+    touch.router,
+    editing.router,
     session.router,
     enrolments.router,
     suppressions.router,

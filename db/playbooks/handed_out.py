@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -45,6 +45,13 @@ class NoticeListing(NamedTuple):
     created_at: datetime
 
 
+class OpenTasks(NamedTuple):
+    """How many tasks are open, and the one that is due next."""
+
+    number: int
+    next: TaskListing | None
+
+
 _TASK = ", ".join(TaskListing._fields)
 _NOTICE = ", ".join(NoticeListing._fields)
 
@@ -81,6 +88,16 @@ def list_notices(
     statement = f"select {_NOTICE} from playbook.notice where tenant_id = :tenant{state}"
     values = {"tenant": tenant, "recipient": recipient, "before": before, "limit": limit}
     return [NoticeListing._make(row) for row in _newest(session, statement, given, values)]
+
+
+def open_of(session: Session, tenant: int, kind: Literal["account", "contact"], id_: str) -> OpenTasks:
+    """Return how many open tasks a record has, and the one that is due next."""
+    own = f"where tenant_id = :tenant and {kind}_id = :id and done_at is null"
+    values = {"tenant": tenant, "id": id_}
+    count = session.execute(text(f"select count(*) from playbook.task {own}"), values).scalar_one()
+    first = f"select {_TASK} from playbook.task {own} order by due_at nulls last, id limit 1"
+    found = session.execute(text(first), values).one_or_none()
+    return OpenTasks(count, None if found is None else TaskListing._make(found))
 
 
 def started(session: Session, tenant: int, runs: Collection[int]) -> dict[int, UUID]:

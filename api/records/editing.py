@@ -1,4 +1,4 @@
-"""Accounts, contacts and opportunities: for hosts that store theirs elsewhere, and for the page."""
+"""One account, contact or opportunity: read, made, changed; for hosts that store theirs elsewhere."""
 
 from collections.abc import Callable
 from decimal import Decimal
