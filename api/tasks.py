@@ -10,7 +10,7 @@ from msgspec import Meta
 from sqlalchemy.orm import Session
 
 from activity.address import canonical
-from activity.visibility import Viewer
+from activity.reading.visibility import Viewer
 from api.access.callers import Caller, Reader
 from api.access.limits import Writer
 from api.access.viewers import viewer_of

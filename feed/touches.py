@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from activity.fate import AS_RECORDED, right_fields
-from activity.touch import TOUCHES, Direction, directions
+from activity.reading.touch import TOUCHES, Direction, directions
 from db.log.reading import fates, feed
 from db.log.reading.feed import FeedKey, key_of
 from db.log.reading.filter import Filter

@@ -1,6 +1,6 @@
 """Events as a viewer may see them: the one place through which whatever is shown to people comes.
 
-The rule is `activity.visibility`'s; this reads what it asks for. In a transaction of the role reader that
+The rule is `activity.reading.visibility`'s; this reads what it asks for. In a transaction of the role reader that
 names the tenant.
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from activity.fate import AS_RECORDED, Fate
-from activity.visibility import Chained, Viewer, cause_of, fact, quotes, readers
+from activity.reading.visibility import Chained, Viewer, cause_of, fact, quotes, readers
 from db.log.reading import by_seq, fates, lineage
 from db.records import visibility
 

@@ -5,7 +5,7 @@ from threading import Lock
 from cachetools import TTLCache, cached
 
 from activity.address import canonical
-from activity.visibility import EVERYTHING, Viewer
+from activity.reading.visibility import EVERYTHING, Viewer
 from api.access.callers import Caller
 from api.http.problems import Problem
 from db.engine import begin

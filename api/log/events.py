@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from activity.catalogue import CATALOGUE, Category
 from activity.event import RecordedEvent
-from activity.visibility import Viewer
+from activity.reading.visibility import Viewer
 from api.access.callers import Reader
 from api.access.viewers import viewer_of
 from api.http.encoding import answers, encode, json_response

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from activity.event import RecordedEvent
 from activity.fate import AS_RECORDED
-from activity.touch import TOUCHES, directions
+from activity.reading.touch import TOUCHES, directions
 from db.engine import begin
 from db.log.reading import fates, feed
 from db.log.reading.filter import Filter

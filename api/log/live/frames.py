@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from activity.event import RecordedEvent
 from activity.event_type import Audience
 from activity.fate import CORRECTING
-from activity.visibility import Viewer, changes_readers, may_be_private
+from activity.reading.visibility import Viewer, changes_readers, may_be_private
 from api.log.wire import encoded, position
 from db.log.reading import fates
 from feed.visible import Readable, readable

@@ -25,8 +25,8 @@ from starlette.concurrency import run_in_threadpool
 from activity.catalogue.types.corrections import ERASURES
 from activity.event import RecordedEvent
 from activity.event_type import Audience
+from activity.reading.visibility import changes_readers
 from activity.settings import settings
-from activity.visibility import changes_readers
 from api.http.supervise import supervise
 from api.log.live.frames import Item, is_plain, items_of
 from db.engine import begin

@@ -18,8 +18,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from activity.catalogue import CATALOGUE
+from activity.reading.visibility import EVERYTHING
 from activity.settings import settings
-from activity.visibility import EVERYTHING
 from api.access.callers import Caller, Reader, authenticate
 from api.access.viewers import viewer_of
 from api.http.encoding import encode, problem_answer, schema

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from activity.event import Event
-from activity.touch import TOUCHES
+from activity.reading.touch import TOUCHES
 from db.engine import begin
 from db.log.reading import by_seq
 from db.records import erasure, records

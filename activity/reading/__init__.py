@@ -1,0 +1,1 @@
+"""How events read: who may read what they say, and which of them were touches."""
