@@ -1,7 +1,7 @@
 """Events as a viewer may see them: the one place through which whatever is shown to people comes.
 
-The rule is `activity.reading.visibility`'s; this reads what it asks for. In a transaction of the role reader that
-names the tenant.
+The rule is `activity.reading.visibility`'s; this reads what it asks for. In a transaction of the role reader
+that names the tenant.
 """
 
 from collections.abc import Collection, Sequence
