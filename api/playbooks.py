@@ -18,7 +18,7 @@ from db.playbooks import playbooks, runs
 from db.playbooks.playbooks import PlaybookNotFound
 from db.playbooks.runs import RunNotFound
 from db.records.values import RecordNotFound
-from feed import visible
+from feed.reading import visible
 from producers.playbooks import operate
 from producers.playbooks.definition.document import Subject
 from producers.playbooks.operate import InvalidRunState

@@ -20,7 +20,7 @@ from api.playbooks import StateOut
 from db.engine import begin
 from db.playbooks import handed_out
 from db.playbooks.handed_out import TaskNotFound
-from feed import visible
+from feed.reading import visible
 from producers.playbooks.steps import handed_out as acts
 
 router = APIRouter(prefix="/v1", tags=["playbooks"])

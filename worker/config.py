@@ -57,7 +57,7 @@ task_routes = {
 beat_schedule = {"enrichment.schedule": {"task": "enrichment.schedule", "schedule": 60.0}}
 
 # Tasks that follow the log and are woken after an append. As text: worker imports none of the producers.
-followers = ("playbook.start", "enrichment.signals", "records.touches")
+followers = ("playbook.start", "enrichment.signals", "records.touches", "search.index")
 
 # Stop within seconds: a task is a chunk, and its work is safe to do again.
 worker_soft_shutdown_timeout = 3.0

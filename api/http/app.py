@@ -14,7 +14,7 @@ from api.http.encoding import SCHEMAS, problem_answer
 from api.http.page import PageRoute
 from api.http.parameters import only_known
 from api.http.requests import Requests
-from api.log import events, proofs, writing
+from api.log import events, proofs, search, writing
 from api.log.live import stream
 from api.log.live.hub import Hub
 from api.mail import receiving, suppressions
@@ -25,6 +25,7 @@ ROUTERS = (
     events.router,
     writing.router,
     stream.router,
+    search.router,
     proofs.router,
     listing.router,
     touch.router,

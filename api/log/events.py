@@ -29,7 +29,7 @@ from db.log.reading.filter import Filter
 from db.records import records
 from feed import pages
 from feed.cursor import InvalidCursor
-from feed.visible import readable
+from feed.reading.visible import readable
 
 router = APIRouter(prefix="/v1", tags=["reading"])
 

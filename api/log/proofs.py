@@ -11,8 +11,8 @@ from api.http.encoding import answers, json_response
 from api.http.problems import Problem
 from db.engine import begin
 from db.log import tree
-from feed import visible
 from feed.proof import NotProvable, Proof, prove
+from feed.reading import visible
 
 router = APIRouter(prefix="/v1", tags=["reading"])
 _HEADERS = {"Cache-Control": "private, no-store"}

@@ -28,7 +28,7 @@ from api.log.filters import Name
 from api.log.receipts import Receipt, Receipts, Untimed, answer, emit, wait_of
 from api.log.wire import CLOUDEVENT, CLOUDEVENTS
 from db.engine import begin
-from feed import visible
+from feed.reading import visible
 
 router = APIRouter(prefix="/v1", tags=["writing"])
 

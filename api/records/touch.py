@@ -17,8 +17,8 @@ from db.engine import begin
 from db.log.reading.filter import Filter
 from db.playbooks import handed_out
 from db.records.touches import Touched
-from feed import touches
-from feed.visible import readable
+from feed.reading import touches
+from feed.reading.visible import readable
 
 router = APIRouter(prefix="/v1", tags=["records"])
 

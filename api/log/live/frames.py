@@ -11,7 +11,7 @@ from activity.fate import CORRECTING
 from activity.reading.visibility import Viewer, changes_readers, may_be_private
 from api.log.wire import encoded, position
 from db.log.reading import fates
-from feed.visible import Readable, readable
+from feed.reading.visible import Readable, readable
 
 
 class Item:

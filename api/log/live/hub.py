@@ -35,8 +35,8 @@ from db.log.reading import by_seq
 from db.records import visibility
 from feed.follow import PAGE, read_after
 from feed.position import EpochChanged, Position
+from feed.reading.visible import Readable
 from feed.subscription import Subscription
-from feed.visible import Readable
 from worker.process.redis import connect_async
 
 log = structlog.get_logger()

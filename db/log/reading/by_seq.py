@@ -90,6 +90,16 @@ def seq_at(session: Session, tenant: int, moment: datetime) -> int:
     return int(session.execute(_SEQ_AT, {"tenant": tenant, "moment": moment}).scalar_one())
 
 
+_NUMBERED = f"""
+select {COLUMNS} from unnest(%(seqs)s::bigint[]) with ordinality as i (n, place) cross join lateral (
+  select {BARE} from activity.event where tenant_id = %(tenant)s and seq = i.n) e order by i.place"""
+
+
+def numbered(session: Session, tenant: int, seqs: Collection[int]) -> list[RecordedEvent]:
+    """Return the events with these numbers, in this order."""
+    return fetch(session, _NUMBERED, {"tenant": tenant, "seqs": list(seqs)})
+
+
 _STORED = f"""
 select {COLUMNS} from unnest(%(ids)s::uuid[]) as i (id) cross join lateral (
   select {BARE} from activity.event

@@ -15,11 +15,14 @@ from db import access
 from db.engine import begin
 from db.records import records
 from db.records.records import Member
+from producers.log.search import handle as index
+from producers.log.tasks import INDEXER
 from producers.records.contents import decide
 from tests.plays import World, playbook
 from tests.streams import serving, stream
 from worker.append import append_batch
 from worker.emit import emit
+from worker.follow import follow_once
 
 SECRET = "falcon"
 READ = ("read", "write")
@@ -45,7 +48,7 @@ MEMBERS = [
 def record(*events: Event) -> None:
     with begin("producer") as session:
         emit(session, events)
-    while append_batch(1000):
+    while append_batch(1000) or follow_once(INDEXER, index):
         pass
 
 
@@ -110,6 +113,7 @@ def doors(events: Sequence[Event]) -> Iterator[str]:
     for asked in ("account=acme", "contact=jo", "order=recorded", "as_of=5", "type=email.*", "tab=email"):
         yield f"/v1/events?{asked}"
     yield from (f"/v1/events?around={id_}&locale=de" for id_ in ids)
+    yield from (f"/v1/search?q={asked}" for asked in (SECRET, SECRET[:3], "falcom", "jo@acme.example"))
 
 
 def read(key: str, paths: Iterator[str]) -> dict[str, httpx.Response]:
@@ -155,6 +159,7 @@ def test_no_door_tells_others_what_an_email_says(
     answers = read(key, doors(events))
     assert len(answers) > 100
     leaks = {path: answer.text for path, answer in answers.items() if SECRET in answer.text}
+    assert answers[f"/v1/search?q={SECRET}"].json()["data"] == [], "what it says is not even found"
     assert leaks == {}
     assert [path for path, answer in answers.items() if answer.status_code >= 500] == []
     listed = {one["event_id"]: one for one in answers["/v1/events"].json()["data"]}
@@ -175,6 +180,8 @@ def test_its_participants_and_their_managers_read_all_of_it(
     page = read(key, iter(["/v1/events"]))["/v1/events"].json()["data"]
     assert [one["type"] for one in page if one["held_back"]] == []
     assert sum(SECRET in str(one) for one in page) == len(events)
+    found = read(key, iter([f"/v1/search?q={SECRET}"]))[f"/v1/search?q={SECRET}"].json()["data"]
+    assert len(found) > len(events) / 2
     assert sum(SECRET in frame for frame in streamed(key, free_port, len(events))) >= len(events)
 
 
