@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from activity.errors import ActivityError
 from activity.proof.chain import Header
+from activity.proof.merkle import leaf, verify_inclusion
+from activity.proof.note import SignedPlace
 from db.log import proof, tree
 
 
@@ -30,7 +32,7 @@ class Proof(msgspec.Struct, tag_field="proof", tag="activity/1"):
 
 
 def prove(session: Session, tenant_id: int, event_id: UUID) -> Proof:
-    """Return the proof of an event. For the role reader. Raises NotProvable."""
+    """Return the proof of an event, which holds. For the role reader. Raises NotProvable, ProofFailed."""
     found = proof.event(session, tenant_id, event_id)
     if found is None:
         raise NotProvable(f"this workspace has no event {event_id}")
@@ -41,12 +43,25 @@ def prove(session: Session, tenant_id: int, event_id: UUID) -> Proof:
             f"no signed checkpoint holds seq {header.seq} yet: ask again once the next one was made "
             "(ACTIVITY_CHECKPOINT_KEYS, ACTIVITY_CHECKPOINT_EVERY_S)"
         )
-    size = int(note.split("\n", 2)[1])
+    place = SignedPlace.read(note.partition("\n\n")[0])
+    path = tree.tree(session, tenant_id).inclusion(header.seq - 1, place.size)
+    verify_inclusion(leaf(found.link.hash), header.seq - 1, place.size, path, place.root)
     return Proof(
         event=header,
         payload=found.link.payload.decode() if found.link.payload is not None else None,
         salt=found.link.salt.hex() if found.link.salt is not None else None,
         previous=found.previous.hex(),
-        path=[hash_.hex() for hash_ in tree.tree(session, tenant_id).inclusion(header.seq - 1, size)],
+        path=[hash_.hex() for hash_ in path],
         checkpoint=note,
     )
+
+
+def continues(session: Session, tenant_id: int, note: str, since: int) -> list[str]:
+    """Return the proof that the log of this checkpoint continues its own first `since` events.
+
+    In hexadecimal. For the role reader. Raises NotProvable where the checkpoint holds fewer.
+    """
+    size = SignedPlace.read(note.partition("\n\n")[0]).size
+    if since > size:
+        raise NotProvable(f"the newest checkpoint holds {size} events: ask again with since up to that")
+    return [hash_.hex() for hash_ in tree.tree(session, tenant_id).consistency(since, size)]

@@ -1,9 +1,10 @@
 """Proofs for others: of one event, and where the log stood when it was last signed."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from api.access.callers import Reader
 from api.access.viewers import held_back, viewer_of
@@ -11,7 +12,7 @@ from api.http.encoding import answers, json_response
 from api.http.problems import Problem
 from db.engine import begin
 from db.log import tree
-from feed.proof import NotProvable, Proof, prove
+from feed.proof import NotProvable, Proof, continues, prove
 from feed.reading import visible
 
 router = APIRouter(prefix="/v1", tags=["reading"])
@@ -19,9 +20,14 @@ _HEADERS = {"Cache-Control": "private, no-store"}
 
 
 class SignedCheckpoint(msgspec.Struct):
-    """The newest signed checkpoint of the log: a C2SP signed note."""
+    """The newest signed checkpoint of the log: a C2SP signed note.
+
+    `consistency` proves that it continues the log's first `since` events (RFC 9162, section 2.1.4): hashes in
+    hexadecimal, as docs/examples/verify_proof.py verifies them.
+    """
 
     note: str
+    consistency: list[str]
 
 
 @router.get("/events/{event_id}/proof", responses=answers(Proof, 200, "The proof", 404))
@@ -42,10 +48,20 @@ def get_proof(caller: Reader, event_id: UUID) -> Response:
 
 
 @router.get("/checkpoint", responses=answers(SignedCheckpoint, 200, "The checkpoint", 404))
-def get_checkpoint(caller: Reader) -> Response:
-    """Return the newest signed checkpoint of the log."""
+def get_checkpoint(
+    caller: Reader,
+    since: Annotated[
+        int,
+        Query(ge=0, description="The size of an older checkpoint that this one is to be proved to continue."),
+    ] = 0,
+) -> Response:
+    """Return the newest signed checkpoint of the log, with the proof that it continues an older one."""
     with begin("reader", caller.tenant) as session:
         note = tree.checkpoint(session, caller.tenant)
-    if note is None:
-        raise Problem("not-found", "this log has no signed checkpoint yet")
-    return json_response(SignedCheckpoint(note), 200, _HEADERS)
+        if note is None:
+            raise Problem("not-found", "this log has no signed checkpoint yet")
+        try:
+            path = continues(session, caller.tenant, note, since)
+        except NotProvable as error:
+            raise Problem("not-found", str(error)) from None
+    return json_response(SignedCheckpoint(note, path), 200, _HEADERS)

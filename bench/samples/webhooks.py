@@ -23,19 +23,6 @@ from db.mail import sources
 from producers.mail.webhooks import receive
 
 Sample = dict[str, Any]
-SKIPPED_FIELDS = {
-    "reason",
-    "metadata",
-    "upstream",
-    "unasserted",
-    "description",
-    "tags",
-    "bounce_type",
-    "bounce_subtype",
-    "bot",
-    "ip",
-    "feedback",
-}
 # Two libraries read the same report differently; ours is one of the two.
 SAME = (
     {"queued", "sent"},

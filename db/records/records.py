@@ -240,18 +240,6 @@ def hold(session: Session, tenant: int, kind: type[Record], key: str) -> None:
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
-def find_contact(session: Session, tenant: int, email: str) -> Contact | None:
-    """Return the contact with this e-mail address in any case, the oldest if there are several, or None."""
-    found = _select(
-        session,
-        Contact,
-        "lower(email) = lower(:email) order by created_at, id limit 1",
-        tenant=tenant,
-        email=email,
-    )
-    return next(iter(found), None)
-
-
 def contacts_of(session: Session, tenant: int, account_id: str, limit: int = 100) -> Sequence[Contact]:
     """Return the contacts of an account, by name."""
     return _select(

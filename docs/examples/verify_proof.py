@@ -1,6 +1,7 @@
-"""Verify a proof of one event offline.
+"""Verify offline a proof of one event, or that a newer checkpoint continues an older one.
 
 Run it as: python verify_proof.py PROOF.json NAME+ID+KEY
+       or: python verify_proof.py NEWER.json OLDER.json NAME+ID+KEY
 
 It needs Python's standard library and `cryptography`, and nothing of the program that made the proof. The key
 is the log's, as its owner publishes it; a witness's key may be given as well. It exits with 1 where the proof
@@ -53,27 +54,63 @@ def root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     return sha256(b"\1", path[-1], root(leaf, index - half, size - half, path[:-1]))
 
 
-def verify(proof: dict, keys: list[str]) -> list[str]:
-    """Return what is proved, in words; raise ValueError or InvalidSignature where the proof fails."""
-    if proof["proof"] != "activity/1":
-        raise ValueError("this is a proof of another version")
-    text, _, signatures = proof["checkpoint"].rpartition("\n\n")
+def roots(old: int, size: int, path: list[bytes], old_root: bytes) -> tuple[bytes, bytes]:
+    """Return the roots of the first `old` of `size` leaves and of all that a path leads to.
+
+    The path is the one of RFC 9162, section 2.1.4, for a tree that holds the older as its beginning.
+    """
+    if old == size and len(path) < 2:
+        return (path[0], path[0]) if path else (old_root, old_root)
+    half = 1 << (size - 1).bit_length() - 1
+    if old == size or not path:
+        raise ValueError("the path is of another length")
+    if old <= half:
+        before, after = roots(old, half, path[:-1], old_root)
+        return before, sha256(b"\1", after, path[-1])
+    before, after = roots(old - half, size - half, path[:-1], b"")
+    return sha256(b"\1", path[-1], before), sha256(b"\1", path[-1], after)
+
+
+def checkpoint(note: str, keys: list[str]) -> tuple[str, str, int, bytes]:
+    """Return who signed a checkpoint, its log's name, how many events it holds, and their root."""
+    text, _, signatures = note.rpartition("\n\n")
     text += "\n"
     if not signatures.endswith("\n"):
         raise ValueError("the checkpoint was cut")
     signers = [key for line in signatures.splitlines() for key in keys if signed_by(text, line, key)]
     if not signers:
         raise ValueError("none of these keys has signed the checkpoint")
-    event, (origin, size, expected) = proof["event"], text.split("\n")[:3]
+    origin, size, expected = text.split("\n")[:3]
+    return ", ".join(key.split("+")[0] for key in signers), origin, int(size), base64.b64decode(expected)
+
+
+def verify_continues(newer: dict, older: dict, keys: list[str]) -> list[str]:
+    """Return what is proved of two checkpoints, in words; raise where the proof fails."""
+    signers, origin, size, expected = checkpoint(newer["note"], keys)
+    _, old_origin, old, old_expected = checkpoint(older["note"], keys)
+    if origin != old_origin:
+        raise ValueError("the two checkpoints are of two logs")
+    path = [bytes.fromhex(part) for part in newer["consistency"]]
+    if not 0 < old <= size or roots(old, size, path, old_expected) != (old_expected, expected):
+        raise ValueError("the newer checkpoint does not continue the older one")
+    return [f"{signers} signed that {origin} holds {size} events, of which the first {old} are as they were"]
+
+
+def verify(proof: dict, keys: list[str]) -> list[str]:
+    """Return what is proved, in words; raise ValueError or InvalidSignature where the proof fails."""
+    if proof["proof"] != "activity/1":
+        raise ValueError("this is a proof of another version")
+    signers, origin, size, expected = checkpoint(proof["checkpoint"], keys)
+    event = proof["event"]
     if origin.rsplit("/", 1)[-1] != str(event["tenant"]):
         raise ValueError("the event is of another log than the checkpoint")
     header = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     hash_ = sha256(bytes.fromhex(proof["previous"]), header.encode())
     path = [bytes.fromhex(part) for part in proof["path"]]
-    if root(sha256(b"\0", hash_), event["seq"] - 1, int(size), path) != base64.b64decode(expected):
+    if root(sha256(b"\0", hash_), event["seq"] - 1, size, path) != expected:
         raise ValueError("the event is not in the log that the checkpoint is of")
     return [
-        f"{', '.join(key.split('+')[0] for key in signers)} signed that the log {origin} holds {size} events",
+        f"{signers} signed that the log {origin} holds {size} events",
         f"event {event['event_id']} is number {event['seq']} of them, with hash {hash_.hex()}",
         content(proof),
     ]
@@ -90,10 +127,13 @@ def content(proof: dict) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    files = [word for word in sys.argv[1:] if word.endswith(".json")]
+    if len(files) not in (1, 2) or len(sys.argv) < len(files) + 2:
         sys.exit(__doc__)
     try:
-        proved = verify(json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8")), sys.argv[2:])
+        documents = [json.loads(pathlib.Path(file).read_text("utf-8")) for file in files]
+        keys = sys.argv[len(files) + 1 :]
+        proved = verify(*documents, keys) if len(files) == 1 else verify_continues(*documents, keys)
         sys.stdout.write("\n".join([*proved, ""]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidSignature) as error:
         sys.exit(f"not proved: {error or 'a signature is wrong: the checkpoint was changed'}")

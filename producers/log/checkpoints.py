@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from activity.proof.merkle import ProofFailed
+from activity.proof.merkle import ProofFailed, verify_consistency
 from activity.proof.note import InvalidNote, Signature, SignedPlace, Signer, Verifier, opened, signed
 from activity.settings import settings
 from db.engine import begin
@@ -75,12 +75,31 @@ def _make(due: tree.GrownLog) -> bool:
 
 
 def make(session: Session, due: tree.GrownLog) -> str:
-    """Return the signed checkpoint of a log where it stands, the tree grown to there. For the role writer."""
+    """Return the signed checkpoint of a log where it stands, the tree grown to there. For the role writer.
+
+    Raises ProofFailed where the log does not continue the one that the last checkpoint is of: what was signed
+    once is never contradicted by a later signature of ours.
+    """
     tree.grow(session, due.tenant_id, due.seq)
     root = tree.tree(session, due.tenant_id).root(due.seq)
+    _check_continues(session, due, root)
     by = signers(due.tenant_id)
     place = SignedPlace(by[0].name, due.seq, root, due.hash, due.epoch, datetime.now(UTC))
     return signed(place.text(), by)
+
+
+def _check_continues(session: Session, due: tree.GrownLog, root: bytes) -> None:
+    note = tree.checkpoint(session, due.tenant_id)
+    last = SignedPlace.read(note.partition("\n\n")[0]) if note else None
+    if last is None or last.epoch != due.epoch:  # a restored log begins anew, and its notes say so
+        return
+    path = tree.tree(session, due.tenant_id).consistency(last.size, due.seq)
+    try:
+        verify_consistency(last.size, due.seq, last.root, root, path)
+    except ProofFailed as error:
+        raise ProofFailed(
+            f"the log does not continue its checkpoint at {last.size} ({error}): `activity verify` locates it"
+        ) from None
 
 
 def take_witnessed(note: str, witnesses: Sequence[Verifier]) -> list[Signature]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from db.describe import describe
+from tests.schema import describe
 
 KEPT = Path(__file__).parents[3] / "db" / "schema.txt"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activity.event import Event
@@ -131,15 +132,19 @@ def test_what_was_rewritten_is_located_between_two_checkpoints_and_a_forged_one_
     assert "no known key has signed the note" in refused
 
 
-def test_a_tree_that_was_changed_makes_a_checkpoint_that_verify_refuses(
+def test_what_was_signed_once_is_never_contradicted_by_a_later_signature(
     folder: Path, tenant: int, admin: Admin
 ) -> None:
     grown(admin, tenant, 300)
     admin.execute("update activity.tree set hash = sha256('x')")
-    grown(admin, tenant, 1)
-    out = activity("verify", "--checkpoint", folder, code=1)
-    assert "the tree up to seq 301 has another root than the checkpoint" in out
-    assert "seq 300" not in out
+    add(tenant, 1)
+    admin.execute("update activity.checkpoint set made_at = made_at - interval '1 hour'")
+    with structlog.testing.capture_logs() as logs:
+        assert make_due() == "0 checkpoints"
+    assert [one["event"] for one in logs] == ["checkpoint_failed"]
+    assert "does not continue its checkpoint at 300" in logs[0]["error"]
+    admin.execute("update activity.head set epoch = gen_random_uuid()")
+    assert make_due() == "1 checkpoints", "a restored log begins anew, and its checkpoints say so"
 
 
 def test_a_log_that_lacks_events_gets_no_checkpoint(folder: Path, tenant: int, admin: Admin) -> None:

@@ -26,6 +26,7 @@ from worker.emit import emit
 
 VERIFIER = Path(__file__).parents[3] / "docs/examples/verify_proof.py"
 Json = dict[str, Any]
+Admin = psycopg.Connection[Any]
 
 
 @pytest.fixture
@@ -33,6 +34,13 @@ def events(tenant: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of 300 events of a log with a checkpoint."""
     monkeypatch.setenv("ACTIVITY_CHECKPOINT_KEYS", new_signer("log.example").secret())
     settings.cache_clear()
+    ids = add(tenant, 300)
+    make_due()
+    return ids
+
+
+def add(tenant: int, count: int) -> list[str]:
+    """Let the log grow; return the ids of its new events."""
     said = [
         Event(
             tenant_id=tenant,
@@ -42,12 +50,11 @@ def events(tenant: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             account_id='a"\\é',
             payload={"text": f"Zoë said {n}"},
         )
-        for n in range(300)
+        for n in range(count)
     ]
     with begin("producer") as session:
         emit(session, said)
-    append_batch(300)
-    make_due()
+    append_batch(count)
     return [str(event.event_id) for event in said]
 
 
@@ -152,7 +159,37 @@ def test_the_checkpoint_is_fetched_from_the_api(
     events: list[str], tenant: int, send: Callable[..., httpx.Response], make_tenant: Callable[[], int]
 ) -> None:
     note = activity("checkpoint", "--signed", "--tenant", tenant)
-    assert send("GET", "/v1/checkpoint").json() == {"note": note}
+    assert send("GET", "/v1/checkpoint").json() == {"note": note, "consistency": []}
+
+
+def test_a_newer_checkpoint_is_proved_to_continue_an_older_one_and_no_other_one_is(
+    events: list[str], send: Callable[..., httpx.Response], tenant: int, admin: Admin, tmp_path: Path
+) -> None:
+    key = activity("checkpoint-key", "--tenant", tenant).strip()
+    older = send("GET", "/v1/checkpoint").json()
+    add(tenant, 77)
+    admin.execute("update activity.checkpoint set made_at = made_at - interval '1 hour'")
+    make_due()
+    newer = send("GET", "/v1/checkpoint?since=300").json()
+    assert 0 < len(newer["consistency"]) * 32 <= 640
+    files = [tmp_path / "newer.json", tmp_path / "older.json"]
+    for file, one in zip(files, (newer, older), strict=True):
+        file.write_text(json.dumps(one))
+    done = subprocess.run(
+        [sys.executable, "-I", VERIFIER, *files, key], capture_output=True, text=True, check=True
+    )
+    assert "holds 377 events, of which the first 300 are as they were" in done.stdout
+    stranger = runpy.run_path(str(VERIFIER))
+    paths = [
+        *changed(newer["consistency"]),
+        *([*newer["consistency"][:-1], x] for x in changed(newer["consistency"][-1])),
+    ]
+    for other in paths:
+        with pytest.raises(ValueError, match=r"continue|length|hex"):
+            stranger["verify_continues"]({**newer, "consistency": other}, older, [key])
+    with pytest.raises(ValueError, match="does not continue"):
+        stranger["verify_continues"]({**older, "consistency": []}, newer, [key])
+    assert send("GET", "/v1/checkpoint?since=378").status_code == 404
 
 
 def test_a_reader_has_the_salt_of_an_event_it_may_read_and_no_other(

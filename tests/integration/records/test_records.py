@@ -8,7 +8,7 @@ import pytest
 
 from db.engine import begin
 from db.records import records
-from db.records.records import Account, Contact, Member, Opportunity, TenantNotFound
+from db.records.records import Account, Member, Opportunity, TenantNotFound
 
 
 def test_a_record_that_is_there_is_changed_where_something_is_said_and_stays_as_it_was_elsewhere(
@@ -81,16 +81,6 @@ def test_parents_and_children_come_in_any_order_and_a_loop_of_parents_ends(tenan
         records.upsert(session, tenant, [Account(id="a", parent_id="c")])
         assert records.beneath(session, tenant, "a") == ["b", "d", "c"]
         assert records.beneath(session, tenant, "d") == []
-
-
-def test_a_contact_is_found_by_its_address_in_any_case(tenant: int) -> None:
-    jo = Contact(id="c1", name="Jo", email="Jo.Park@Acme.example")
-    with begin("producer", tenant) as session:
-        records.upsert(session, tenant, [jo])
-    with begin("reader", tenant) as session:
-        assert records.find_contact(session, tenant, "jo.park@acme.EXAMPLE") == jo
-        assert records.find_contact(session, tenant, "jo@acme.example") is None
-        assert records.contacts_of(session, tenant, "acme") == []
 
 
 def test_a_tenant_is_made_once_with_a_log_and_found_by_slug_and_by_id(admin: psycopg.Connection[Any]) -> None:

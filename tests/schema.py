@@ -75,7 +75,7 @@ select line from (
                                      where grantee <> proowner and grantee <> 0), ''))
     from pg_proc p join pg_namespace s on s.oid = pronamespace where {_OWN_SCHEMAS}
 ) described order by part, of, n, name, line
-"""
+"""  # noqa: S608  # from a constant of this module
 
 
 def describe(connection: psycopg.Connection[Any]) -> str:
