@@ -110,6 +110,14 @@ class Site:
             )
         )
 
+    def follow(self) -> None:
+        """Let those who follow the log read it to its end: the index of what is said, and the touches."""
+        work = (
+            "from producers.log.tasks import index_events as index;"
+            "from producers.records.tasks import note_touches as note; index(); note()"
+        )
+        subprocess.run([sys.executable, "-c", work], env=self.variables, check=True, cwd=ROOT)
+
     def say_by_message(self, events: list[dict[str, Any]]) -> None:
         """Say events without the server, as a program that shares only the broker does."""
         with Celery(broker=self.broker) as app:

@@ -1,7 +1,8 @@
 """No query parameter is ignored: one that an operation does not know is refused, with the nearest name."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -10,11 +11,17 @@ from pydantic import BaseModel
 
 from api.http.problems import Problem
 
+_known: dict[Callable[..., Any], frozenset[str]] = {}  # of each operation, once it was asked
+
 
 def only_known(request: Request) -> None:
     """Raise the problem bad-request where a query parameter is none of the operation's."""
+    if not request.query_params:
+        return
     route: APIRoute = request.scope["route"]
-    known = set(_names(route.dependant)) if request.query_params else set()
+    known = _known.get(route.endpoint)
+    if known is None:
+        known = _known[route.endpoint] = frozenset(_names(route.dependant))
     for name in request.query_params:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1) or sorted(known) or ["none"]

@@ -1,6 +1,7 @@
 """Reading: pages of the feed, one event with its causes and effects, counts, the catalogue."""
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -135,7 +136,7 @@ def list_events(request: Request, caller: Reader, query: Annotated[PageQuery, Qu
         )
         listing = _list(session, caller.tenant, which, query, head)
         found = readable(session, caller.tenant, listing.events, query.as_of)
-        names = _names(session, caller.tenant, listing.events) if query.include else None
+        names = names_in(session, caller.tenant, listing.events) if query.include else None
     headers = _headers(
         request, tag if query.newest else None, None if query.after is not None else listing.cursor
     )
@@ -193,7 +194,9 @@ def _event(session: Session, tenant: int, event_id: UUID) -> RecordedEvent:
     return found
 
 
-def _names(session: Session, tenant: int, shown: list[RecordedEvent]) -> Names:
+def names_in(session: Session, tenant: int, shown: Iterable[RecordedEvent]) -> Names:
+    """Return the names of the accounts and contacts of some events."""
+    shown = list(shown)
     accounts = {event.account_id for event in shown if event.account_id}
     contacts = {event.contact_id for event in shown if event.contact_id}
     return Names(

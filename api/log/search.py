@@ -11,6 +11,7 @@ from api.access.callers import Reader
 from api.access.viewers import viewer_of
 from api.http.encoding import answers, json_response
 from api.http.problems import Problem
+from api.log.events import Names, names_in
 from api.log.filters import Filters, Locale, moment
 from api.log.wire import EventOut, event_out
 from db.engine import begin
@@ -40,6 +41,7 @@ class SearchAnswer(msgspec.Struct):
     next_cursor: str | None
     looked_to: datetime | None
     instead: str | None
+    names: Names
 
 
 class SearchQuery(Filters):
@@ -75,9 +77,10 @@ def search_events(caller: Reader, query: Annotated[SearchQuery, Query()]) -> Res
         except InvalidCursor as error:
             raise Problem("cursor-mismatch", str(error)) from None
         page = find(session, caller.tenant, query.q, which, viewer, before, query.limit)
+        names = names_in(session, caller.tenant, (one.seen.event for one in page.found))
     cursor = None
     if page.next is not None:
         place = FeedKey(page.next.occurred_at, page.next.seq or 0)
         cursor = feed_cursor(place, caller.tenant, which)
     hits = [SearchHit(event_out(*one.seen, query.locale), one.excerpt) for one in page.found]
-    return json_response(SearchAnswer(hits, cursor, page.looked_to, page.instead))
+    return json_response(SearchAnswer(hits, cursor, page.looked_to, page.instead, names))

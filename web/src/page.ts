@@ -2,13 +2,17 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { ApiError, Client } from './api/client.js';
 import './feed/feed.js';
+import './find/records.js';
+import './find/search.js';
+import './find/touch.js';
+import type { Found } from './find/found.js';
 import { ownerOf } from './api/owner.js';
 import { draftsOf, forgetDrafts } from './write/drafts.js';
 import { appearance, setAppearance, type Appearance } from './view/remembered.js';
 import { pageUrl } from './view/links.js';
 import { knownZone } from './text/time.js';
-import type { Account, Contact, RecordLink, Session } from './api/wire.js';
-import { knownLocale, wordsFor } from './text/locale.js';
+import type { Account, Contact, RecordKind, RecordLink, Session } from './api/wire.js';
+import { dateLocale, knownLocale, wordsFor } from './text/locale.js';
 import type { Words } from './text/words.js';
 
 const SESSIONS = 'activity session'; // the channel on which a tab announces a change of session
@@ -29,6 +33,7 @@ export class ActivityPage extends LitElement {
   readonly #query = new URLSearchParams(location.search);
   readonly #account = this.#query.get('account') ?? '';
   readonly #contact = this.#query.get('contact') ?? '';
+  readonly #record = this.#query.get('record') ?? '';
 
   protected override createRenderRoot(): this {
     return this;
@@ -116,12 +121,15 @@ export class ActivityPage extends LitElement {
     return html`
       <header class="site">
         <a class="brand" href=${this.#href()}><img src="./icon.svg" alt="" />${words.activity}</a>
+        ${this.session ? this.#ways(words) : nothing}
         <span class="space"></span>
         ${this.#choice(words.theme, 'theme', words.themes)}
         ${this.#choice(words.language, 'locale', LANGUAGES, knownLocale(this.appearance.locale))}
         ${this.session ? this.#user(this.session) : nothing}
       </header>
-      <main>${this.session ? this.#feed(this.session) : this.session === null ? this.#form() : nothing}</main>
+      <main>
+        ${this.session ? this.#shown(this.session) : this.session === null ? this.#form() : nothing}
+      </main>
       <footer>${words.times} ${knownZone(this.#query.get('tz'))}</footer>
     `;
   }
@@ -163,14 +171,71 @@ export class ActivityPage extends LitElement {
     >`;
   }
 
+  /** The ways to what is looked for: the feed, the lists, the search. */
+  #ways(words: Words): TemplateResult {
+    const list = this.#query.get('list');
+    const kinds = Object.entries(words.lists);
+    return html`<nav aria-label=${words.activity}>
+        ${kinds.map(
+          ([kind, name]) =>
+            html`<a href=${this.#href([['list', kind]])} aria-current=${kind === list ? 'page' : nothing}
+              >${name}</a
+            >`,
+        )}
+      </nav>
+      <form role="search" class="search" action=${location.pathname}>
+        ${
+          this.#query.get('tz')
+            ? html`<input type="hidden" dir="auto" name="tz" value=${this.#query.get('tz')!} />`
+            : nothing
+        }
+        <input
+          type="search"
+          dir="auto"
+          name="q"
+          required
+          maxlength="200"
+          aria-label=${words.search}
+          placeholder=${words.searchHint}
+          .value=${this.#query.get('q') ?? ''}
+        /><button>${words.search}</button>
+      </form>`;
+  }
+
+  get #found(): Found {
+    const locale = knownLocale(this.appearance.locale);
+    const zone = knownZone(this.#query.get('tz'));
+    return { words: wordsFor(locale), zone, dates: dateLocale(locale), href: (query) => this.#href(query) };
+  }
+
+  /** The list or the search that the address names, else the feed. */
+  #shown(session: Session): TemplateResult {
+    const list = this.#query.get('list');
+    if (list && list in this.#found.words.lists)
+      return html`<activity-records
+        .client=${this.#client}
+        .view=${this.#found}
+        .kind=${list as RecordKind}
+        .actor=${session.actor === NOBODY ? '' : session.actor}
+      ></activity-records>`;
+    if (this.#query.get('q'))
+      return html`<activity-search
+        .client=${this.#client}
+        .view=${this.#found}
+        .query=${String(this.#query)}
+      ></activity-search>`;
+    return this.#feed(session);
+  }
+
   #feed(session: Session): TemplateResult {
     const words = wordsFor(knownLocale(this.appearance.locale));
-    const scope = this.#account || this.#contact;
+    const scope = this.#account || this.#contact || this.#record;
     return html`<activity-feed
       address
       .src=${this.#client.base}
       .account=${this.#account}
       .contact=${this.#contact}
+      .record=${this.#record}
       .heading=${scope && (this.about?.name ?? scope)}
       .locale=${this.appearance.locale}
       .tz=${this.#query.get('tz') ?? ''}
@@ -187,10 +252,23 @@ export class ActivityPage extends LitElement {
     const none = { parent: null, children: [], account_id: null };
     const { parent, children, account_id } = { ...none, ...this.about } as Account & Contact;
     const links = [...(children ?? []).slice(0, MAX_CHILDREN), ...(account_id ? [{ id: account_id }] : [])];
+    const touched = this.#account
+      ? `accounts/${encodeURIComponent(this.#account)}`
+      : this.#contact && `contacts/${encodeURIComponent(this.#contact)}`;
     return html`<nav slot="above" aria-label=${words.account}>
-      <a href=${this.#href()}>${words.backToAll}</a
-      >${parent ? html`${this.#link(parent)} ›` : nothing}${links.map(this.#link)}
-    </nav>`;
+        <a href=${this.#href()}>${words.backToAll}</a
+        >${parent ? html`${this.#link(parent)} ›` : nothing}${links.map(this.#link)}
+      </nav>
+      ${
+        touched
+          ? html`<activity-touch
+              slot="above"
+              .client=${this.#client}
+              .view=${this.#found}
+              .record=${touched}
+            ></activity-touch>`
+          : nothing
+      }`;
   }
 
   readonly #link = ({ id, name }: RecordLink) =>

@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 const sources = join(root, 'src');
 
 /** Folders from the bottom up: each may import those before it. */
-const LAYERS = ['text', 'styles', 'api', 'stream', 'timeline', 'view', 'write', 'panel', 'feed', ''];
+const LAYERS = ['text', 'styles', 'api', 'stream', 'timeline', 'view', 'write', 'panel', 'feed', 'find', ''];
 
 /** The files that define the page's words, and do not use them. */
 const DEFINE_WORDS = /^src\/text\/(words|english|german)\.ts$/;

@@ -8,6 +8,7 @@ import type {
   EventDetail,
   EventPage,
   FeedEvent,
+  Names,
   Problem,
   Receipt,
   Session,
@@ -126,10 +127,15 @@ export class Client {
       this.#json<WirePage<WireEvent>>('GET', `events?${query}`, { signal }),
       this.#catalogue(),
     ]);
-    for (const kind of ['accounts', 'contacts'] as const) {
-      for (const [key, name] of Object.entries(page.names?.[kind] ?? {})) this.#names[kind].set(key, name);
-    }
+    this.learn(page.names);
     return { ...page, data: page.data.map((event) => this.decorate(event)) };
+  }
+
+  /** Know the names of accounts and contacts from now on. */
+  learn(names: Names | null | undefined): void {
+    for (const kind of ['accounts', 'contacts'] as const) {
+      for (const [key, name] of Object.entries(names?.[kind] ?? {})) this.#names[kind].set(key, name);
+    }
   }
 
   /** How many events each tab holds, as it is shown: 12, or 12+ where counting stopped. */
@@ -229,6 +235,11 @@ export class Client {
       'contacts',
       (await this.#json<{ record: Contact }>('GET', `contacts/${id(contact)}`)).record,
     );
+  }
+
+  /** Read a path of the API, and know how the catalogue draws the events in the answer. */
+  async read<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return (await Promise.all([this.#json<T>('GET', path, { signal }), this.#catalogue()]))[0];
   }
 
   session(): Promise<Session> {

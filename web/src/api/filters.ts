@@ -7,6 +7,8 @@ export interface Filters {
   tab: Tab;
   account?: string;
   contact?: string;
+  /** A record: its type and id, as in opportunity:d_77. */
+  record?: string;
   type: string[];
   actor?: string;
   source?: string;
@@ -15,7 +17,7 @@ export interface Filters {
 }
 
 export const CHIPS = ['type', 'actor', 'source', 'since', 'until'] as const;
-const NAMES = ['account', 'contact', 'actor', 'source', 'since', 'until'] as const;
+const NAMES = ['account', 'contact', 'record', 'actor', 'source', 'since', 'until'] as const;
 
 /** The filters that a query string names. */
 export function readFilters(query: URLSearchParams): Filters {
@@ -51,10 +53,11 @@ const matchesType = (type: string, pattern: string) =>
  * which only the server knows.
  */
 export function matches(event: FeedEvent, filters: Filters): boolean {
-  const { account, contact, actor, source, since, until, type, tab } = filters;
+  const { account, contact, record, actor, source, since, until, type, tab } = filters;
   return (
     (!account || event.account_id === account) &&
     (!contact || event.contact_id === contact) &&
+    (!record || `${event.record_type}:${event.record_id}` === record) &&
     (!actor || event.actor === actor) &&
     (!source || event.source === source) &&
     (!since || instant(event.occurred_at) >= instant(since)) &&

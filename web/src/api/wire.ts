@@ -60,8 +60,15 @@ export interface WirePage<E> {
   next_cursor: string | null;
   looked_to: string | null;
   stream: { position: string };
-  names?: { accounts: Record<string, string>; contacts: Record<string, string> } | null;
+  names?: Names | null;
 }
+
+/** The names that records have now, by id. */
+export interface Names {
+  accounts: Record<string, string>;
+  contacts: Record<string, string>;
+}
+
 export type EventPage = WirePage<FeedEvent>;
 
 export interface WireDetail<E> {
@@ -111,6 +118,48 @@ export interface Contact extends RecordLink {
   account_id?: string | null;
   email?: string | null;
 }
+
+/** The lists of records, as the API names them. */
+export type RecordKind = 'accounts' | 'contacts' | 'opportunities';
+
+export interface ListedRecord {
+  record: RecordLink & { owner_email?: string | null; stage?: string | null };
+  touched_at?: string | null;
+}
+
+export interface RecordPage {
+  data: ListedRecord[];
+  next_cursor: string | null;
+}
+
+/** A piece of what an event says: text, or a word that was searched. */
+export type ExcerptPart = { t: string } | { m: string };
+
+export interface WireHit<E> {
+  event: E;
+  excerpt: ExcerptPart[];
+}
+export type SearchHit = WireHit<FeedEvent>;
+
+export interface SearchPage<E> {
+  data: WireHit<E>[];
+  next_cursor: string | null;
+  instead: string | null;
+  names: Names;
+}
+
+export interface WireTouch<E> {
+  first_in: E | null;
+  first_out: E | null;
+  last_in: E | null;
+  last_out: E | null;
+  last: E | null;
+  silent_days: number | null;
+  next_meeting: E | null;
+  next_task: { title: string } | null;
+  open_tasks: number;
+}
+export type Touch = WireTouch<FeedEvent>;
 
 export interface Problem {
   type: string;

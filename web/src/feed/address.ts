@@ -7,9 +7,12 @@ export interface Target {
   open: string | undefined;
 }
 
-/** The target that a query string names within an account or a contact. */
-export function readTarget(query: URLSearchParams, account: string, contact: string): Target {
-  const scope = { ...(account && { account }), ...(contact && { contact }) };
+/** The target that a query string names within an account, a contact or another record. */
+export function readTarget(
+  query: URLSearchParams,
+  { account, contact, record }: { account: string; contact: string; record: string },
+): Target {
+  const scope = { ...(account && { account }), ...(contact && { contact }), ...(record && { record }) };
   return { filters: { ...readFilters(query), ...scope }, open: query.get('event') ?? undefined };
 }
 

@@ -9,6 +9,8 @@ export class FeedAttributes extends LitElement {
   @property() src = 'v1';
   @property() account = '';
   @property() contact = '';
+  /** Another record by its type and id: opportunity:d_77. */
+  @property() record = '';
   /** The tab that is open first. */
   @property() tab: Tab = 'all';
   /** The language: en or de; else the browser's. */

@@ -26,7 +26,7 @@ import { knownZone } from '../text/time.js';
 import { keyHelp, settingsForm, tabs, tools, type Opened } from '../view/toolbar.js';
 import { dateLocale, knownLocale, wordsFor } from '../text/locale.js';
 
-const CONFIGURES = ['src', 'locale', 'token', 'account', 'contact'] as const;
+const CONFIGURES = ['src', 'locale', 'token', 'account', 'contact', 'record'] as const;
 
 /** The live timeline of a workspace, an account or a contact. */
 @customElement('activity-feed')
@@ -124,7 +124,7 @@ export class ActivityFeed extends FeedAttributes {
     const base = this.src.replace(/\/$/, '');
     const client = (this.#client = new Client(base, this.token, knownLocale(this.locale)));
     client.csrf = this.csrf;
-    this.model = new FeedModel(client, () => this.requestUpdate());
+    this.model = new FeedModel(client, () => (this.requestUpdate(), this.#dispatch('activity-changed')));
     const arrivals = (this.#arrivals = new Arrivals(this, client));
     const { filters, open } = this.#target();
     this.openId = open;
@@ -135,7 +135,7 @@ export class ActivityFeed extends FeedAttributes {
     const visit = (this.#visit = new Visit(
       base,
       session,
-      `${this.account} ${this.contact}`,
+      [this.account, this.contact, this.record].join(' ').trimEnd(),
       this.model.newestSeq,
     ));
     this.#writing = new Writing(this, client, visit, {
@@ -170,7 +170,7 @@ export class ActivityFeed extends FeedAttributes {
   /** What the page's address and the attributes name. */
   #target(): Target {
     const query = new URLSearchParams(this.address ? location.search : { tab: this.tab });
-    return readTarget(query, this.account, this.contact);
+    return readTarget(query, this);
   }
 
   readonly #readAddress = () => {

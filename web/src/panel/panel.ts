@@ -176,7 +176,10 @@ export class ActivityPanel extends LitElement {
           ? html`<dt>${words.record}</dt>
               <dd>
                 ${event.record_type}
-                <code>${event.record_id}</code> ${this.#deep(event.record_type, event.record_id)}
+                <a href=${this.context.scopeHref('record', `${event.record_type}:${event.record_id}`)}
+                  ><code>${event.record_id}</code></a
+                >
+                ${this.#deep(event.record_type, event.record_id)}
               </dd>`
           : nothing
       }

@@ -114,6 +114,30 @@ export interface Words {
   forgetUnsent: string;
   sinceLastVisit: string;
   backToAll: string;
+  lists: Record<'accounts' | 'contacts' | 'opportunities', string>;
+  feed: string;
+  search: string;
+  searchHint: string;
+  found: (words: string) => string;
+  hits: (n: number, more: boolean) => string;
+  instead: (words: string) => string;
+  nothingFound: string;
+  records: (n: number, more: boolean) => string;
+  name: string;
+  owner: string;
+  stage: string;
+  mine: string;
+  order: string;
+  orders: Record<'name' | 'touch' | 'silence', string>;
+  lastTouch: string;
+  never: string;
+  daysAgo: (days: number) => string;
+  silence: string;
+  lastIn: string;
+  lastOut: string;
+  firstTouch: string;
+  nextMeeting: string;
+  openTasks: (n: number) => string;
   times: string;
 }
 

@@ -17,7 +17,7 @@ export interface Context {
   /** The page of the whole workspace. */
   allHref: string;
   eventHref(event: FeedEvent): string;
-  scopeHref(kind: 'account' | 'contact', id: string): string;
+  scopeHref(kind: 'account' | 'contact' | 'record', id: string): string;
   open(id: string, how?: 'push' | 'replace'): void;
   close(): void;
   filter(change: Partial<Filters>): void;
