@@ -64,7 +64,7 @@ def _check(value: Any, path: str, depth: int) -> bool:
     )
 
 
-def _check_members(value: dict[Any, Any], path: str, depth: int) -> bool:
+def _check_members(value: dict[object, object], path: str, depth: int) -> bool:
     plain = True
     for key, item in value.items():
         if type(key) is not str:

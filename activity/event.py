@@ -73,7 +73,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its content is gone."""
         return bytes(self.payload) == b"null"
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, object]:
         """Return what the payload holds, decoded; nothing where it was erased.
 
         Nothing either where it is JSON that PostgreSQL takes and we cannot decode, from a program that writes

@@ -72,7 +72,7 @@ class EventType:
     icon: str
     tone: Tone
     title: str
-    example: Mapping[str, Any]
+    example: Mapping[str, object]
     version: int = 1
     record_type: str | None = None
     foldable: bool = False

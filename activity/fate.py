@@ -81,7 +81,7 @@ def right_fields(event: RecordedEvent, fate: Fate) -> dict[str, Any]:
 
 def _fate(event: RecordedEvent, by: _By) -> Fate:
     found: dict[str, Any] = {}
-    right: dict[str, Any] = {}
+    right: dict[str, object] = {}
     for one in by[event.event_id]:
         meant = _meant(one)
         if meant is None or one.seq <= event.seq or _is_retracted(one, by):
@@ -115,7 +115,7 @@ def _meant(one: RecordedEvent) -> EventCorrected | EventClassified | None:
         return None
 
 
-def _fits(event: RecordedEvent, correct: Mapping[str, Any] | None) -> bool:
+def _fits(event: RecordedEvent, correct: Mapping[str, object] | None) -> bool:
     try:
         check_correction(event, correct)
     except InvalidEvent:

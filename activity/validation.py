@@ -7,7 +7,6 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -109,7 +108,7 @@ def check_outsider(event: Event) -> None:
         )
 
 
-def check_correction(event: RecordedEvent, correct: Mapping[str, Any] | None) -> None:
+def check_correction(event: RecordedEvent, correct: Mapping[str, object] | None) -> None:
     """Raise InvalidEvent unless these fields can be right of the event: by its type, with all its others.
 
     None is a retraction.
@@ -135,7 +134,7 @@ def check_correction(event: RecordedEvent, correct: Mapping[str, Any] | None) ->
         raise _invalid(error, "correct") from None
 
 
-def _check_fields(type_: str, correct: Mapping[str, Any], fields: Sequence[str]) -> None:
+def _check_fields(type_: str, correct: Mapping[str, object], fields: Sequence[str]) -> None:
     for name in correct:
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=1) or fields
@@ -144,7 +143,7 @@ def _check_fields(type_: str, correct: Mapping[str, Any], fields: Sequence[str])
             )
 
 
-def decode(fields: Mapping[str, Any]) -> Event:
+def decode(fields: Mapping[str, object]) -> Event:
     """Return the Event in a mapping from outside (JSON, a Celery message). Raises InvalidEvent."""
     try:
         return msgspec.convert(fields, Event)

@@ -155,7 +155,7 @@ def _provenance(kind: EnrichedKind, record_id: str, caller: Caller) -> Response:
     return json_response(RecordProvenance(fields, provider, ended_at))
 
 
-def _source(value: Any, source: FieldSource | None) -> FieldProvenance:
+def _source(value: object, source: FieldSource | None) -> FieldProvenance:
     if source is None:
         return FieldProvenance(value, entered=True)
     return FieldProvenance(

@@ -42,15 +42,15 @@ SINGLES = 300
 FLOOR = "insert into floor select * from json_populate_recordset(null::floor, %s::json)"
 
 
-def run(events: int = 200_000, only: str | None = None) -> dict[str, Any]:
+def run(events: int = 200_000, only: str | None = None) -> dict[str, object]:
     """Run the benchmark, or one part: throughput, latency, flood, processes; return figures by name."""
-    parts: dict[str, Callable[[psycopg.Connection[Any]], dict[str, float]]] = {
+    parts: dict[str, Callable[[psycopg.Connection], dict[str, float]]] = {
         "throughput": lambda admin: throughput(admin, events),
         "latency": latency,
         "flood": lambda admin: flood(admin, events),
         "processes": lambda admin: processes(admin, events, TENANTS),
     }
-    figures: dict[str, Any] = {"events": events}
+    figures: dict[str, object] = {"events": events}
     for name, part in parts.items():
         if only in (None, name):
             with servers(TENANTS) as admin:
@@ -58,7 +58,7 @@ def run(events: int = 200_000, only: str | None = None) -> dict[str, Any]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
 
 
-def throughput(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
+def throughput(admin: psycopg.Connection, events: int) -> dict[str, float]:
     """Measure emit, append, floor and naive in turns over `events` events, filled in one go."""
     admin.execute("alter table activity.event set (autovacuum_enabled = false)")
     admin.execute("create table floor (like activity.event including all)")
@@ -116,7 +116,7 @@ def _executemany(admin: psycopg.Connection[Any], said: Sequence[Any]) -> float:
     return spent
 
 
-def _ready_rows(admin: psycopg.Connection[Any], start: int) -> list[str]:
+def _ready_rows(admin: psycopg.Connection, start: int) -> list[str]:
     """Return the rows that the log stored last, in its order, as JSON."""
     rows = admin.execute(
         "select row_to_json(e)::text from activity.event e where seq > %s order by tenant_id, seq",
@@ -125,12 +125,12 @@ def _ready_rows(admin: psycopg.Connection[Any], start: int) -> list[str]:
     return [row for (row,) in rows]
 
 
-def _floor(admin: psycopg.Connection[Any], rows: Sequence[str]) -> None:
+def _floor(admin: psycopg.Connection, rows: Sequence[str]) -> None:
     for start in range(0, len(rows), BATCH):
         admin.execute(FLOOR, (f"[{','.join(rows[start : start + BATCH])}]",))
 
 
-def _single(admin: psycopg.Connection[Any], rows: Sequence[str]) -> dict[str, float]:
+def _single(admin: psycopg.Connection, rows: Sequence[str]) -> dict[str, float]:
     """Measure one event at a time, in turns with one bare insert and commit through the same kind of pool."""
     from db.engine import begin, database_url
     from db.log.append import move
@@ -158,7 +158,7 @@ def _single(admin: psycopg.Connection[Any], rows: Sequence[str]) -> dict[str, fl
     }
 
 
-def _naive(admin: psycopg.Connection[Any], rows: Sequence[str]) -> float:
+def _naive(admin: psycopg.Connection, rows: Sequence[str]) -> float:
     from bench.naive import app, append
 
     admin.execute("truncate floor")

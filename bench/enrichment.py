@@ -48,7 +48,7 @@ employees = {{ type = "integer", providers = ["orbit"] }}
 """
 
 
-def run(events: int = 6000, only: str | None = None) -> dict[str, Any]:
+def run(events: int = 6000, only: str | None = None) -> dict[str, object]:
     """Run the benchmark over so many passes, or only its part throughput, claim or urgent.
 
     Return the figures by name.
@@ -74,7 +74,7 @@ def _configured(port: int) -> Iterator[None]:
         yield
 
 
-def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[str, float]:
+def _throughput(admin: psycopg.Connection, port: int, events: int) -> dict[str, float]:
     from producers.enrichment.run import work_off
 
     seconds = {"passes": 0.0, "httpx": 0.0, "outbound": 0.0}
@@ -96,7 +96,7 @@ def _throughput(admin: psycopg.Connection[Any], port: int, events: int) -> dict[
     return figures | {"outbound_per_s": ours, "ratio_outbound": passes / ours}
 
 
-def _accounts(admin: psycopg.Connection[Any], ids: list[str]) -> None:
+def _accounts(admin: psycopg.Connection, ids: list[str]) -> None:
     admin.execute(
         """insert into crm.account (tenant_id, id, name, domain)
            select 1, id, id, 'a' || id || '.example' from unnest(%s::text[]) id""",
@@ -104,7 +104,7 @@ def _accounts(admin: psycopg.Connection[Any], ids: list[str]) -> None:
     )
 
 
-def _wait_for(admin: psycopg.Connection[Any], ids: list[str], priority: int = 6) -> None:
+def _wait_for(admin: psycopg.Connection, ids: list[str], priority: int = 6) -> None:
     """Queue passes without the nudge that `ask` sends: no worker runs here."""
     admin.execute(
         """insert into crm.enrichment_pass (tenant_id, kind, record_id, fields, priority, requested_by)
@@ -157,7 +157,7 @@ def _outbound(port: int, ids: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def _urgent(admin: psycopg.Connection[Any]) -> dict[str, float]:
+def _urgent(admin: psycopg.Connection) -> dict[str, float]:
     """Measure how long a pass takes that a user waits for, while one worker process works off the backlog."""
     from db.engine import begin
     from producers.enrichment import ask
@@ -195,7 +195,7 @@ def _urgent(admin: psycopg.Connection[Any]) -> dict[str, float]:
     }
 
 
-def _claims(admin: psycopg.Connection[Any]) -> dict[str, float]:
+def _claims(admin: psycopg.Connection) -> dict[str, float]:
     figures = {}
     admin.execute("truncate crm.enrichment_pass")
     for name, first, last in (("1k", 0, 1000), ("1m", 1000, 1_000_000)):

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from threading import Event as Flag
 from threading import Thread
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -24,7 +23,7 @@ APPEND_WORKER = ("-A", "worker", "worker", "-Q", "append", "-P", "threads", "-c"
 Delays = dict[UUID, float]  # when each event was committed, or came
 
 
-def latency(admin: psycopg.Connection[Any]) -> dict[str, float]:
+def latency(admin: psycopg.Connection) -> dict[str, float]:
     """Measure from commit to follower at 300 events/s for 30 s."""
     with _processes():
         delays = _measure([1], RATE, SECONDS)
@@ -36,7 +35,7 @@ def latency(admin: psycopg.Connection[Any]) -> dict[str, float]:
     }
 
 
-def flood(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
+def flood(admin: psycopg.Connection, events: int) -> dict[str, float]:
     """Measure four tenants in calm, and while a fifth has `events` events said at once."""
     quiet = list(range(2, 2 + CALM_TENANTS))
     with _processes():

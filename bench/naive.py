@@ -4,7 +4,6 @@ One Celery task, one INSERT, one commit and one PUBLISH for each event.
 """
 
 from functools import cache
-from typing import Any
 
 import psycopg
 import redis
@@ -24,7 +23,7 @@ INSERT = f"insert into floor ({COLUMNS}) select {COLUMNS} from json_populate_rec
 
 
 @cache
-def connections() -> tuple[psycopg.Connection[Any], "redis.Redis"]:
+def connections() -> tuple[psycopg.Connection, "redis.Redis"]:
     """Return this process's connections."""
     return psycopg.connect(settings().required("database_url"), autocommit=True), redis.Redis.from_url(
         settings().required("redis_url")

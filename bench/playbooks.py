@@ -31,7 +31,7 @@ _TYPES = (
     "note.added",
     "acme.form_filled",
 )
-_PAYLOADS: dict[str, dict[str, Any]] = {
+_PAYLOADS: dict[str, dict[str, object]] = {
     "email.clicked": {"url": "https://vendor.example/pricing"},
     "signal.detected": {"signal": "pricing_page_visited", "score": 4},
     "deal.stage_changed": {"from_stage": "Proposal", "to_stage": "Negotiation", "amount": "12000"},
@@ -48,9 +48,9 @@ _CONDITIONS = {
 }
 
 
-def run(events: int = 40_000, only: str | None = None) -> dict[str, Any]:
+def run(events: int = 40_000, only: str | None = None) -> dict[str, object]:
     """Run the benchmark, or only its part follow or wait; return the figures by name."""
-    figures: dict[str, Any] = {"events": events}
+    figures: dict[str, object] = {"events": events}
     # Each part in a process and on servers of its own: what a process has connected to, Celery keeps.
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
         for part in (follow, wait):
@@ -59,9 +59,7 @@ def run(events: int = 40_000, only: str | None = None) -> dict[str, Any]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
 
 
-def _measured(
-    part: Callable[[psycopg.Connection[Any], int], dict[str, float]], events: int
-) -> dict[str, float]:
+def _measured(part: Callable[[psycopg.Connection, int], dict[str, float]], events: int) -> dict[str, float]:
     with servers(1) as admin:
         return part(admin, events)
 
@@ -105,7 +103,7 @@ def _append(count: int) -> None:
             pass
 
 
-def follow(admin: psycopg.Connection[Any], events: int) -> dict[str, float]:
+def follow(admin: psycopg.Connection, events: int) -> dict[str, float]:
     """Measure the follower with no, 1, 10, 50, 200 and 500 playbooks over the same log."""
     from producers.playbooks.start import handle
 
@@ -166,7 +164,7 @@ insert into playbook.wait (tenant_id, type, subject, run_id)
 select 1, 'call.completed', 'account:' || account_id, id from made"""
 
 
-def wait(admin: psycopg.Connection[Any], _events: int) -> dict[str, float]:
+def wait(admin: psycopg.Connection, _events: int) -> dict[str, float]:
     """Measure a tick and a wake-up with few and many waiting runs."""
     from producers.playbooks import operate
     from producers.playbooks.advance import advance_batch
@@ -189,11 +187,11 @@ def wait(admin: psycopg.Connection[Any], _events: int) -> dict[str, float]:
     return figures
 
 
-def _wait(admin: psycopg.Connection[Any], playbook: int, runs: int, account: str, spread: int) -> None:
+def _wait(admin: psycopg.Connection, playbook: int, runs: int, account: str, spread: int) -> None:
     admin.execute(_WAITING, {"playbook": playbook, "runs": runs, "account": account, "spread": spread})
 
 
-def _tick(advance_batch: Callable[[], Any]) -> float:
+def _tick(advance_batch: Callable[[], object]) -> float:
     times = []
     for _ in range(101):
         started = time.perf_counter()

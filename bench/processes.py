@@ -17,7 +17,7 @@ ROUND = 20_000  # events a turn
 _START_S = 60  # until a process has begun, or a turn has ended
 
 
-def processes(admin: psycopg.Connection[Any], events: int, tenants: int) -> dict[str, float]:
+def processes(admin: psycopg.Connection, events: int, tenants: int) -> dict[str, float]:
     """Measure how many events a second 1, 2 and 4 processes append, over `events` events in turns."""
     admin.execute("alter table activity.event set (autovacuum_enabled = false)")
     seconds = dict.fromkeys(COUNTS, 0.0)

@@ -76,7 +76,7 @@ def _types() -> list[str]:
     ]
 
 
-def fill(admin: psycopg.Connection[Any], events: int) -> None:
+def fill(admin: psycopg.Connection, events: int) -> None:
     """Fill the workspaces with `events` in all, and put accounts into a hierarchy."""
     others = max(1, (events * 3 // 5 - SMALL_EVENTS) // (TENANTS - 2))
     sizes = {BIG: events * 2 // 5, SMALL: SMALL_EVENTS} | dict.fromkeys(range(2, SMALL), others)
@@ -138,7 +138,7 @@ def _times(tenant: int) -> dict[str, list[float]]:
     return taken
 
 
-def _seq_scans(admin: psycopg.Connection[Any]) -> int:
+def _seq_scans(admin: psycopg.Connection) -> int:
     """Return how often the log was read from one end to the other so far."""
     admin.execute("select pg_stat_force_next_flush()")
     row = admin.execute(
@@ -291,7 +291,7 @@ def _until(condition: Callable[[], bool]) -> None:
     wait_until(condition, 30)
 
 
-def run(events: int = 5_000_000) -> dict[str, Any]:
+def run(events: int = 5_000_000) -> dict[str, object]:
     """Measure on a log of so many events; a fifth of a million already shows the shape."""
     with servers(TENANTS) as admin:
         started = time.perf_counter()

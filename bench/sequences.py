@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
-from typing import Any
 
 import aiosmtpd.handlers
 import psycopg
@@ -30,10 +29,10 @@ SENDER = "ana@vendor.example"
 LINES = "We have gone through your figures and have a proposal or two.\n" * 15
 
 
-def run(events: int = 2000, only: str | None = None) -> dict[str, Any]:
+def run(events: int = 2000, only: str | None = None) -> dict[str, object]:
     """Send so many mails each way, in turns, and measure the claims; `only` is throughput or claim."""
     os.environ |= {"ACTIVITY_TRACKING_KEYS": "k1:a-secret-for-the-benchmark", "ACTIVITY_LOG_LEVEL": "warning"}
-    figures: dict[str, Any] = {"mails": events}
+    figures: dict[str, object] = {"mails": events}
     with servers(1) as admin, _sink() as port:
         ((tenant,),) = admin.execute("select id from crm.tenant limit 1").fetchall()
         sequence = _sequence(tenant, port)
@@ -90,7 +89,7 @@ def _sequence(tenant: int, port: int) -> int:
 
 
 def _throughput(
-    admin: psycopg.Connection[Any], tenant: int, sequence: int, port: int, mails: int
+    admin: psycopg.Connection, tenant: int, sequence: int, port: int, mails: int
 ) -> dict[str, float]:
     from producers.sequences.sending.send import send_chunk
 
@@ -112,7 +111,7 @@ def _throughput(
     return {"sends_per_s": total / ours, "smtplib_per_s": total / bare, "ratio": bare / ours}
 
 
-def _enrol(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: range) -> None:
+def _enrol(admin: psycopg.Connection, tenant: int, sequence: int, numbers: range) -> None:
     from db.engine import begin
     from producers.sequences import enroll_many
 
@@ -121,7 +120,7 @@ def _enrol(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: 
         enroll_many(session, tenant, sequence, [f"c{n}" for n in numbers], by="system")
 
 
-def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> None:
+def _contacts(admin: psycopg.Connection, tenant: int, numbers: range) -> None:
     admin.execute(
         """insert into crm.contact (tenant_id, id, name, email)
            select %s, 'c' || n, 'Jo Park ' || n, 'c' || n || '@acme.example'
@@ -130,7 +129,7 @@ def _contacts(admin: psycopg.Connection[Any], tenant: int, numbers: range) -> No
     )
 
 
-def _ready(admin: psycopg.Connection[Any], count: int) -> list[tuple[str, bytes]]:
+def _ready(admin: psycopg.Connection, count: int) -> list[tuple[str, bytes]]:
     """Return mails as our engine would write them, addressed and ready."""
     from db.engine import EVERY_TENANT, begin
     from producers.sequences.mail import compose
@@ -149,7 +148,7 @@ def _smtplib_loop(port: int, ready: list[tuple[str, bytes]]) -> None:
             smtp.sendmail(SENDER, [recipient], content)
 
 
-def _claims(admin: psycopg.Connection[Any], tenant: int, sequence: int) -> dict[str, float]:
+def _claims(admin: psycopg.Connection, tenant: int, sequence: int) -> dict[str, float]:
     admin.execute("truncate crm.enrolment, crm.message")
     figures, waiting = {}, 0
     for name, count in (("claim_ms_1k", 1_000), ("claim_ms_1m", 1_000_000)):
@@ -159,7 +158,7 @@ def _claims(admin: psycopg.Connection[Any], tenant: int, sequence: int) -> dict[
     return figures
 
 
-def _wait(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: range) -> None:
+def _wait(admin: psycopg.Connection, tenant: int, sequence: int, numbers: range) -> None:
     admin.execute(
         """insert into crm.enrolment (tenant_id, sequence_id, version, contact_id, mailbox_id, due_at,
             enrolled_by)
@@ -171,7 +170,7 @@ def _wait(admin: psycopg.Connection[Any], tenant: int, sequence: int, numbers: r
     admin.execute("analyze crm.enrolment")
 
 
-def _claim_ms(admin: psycopg.Connection[Any], turn: int) -> float:
+def _claim_ms(admin: psycopg.Connection, turn: int) -> float:
     from db.engine import EVERY_TENANT, begin
     from db.sequences.due import claim_due
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import psycopg
 import structlog
@@ -18,7 +18,7 @@ from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey
 
 
 @contextmanager
-def servers(tenants: int) -> Iterator[psycopg.Connection[Any]]:
+def servers(tenants: int) -> Iterator[psycopg.Connection]:
     """Start PostgreSQL and Valkey, configure this process and its children for them, make tenants.
 
     Yield a superuser's connection.

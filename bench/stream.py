@@ -251,8 +251,8 @@ async def _opened(port: int, number: int, requests: list[bytes]) -> AsyncIterato
         crowd.close()
 
 
-async def _measure(number: int, key: str) -> dict[str, Any]:
-    figures: dict[str, Any] = {"clients": number, "bare_last_client_ms": round(await _bare(number), 1)}
+async def _measure(number: int, key: str) -> dict[str, object]:
+    figures: dict[str, object] = {"clients": number, "bare_last_client_ms": round(await _bare(number), 1)}
     port = free_port()
     with _api(port) as process:
         await _up(port)
@@ -295,7 +295,7 @@ async def _measure(number: int, key: str) -> dict[str, Any]:
     return figures
 
 
-def run(events: int = 10_000) -> dict[str, Any]:
+def run(events: int = 10_000) -> dict[str, object]:
     """Measure with `events` clients on one process.
 
     Needs as many open files in each of two processes (ulimit -n).

@@ -5,7 +5,7 @@ server or a proxy that lost its other side, libpq waits as long as the kernel do
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 import structlog
@@ -26,7 +26,7 @@ class ServerSilent(psycopg.OperationalError):
     """The server gave no answer for as long as the role's work may take: the connection is given up."""
 
 
-class BoundedConnection(psycopg.Connection[Any]):
+class BoundedConnection(psycopg.Connection):
     """A psycopg connection whose waits end after `bound_s` seconds.
 
     `when_slow` is called once in a wait that lasts longer than SLOW_S.

@@ -114,7 +114,7 @@ def _connect_options(role: Role) -> dict[str, Any]:
         "keepalives_count": 3,
         "application_name": f"activity {role}",
     }
-    stated: dict[str, Any] = _DIALECT.create_connect_args(url)[1]  # type: ignore[no-untyped-call]  # as above
+    stated: dict[str, object] = _DIALECT.create_connect_args(url)[1]  # type: ignore[no-untyped-call]  # as above
     options = usual | stated
     return options | {"prepare_threshold": _prepare_threshold(options.get("prepare_threshold"))}
 

@@ -3,7 +3,7 @@
 Safe to run twice, and at the same time from several places.
 """
 
-from typing import Any, get_args
+from typing import get_args
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -76,7 +76,7 @@ def at_and_newest() -> tuple[str | None, str | None]:
         return at, directory(_config(session.connection())).get_current_head()
 
 
-_OPTIONS: dict[str, Any] = {"version_table": "activity_version"}
+_OPTIONS: dict[str, object] = {"version_table": "activity_version"}
 
 
 def _config(connection: Connection) -> Config:

@@ -106,12 +106,12 @@ class Follower(_Tail):
         events = self._take(message)
         return events or (self._read_log() if self._due else [])
 
-    def _next(self, timeout: float) -> dict[str, Any] | None:
+    def _next(self, timeout: float) -> dict[str, object] | None:
         try:
             if not self._subscribed:
                 self._pubsub.subscribe(self._channel)
                 self._subscribed = True
-            message: dict[str, Any] | None = self._pubsub.get_message(timeout=timeout)
+            message: dict[str, object] | None = self._pubsub.get_message(timeout=timeout)
         except redis.RedisError as error:
             log.info("follow_without_redis", error=type(error).__name__)
             self._subscribed = False

@@ -130,7 +130,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         return permitted
 
     async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+        self, path: str, timeout: float | None = None, socket_options: Iterable[object] | None = None
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: nothing outside is behind a socket file."""
         raise OutboundRefused("a socket file is no public address")

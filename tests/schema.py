@@ -3,8 +3,6 @@
 `make reference` keeps it as db/schema.txt, a test compares.
 """
 
-from typing import Any
-
 import psycopg
 
 _OWN_SCHEMAS = (
@@ -78,7 +76,7 @@ select line from (
 """  # noqa: S608  # from a constant of this module
 
 
-def describe(connection: psycopg.Connection[Any]) -> str:
+def describe(connection: psycopg.Connection) -> str:
     """Return all tables and functions as text.
 
     A table with its columns, rules, indexes, triggers, policies and grants, a function with who may call it.

@@ -68,13 +68,13 @@ def _log_as_we_do(**_: Any) -> None:
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _start_child(**_: Any) -> None:
+def _start_child(**_: object) -> None:
     forget_connections()
     _start_clocks()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _shut_down(**_: Any) -> None:
+def _shut_down(**_: object) -> None:
     watchdog.end_within()
 
 
@@ -87,6 +87,6 @@ def _task_begins(task_id: str, task: Any, **_: Any) -> None:
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _task_ends(**_: Any) -> None:
+def _task_ends(**_: object) -> None:
     watchdog.end()
     clear_contextvars()

@@ -36,7 +36,7 @@ class _Judged(NamedTuple):
 class QuietRequest(Request):  # type: ignore[misc]  # celery has no types
     """A message as the worker tells others of it: without its events, which name people."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._argsrepr: str | None
         self._kwargsrepr: str | None
@@ -52,7 +52,7 @@ def shown(described: str | None) -> str | None:
     return "(events, not shown)" if bare[:1] in {"(", "[", "{"} and len(bare) > 2 else described
 
 
-def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> str:
+def accept(args: Sequence[object], kwargs: Mapping[str, object], message_id: str) -> str:
     """Emit the events of a message and park what is invalid; on return all of it is durable.
 
     An event without an id is given one of the message's, so that a message that is delivered again adds
@@ -73,7 +73,7 @@ def accept(args: Sequence[Any], kwargs: Mapping[str, Any], message_id: str) -> s
     return f"{len(judged.valid)} emitted, {len(judged.rejected)} refused; "
 
 
-def _without_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _without_key(args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """Return a message's arguments but for its key; what is no text in the key's position is content."""
     place = NAMES.index("key")
     return {
@@ -82,7 +82,7 @@ def _without_key(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], Any]:
+def _arguments(args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[list[object], object]:
     """Return the events and the key, by position or by name. Raises InvalidMessage."""
     given = dict(zip(NAMES, args, strict=False))
     if len(args) > len(NAMES) or given.keys() & kwargs.keys() or kwargs.keys() - set(NAMES):
@@ -94,11 +94,11 @@ def _arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any
     return events, given.get("key")
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return {dict: "an object", str: "text", type(None): "nothing"}.get(type(value), "another value")
 
 
-def _workspace(key: Any) -> int | None:
+def _workspace(key: object) -> int | None:
     """Return the workspace that the key proves; None where any is believed. Raises InvalidMessage."""
     if key is None:
         if settings().trust_broker:
@@ -112,7 +112,7 @@ def _workspace(key: Any) -> int | None:
     raise InvalidMessage("the message's `key` is not a live key with the scope write")
 
 
-def _judge(events: Sequence[Any], workspace: int | None, message_id: str) -> _Judged:
+def _judge(events: Sequence[object], workspace: int | None, message_id: str) -> _Judged:
     judged = _Judged([], [])
     for n, item in enumerate(events):
         try:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any
 
 # ISO 4217 currencies that have no minor unit.
 # fmt: off
@@ -29,7 +28,7 @@ class Language:
     recorded: str
     erased: str
     titles: Mapping[str, str]
-    words: Mapping[str, Mapping[Any, str]]
+    words: Mapping[str, Mapping[object, str]]
     sentences: Mapping[int, Mapping[str, str]]
 
     def number(self, value: str | float, places: int = 0) -> str:

@@ -1,7 +1,6 @@
 """The one-line summary of an event: a pure function of type, version, payload and locale."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -27,7 +26,7 @@ _SENTENCES: Mapping[tuple[str, str, int], Sentence] = {
 _DECODERS = {key: msgspec.json.Decoder(known.payload) for key, known in VERSIONS.items()}
 
 _ENCODED = (bytes, msgspec.Raw)
-AnyPayload = bytes | msgspec.Raw | Mapping[str, Any] | None
+AnyPayload = bytes | msgspec.Raw | Mapping[str, object] | None
 
 
 def summarise(type: str, version: int, payload: AnyPayload, locale: str = "en") -> str:
@@ -54,7 +53,7 @@ def summary_parts(type: str, version: int, payload: AnyPayload, locale: str = "e
     return (sentence and fitting and _filled(sentence, fitting, language)) or [{"t": title}]
 
 
-def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str, Any]) -> Payload | None:
+def _fitting(type: str, version: int, payload: bytes | msgspec.Raw | Mapping[str, object]) -> Payload | None:
     """Return the payload as its type's struct, or None if it does not fit or that version is not known."""
     if (type, version) not in VERSIONS:
         return None

@@ -70,8 +70,8 @@ def cause_of(event: RecordedEvent) -> UUID | None:
     if event.cause_id is not None or event.type != "comment.added":
         return event.cause_id
     try:
-        return UUID(event.fields().get("event_id"))
-    except (TypeError, ValueError, AttributeError):
+        return UUID(str(event.fields().get("event_id")))
+    except ValueError:
         return None
 
 
@@ -85,8 +85,8 @@ def may_be_private(event: RecordedEvent, policy: Audience) -> bool:
 def changes_readers(event: RecordedEvent) -> bool:
     """Return whether others may read earlier events, or not any more, since this one."""
     if event.type == "event.corrected":
-        fields = event.fields()
-        return "contents" in (fields.get("correct") or {}) or fields.get("event_type") == "event.corrected"
+        corrected, about = event.fields().get("correct"), event.fields().get("event_type")
+        return (isinstance(corrected, dict) and "contents" in corrected) or about == "event.corrected"
     return event.type == "privacy.contents_changed"
 
 

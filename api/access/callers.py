@@ -216,7 +216,7 @@ def _tenant_id(ref: str | int) -> int:
         return get_tenant(session, ref).id
 
 
-def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+def _scopes(claims: dict[str, object]) -> frozenset[str]:
     """Return what a token allows: its `scope`, else the sum of its `roles`."""
     scope = claims.get("scope")
     if isinstance(scope, str):
@@ -278,7 +278,7 @@ def read_session(cookie: str) -> dict[str, Any]:
     Raises the problem unauthenticated if it is forged or has ended.
     """
     try:
-        claims: dict[str, Any] = jwt.decode(
+        claims: dict[str, object] = jwt.decode(
             cookie, _session_secret(), ["HS256"], {"require": ["exp", "csrf", "jti"]}
         )
     except (jwt.PyJWTError, ValueError):

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -43,7 +42,7 @@ OPEN_ROUTERS = (problems.router, health.router, tracking.router, receiving.route
 
 def create_app() -> FastAPI:
     """Return the application; nothing is connected to before the first request."""
-    problem_answers: dict[int | str, dict[str, Any]] = {
+    problem_answers: dict[int | str, dict[str, object]] = {
         code: problem_answer(code) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
     }
     check_secrets()
@@ -79,7 +78,7 @@ def _describe(app: FastAPI) -> None:
     """Add our schemas to the OpenAPI description, which FastAPI makes of the routes."""
     made = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
             made().setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
         assert app.openapi_schema is not None

@@ -1,7 +1,7 @@
 """Bodies in and out: msgspec reads and writes them, and the OpenAPI description is made of the same types."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from fastapi import Request, Response
@@ -17,7 +17,7 @@ encode = msgspec.json.Encoder().encode
 
 
 def json_response(
-    content: Any,
+    content: object,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
@@ -67,17 +67,17 @@ def body(kind: type[T]) -> Callable[[Request], Awaitable[T]]:
 
 # --- the OpenAPI description ---
 
-SCHEMAS: dict[str, Any] = {}
+SCHEMAS: dict[str, object] = {}
 
 
-def schema(kind: Any) -> dict[str, Any]:
+def schema(kind: object) -> dict[str, object]:
     """Return a reference to the JSON Schema of a type, which is added to the description."""
     (reference,), parts = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     SCHEMAS.update(parts)
     return reference
 
 
-def takes(kind: Any, *media_types: str) -> dict[str, Any]:
+def takes(kind: object, *media_types: str) -> dict[str, object]:
     """Describe a request's body: for `openapi_extra`."""
     content = {media_type: {"schema": schema(kind)} for media_type in media_types or ("application/json",)}
     return {"requestBody": {"required": True, "content": content}}
@@ -105,10 +105,10 @@ SCHEMAS["Problem"] = PROBLEM
 
 
 def answers(
-    kind: Any, status: int = 200, description: str = "Done", *problems: int
-) -> dict[int | str, dict[str, Any]]:
+    kind: object, status: int = 200, description: str = "Done", *problems: int
+) -> dict[int | str, dict[str, object]]:
     """Describe a route's answers: one of `kind`, and problems."""
-    described: dict[int | str, dict[str, Any]] = {
+    described: dict[int | str, dict[str, object]] = {
         status: {"description": description, "content": {"application/json": {"schema": schema(kind)}}}
     }
     for code in sorted({400, 401, 403, 422, 429, 503, *problems}):
@@ -116,7 +116,7 @@ def answers(
     return described
 
 
-def problem_answer(status: int) -> dict[str, Any]:
+def problem_answer(status: int) -> dict[str, object]:
     """Describe the answer that tells a problem."""
     title = next((kind.title for kind in KINDS.values() if kind.status == status), "Problem")
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -128,7 +128,7 @@ def problem(
 ) -> Response:
     """Return the answer that tells a problem."""
     kind = KINDS[slug]
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "type": f"/problems/{slug}",
         "title": kind.title,
         "status": kind.status,

@@ -5,7 +5,7 @@ Most requests ask for a page that was just sent, and the log did not grow since.
 
 from collections.abc import Callable, Coroutine
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from cachetools import TTLCache
@@ -47,7 +47,7 @@ class CachingRoute(APIRoute):
     Requests of one moment share the query for its head.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """Return a handler that calls the route's own only if no cached page is as new as the log."""
         read = super().get_route_handler()
 

@@ -56,7 +56,7 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     version: int = 1
 
 
-def _list_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _list_of(kind: type[msgspec.Struct]) -> dict[str, object]:
     return {"type": "array", "maxItems": MAX_EVENTS, "items": schema(kind)}
 
 
@@ -73,7 +73,7 @@ _POST = {
         },
     }
 }
-_LISTED: dict[int | str, dict[str, Any]] = {
+_LISTED: dict[int | str, dict[str, object]] = {
     200: {
         "description": "A list's receipts, or it was emitted before",
         "content": {"application/json": {"schema": {"anyOf": [schema(Receipt), schema(Receipts)]}}},
@@ -304,6 +304,6 @@ def _find(caller: Caller, event_id: UUID) -> RecordedEvent:
     return found.event
 
 
-def _correction(wrong: RecordedEvent, given: CorrectionIn) -> Mapping[str, Any]:
+def _correction(wrong: RecordedEvent, given: CorrectionIn) -> Mapping[str, object]:
     payload = {"event_id": str(wrong.event_id), "event_type": wrong.type, **msgspec.structs.asdict(given)}
     return {name: value for name, value in payload.items() if value not in (None, False)}

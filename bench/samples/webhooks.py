@@ -66,7 +66,7 @@ def pin_certificates(data: Path, into: Path) -> None:
             (into / Path(proof["certificate_url"]).name).write_text(proof["certificate_pem"])
 
 
-async def check_webhooks(app: FastAPI, data: Path, admin: psycopg.Connection[Any]) -> dict[str, Counter[str]]:
+async def check_webhooks(app: FastAPI, data: Path, admin: psycopg.Connection) -> dict[str, Counter[str]]:
     """Send every sample twice; return by provider how many did what they should. Problems are printed."""
     table: dict[str, Counter[str]] = {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
@@ -81,7 +81,7 @@ async def check_webhooks(app: FastAPI, data: Path, admin: psycopg.Connection[Any
     return table
 
 
-def _tenant(admin: psycopg.Connection[Any], name: str) -> int:
+def _tenant(admin: psycopg.Connection, name: str) -> int:
     """Make a workspace of a sample's own: several samples are about one and the same event."""
     slug = re.sub("[^a-z0-9-]", "-", name)[:60]
     row = admin.execute(
@@ -97,7 +97,7 @@ def is_rejected(sample: Sample) -> bool:
 
 
 async def _check_webhook(
-    client: httpx.AsyncClient, name: str, sample: Sample, tenant: int, admin: psycopg.Connection[Any]
+    client: httpx.AsyncClient, name: str, sample: Sample, tenant: int, admin: psycopg.Connection
 ) -> list[str]:
     provider, source, proof = (
         name.split("/")[0],
@@ -134,7 +134,7 @@ async def _send(client: httpx.AsyncClient, provider: str, source: str, sample: S
     )
 
 
-def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
+def _state(admin: psycopg.Connection) -> tuple[int, int]:
     row = admin.execute(
         "select coalesce(max(n), 0), (select coalesce(sum(count), 0) from crm.mail_unknown) from "
         "activity.outbox"
@@ -143,7 +143,7 @@ def _state(admin: psycopg.Connection[Any]) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _made(admin: psycopg.Connection[Any], before: tuple[int, int]) -> tuple[list[dict[str, Any]], int]:
+def _made(admin: psycopg.Connection, before: tuple[int, int]) -> tuple[list[dict[str, object]], int]:
     rows = admin.execute(
         "select doc::text from activity.outbox where n > %s order by n", (before[0],)
     ).fetchall()
@@ -151,7 +151,7 @@ def _made(admin: psycopg.Connection[Any], before: tuple[int, int]) -> tuple[list
 
 
 def _differences(
-    sample: Sample, answers: list[httpx.Response], events: list[dict[str, Any]], unknown: int
+    sample: Sample, answers: list[httpx.Response], events: list[dict[str, object]], unknown: int
 ) -> Iterator[str]:
     statuses, expected = [answer.status_code for answer in answers], sample["expected"]
     if is_rejected(sample):
@@ -202,7 +202,7 @@ def _event_differences(one: dict[str, Any], event: dict[str, Any], body: str) ->
             yield f"{field}: {found} in place of {one[field]!r}"
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a text with single spaces, so that folding makes no difference."""
     return (
         " ".join(str(value).split())

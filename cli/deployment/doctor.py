@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import typer
 
@@ -159,7 +159,7 @@ def _broker() -> str:
 def _workers() -> str:
     from worker.celery import app, queues
 
-    served: dict[str, list[dict[str, Any]]] = app.control.inspect(timeout=_LISTEN_S).active_queues() or {}
+    served: dict[str, list[dict[str, object]]] = app.control.inspect(timeout=_LISTEN_S).active_queues() or {}
     names = {queue["name"] for theirs in served.values() for queue in theirs}
     if missing := queues() - names:
         raise ActivityError(

@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from typing import Any
 
 from kombu.utils.functional import LRUCache
 
@@ -16,12 +15,12 @@ class KeepsFailures(LRUCache):
     A failure of the night is to be read in the morning, however many tasks went well since.
     """
 
-    data: "OrderedDict[str, Any]"
+    data: "OrderedDict[str, object]"
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)  # type: ignore[no-untyped-call]  # kombu has no types
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         with self.mutex:
             if key not in self.data and self.limit and len(self.data) >= self.limit:
                 self._forget_one()
@@ -35,6 +34,6 @@ class KeepsFailures(LRUCache):
         self.data.popitem(last=False)
 
 
-def _failed_lately(task: Any) -> bool:
+def _failed_lately(task: object) -> bool:
     failed: float | None = getattr(task, "failed", None)
     return failed is not None and time.time() - failed < DAY_S

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -220,7 +220,7 @@ def _probes(names: list[str]) -> dict[str, Callable[[], bool]]:
 def _worker_answers(name: str) -> bool:
     from worker.celery import app
 
-    answers: list[dict[str, Any]] = app.control.ping(timeout=0.5)
+    answers: list[dict[str, object]] = app.control.ping(timeout=0.5)
     return any(node.startswith(f"{name}-") for answer in answers for node in answer)
 
 
@@ -238,7 +238,7 @@ def _report(folder: Path, tenant: int, seconds: float) -> None:
 
     stored = json.loads((folder / "settings.json").read_text())
     urls = {name: settings().required(name) for name in ("database_url", "redis_url")}
-    endpoints: dict[str, Any] = {
+    endpoints: dict[str, object] = {
         **urls,
         "api": f"http://127.0.0.1:{os.environ['ACTIVITY_PORT']}",
         "flower": f"http://127.0.0.1:{os.environ['FLOWER_PORT']}",

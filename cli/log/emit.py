@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -83,7 +83,7 @@ def emit(
         print_one(recorded, f"seq {recorded.seq}", json)
 
 
-def _field(text: str) -> tuple[str, Any]:
+def _field(text: str) -> tuple[str, object]:
     import msgspec
 
     name, equals, value = text.partition("=")
@@ -97,7 +97,7 @@ def _field(text: str) -> tuple[str, Any]:
         raise ActivityError(f"{name}={value!r:.60} is not JSON: {error}") from None
 
 
-def _decode(fields: dict[str, Any], tenant: int) -> "Event":
+def _decode(fields: dict[str, object], tenant: int) -> "Event":
     """Return the valid event that the fields describe. Raises InvalidEvent."""
     from activity.catalogue import CATALOGUE
     from activity.validation import check_outsider, decode, encode
@@ -162,7 +162,7 @@ def _of_line(text: str, tenant: int) -> "Event":
     import msgspec
 
     try:
-        fields = msgspec.json.decode(text, type=dict[str, Any])
+        fields = msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise ActivityError(f"not a JSON object: {error}") from None
     if fields.get("tenant_id", tenant) != tenant:

@@ -93,7 +93,7 @@ def list_(tenant: TenantOption = None, json: Json = False) -> None:
 
     with workspace(tenant) as (session, number):
         found, unknown = mail.list_all(session, number), reports.unknown_kinds(session, number)
-    rows: list[dict[str, Any]] = [
+    rows: list[dict[str, object]] = [
         {
             "id": one.public_id,
             "provider": one.provider,

@@ -1,6 +1,6 @@
 """`activity suppression` and `activity consent`: the ledger of who may not be written to."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,7 +48,7 @@ def explain(address: Target, tenant: TenantOption = None, json: Json = False) ->
     with workspace(tenant) as (session, number):
         standing = suppression.check(session, number, address)
         history = suppression.history(session, number, address)
-    known: dict[str, Any] = {"target": suppression.key(address), "refusal": standing.refusal()}
+    known: dict[str, object] = {"target": suppression.key(address), "refusal": standing.refusal()}
     words = f"{known['target']}: {known['refusal'] or 'may be written to'}"
     consent = {None: "no consent is known", True: "consent was given", False: "consent was withdrawn"}
     print_one(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +19,9 @@ def _engine(url: str) -> Engine:
     return create_engine(url, poolclass=NullPool, hide_parameters=True)
 
 
-def look_up(url: str, query: str, values: Mapping[str, Any], timeout_s: float) -> Mapping[str, Any] | None:
+def look_up(
+    url: str, query: str, values: Mapping[str, object], timeout_s: float
+) -> Mapping[str, object] | None:
     """Return the first row of a configured query, or None. Raises QueryFailed."""
     try:
         with _engine(url).connect() as connection:
@@ -39,5 +40,5 @@ def _restrict(connection: Connection, timeout_s: float) -> None:
         connection.execute(text("set transaction read only"))
 
 
-def _plain(value: Any) -> bool | int | float | str | None:
+def _plain(value: object) -> bool | int | float | str | None:
     return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -77,7 +77,7 @@ class LedgerCall(NamedTuple):
     attempt: int
     state: str
     cost: Decimal
-    found: dict[str, Any] | None
+    found: dict[str, object] | None
     reason: str | None
     ended_at: datetime
 
@@ -113,7 +113,7 @@ class CallStart(NamedTuple):
     state: str
     month: date
     reserved: Decimal = Decimal(0)
-    found: Mapping[str, Any] | None = None
+    found: Mapping[str, object] | None = None
 
 
 _START = text("""
@@ -140,7 +140,7 @@ class CallEnd(NamedTuple):
     state: str
     cost: Decimal
     tries: int
-    found: Mapping[str, Any] | None
+    found: Mapping[str, object] | None
     reason: str | None
 
 
@@ -169,7 +169,7 @@ def forget(session: Session, pass_id: int, provider: str, attempt: int) -> None:
 class CachedAnswer(NamedTuple):
     """An answer in the cache."""
 
-    found: dict[str, Any]
+    found: dict[str, object]
     obtained_at: datetime
 
 
@@ -179,7 +179,7 @@ class CacheEntry(NamedTuple):
     tenant_id: int
     provider: str
     key: str
-    found: Mapping[str, Any]
+    found: Mapping[str, object]
     obtained_at: datetime
     seconds: float
 

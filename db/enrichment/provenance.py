@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ class FieldSource(NamedTuple):
     kind: str
     record_id: str
     field: str
-    value: Any
+    value: object
     provider: str
     confidence: float
     cost: Decimal

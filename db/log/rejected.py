@@ -5,7 +5,6 @@ For the role auditor, who sees those without a tenant too.
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import text
@@ -29,7 +28,7 @@ def rejected(
 
     Of a tenant where one is given, and of these numbers where some are.
     """
-    asked: dict[str, Any] = {"tenant": tenant, "ids": None if ids is None else list(ids), "limit": limit}
+    asked: dict[str, object] = {"tenant": tenant, "ids": None if ids is None else list(ids), "limit": limit}
     rows = session.execute(
         text("""
             select id, tenant_id, doc, reason, rejected_at from activity.rejected

@@ -6,7 +6,7 @@ Every function but `find` is for a transaction that names the tenant of its sour
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -21,7 +21,7 @@ class ClaimedSource(Claimed):
     """An inbound source that is to be polled or confirmed."""
 
     public_id: str
-    mailbox: dict[str, Any] | None
+    mailbox: dict[str, object] | None
     uid_validity: int | None
     last_uid: int
     confirm_url: str | None
@@ -51,7 +51,7 @@ class MailSource(NamedTuple):
     unsigned: bool
     tolerance_s: int
     url: str | None
-    mailbox: Mapping[str, Any] | None
+    mailbox: Mapping[str, object] | None
     last_received_at: datetime | None
     failure: str | None
     due_at: datetime | None

@@ -138,7 +138,7 @@ def _change(session: Session, tenant: int, task: int, changed: str, value: str) 
     return _found(session, statement, {"tenant": tenant, "task": task, "value": value})
 
 
-def _found(session: Session, statement: TextClause, values: Mapping[str, Any]) -> TaskListing:
+def _found(session: Session, statement: TextClause, values: Mapping[str, object]) -> TaskListing:
     row = session.execute(statement, values).one_or_none()
     if row is None:
         raise TaskNotFound(f"no open task {values['task']}: `activity task list` lists them")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -171,7 +171,7 @@ def events_about(
     return [_recorded(row) for row in session.execute(_EVENTS_ABOUT, values)]
 
 
-def _recorded(row: Row[Any]) -> RecordedEvent:
+def _recorded(row: Row[object]) -> RecordedEvent:
     columns = {name: row._mapping[name] for name in RecordedEvent.__struct_fields__}
     return RecordedEvent(**columns | {"payload": msgspec.Raw((row.body or "null").encode())})
 

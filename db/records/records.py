@@ -284,7 +284,7 @@ def names(session: Session, tenant: int, kind: type[Record], ids: Collection[str
     return {row.id: row.name for row in session.execute(query, {"tenant": tenant, "ids": list(ids)})}
 
 
-def _select(session: Session, kind: type[R], where: str, **values: Any) -> list[R]:
+def _select(session: Session, kind: type[R], where: str, **values: object) -> list[R]:
     columns = kind.__struct_fields__
     # Constants of ours
     query = f"select {', '.join(columns)} from {_TABLES[kind].name} where tenant_id = :tenant and {where}"

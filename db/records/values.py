@@ -46,7 +46,7 @@ class RecordValues(NamedTuple):
     slug: str  # the workspace's
     name: str
     account_id: str | None
-    current: dict[str, Any]
+    current: dict[str, object]
 
 
 def existing(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> set[str]:
@@ -60,7 +60,7 @@ def _selected(kind: str) -> str:
     return f"select {', '.join(columns)}, fields, created_at, updated_at from crm.{kind}"
 
 
-def read(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def read(session: Session, tenant: int, kind: str, ids: Sequence[str]) -> dict[str, dict[str, object]]:
     """Return records whole, by id: their columns, `fields`, `created_at` and `updated_at`."""
     statement = text(f"{_selected(kind)} where tenant_id = :tenant and id = any(:ids)")
     rows = session.execute(statement, {"tenant": tenant, "ids": list(ids)})
@@ -114,7 +114,7 @@ update crm.{kind} a
 }
 
 
-def set_values(session: Session, kind: str, changes: Mapping[Key, Mapping[str, Any]]) -> None:
+def set_values(session: Session, kind: str, changes: Mapping[Key, Mapping[str, object]]) -> None:
     """Change enriched records of a kind: the new values of each, by the names of their fields."""
     rows = as_rows(
         {"tenant_id": tenant, "record_id": record, "changed": changed}

@@ -5,7 +5,7 @@ For transactions of the role producer that see every tenant, or the one whose en
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -40,11 +40,11 @@ class Due(NamedTuple):
     contact_name: str
     email: str | None
     owner_email: str | None
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
     account_id: str | None
     account_name: str | None
     account_domain: str | None
-    account_fields: Mapping[str, Any] | None
+    account_fields: Mapping[str, object] | None
     gone: bool  # the contact was deleted
     earlier: tuple[Earlier, ...] = ()
 

@@ -5,7 +5,7 @@ For transactions of the role producer that see every tenant, or the one whose e-
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -149,7 +149,7 @@ def save_accepted(session: Session, accepted: Sequence[AcceptedMessage]) -> tupl
     return set(saved), set(moved)
 
 
-def _json(rows: Iterable[Mapping[str, Any]]) -> str:
+def _json(rows: Iterable[Mapping[str, object]]) -> str:
     return msgspec.json.encode(list(rows)).decode()
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 from activity.event import Event
 from db.records.records import Account, Contact, Opportunity
@@ -50,7 +49,7 @@ def _add_change(
     story: Story,
     day: float,
     kind: str,
-    payload: Mapping[str, Any],
+    payload: Mapping[str, object],
     of: Account | Contact,
     actor: str | None = None,
 ) -> None:

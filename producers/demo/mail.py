@@ -22,7 +22,7 @@ class _Reaction(NamedTuple):
     days: float
     days_by_luck: float
     kind: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
     ending: str | None = None  # why the sequence ends with it
 
 

@@ -26,7 +26,7 @@ class Story:
         self,
         day: float,
         kind: str,
-        payload: Mapping[str, Any],
+        payload: Mapping[str, object],
         *,
         about: Account | Contact | Opportunity,
         **more: Any,

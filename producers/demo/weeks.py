@@ -29,7 +29,7 @@ def add_conversation(story: Story, account: Account, week: int) -> None:
 
 def _add_call(story: Story, account: Account, contact: Contact, day: float, number: str) -> None:
     add = partial(story.add, about=contact, record_id=number, actor=account.owner_email)
-    call: dict[str, Any] = {
+    call: dict[str, object] = {
         "direction": story.dice.choice(["inbound", "outbound"]),
         "contact_name": contact.name,
     }
@@ -72,7 +72,7 @@ def add_automation(story: Story, account: Account, week: int) -> None:
         cause = add(day + 0.02 + step * 0.3, kind, known, **run)
 
 
-def _signal(visits: int) -> dict[str, Any]:
+def _signal(visits: int) -> dict[str, object]:
     return {
         "signal": "pricing_page_visited",
         "name": f"Visited the pricing page {visits} times in a week",
@@ -82,7 +82,7 @@ def _signal(visits: int) -> dict[str, Any]:
     }
 
 
-def _enrichment(account: Account, visits: int) -> dict[str, Any]:
+def _enrichment(account: Account, visits: int) -> dict[str, object]:
     employees = account.fields["employees"]
     change = {
         "field": "employees",
@@ -96,7 +96,7 @@ def _enrichment(account: Account, visits: int) -> dict[str, Any]:
     return {"name": account.name, "changes": [change], **totals}
 
 
-def _run(account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+def _run(account: Account) -> Iterator[tuple[str, dict[str, object]]]:
     title = f"Call {account.name} about prices"
     yield "playbook.started", {"trigger": "signal.detected"}
     yield "task.created", {"title": title, "assignee": account.owner_email}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,7 +33,7 @@ class ProviderConfig(_Section):
     """One provider: the class that serves it, its options, its cost and its limits."""
 
     uses: str
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     cost: Money = Decimal(0)  # of an answered call
     cost_per_field: Money = Decimal(0)  # of each wanted field that it found, on top
     charges_misses: bool = False  # whether an answer that knows nothing costs as well

@@ -28,7 +28,7 @@ class Work:
 
     row: ClaimedPass
     slug: str
-    values: dict[str, Any] | None  # None: the record no longer exists
+    values: dict[str, object] | None  # None: the record no longer exists
     wanted: Mapping[str, FieldConfig]
     tried: dict[str, str | None] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)

@@ -1,7 +1,6 @@
 """Which rows an event or a record is made of: `when`, a table of columns and what they must hold."""
 
 from collections.abc import Callable
-from typing import Any
 
 from producers.imports.errors import InvalidMapping
 from producers.imports.fields import Context, Row
@@ -20,7 +19,7 @@ def compile_when(section: Section, context: Context) -> Condition:
     return lambda row: all(test(row.get(column, "")) for column, test in tests)
 
 
-def _test(spec: Any, key: str) -> Callable[[str], bool]:
+def _test(spec: object, key: str) -> Callable[[str], bool]:
     if not isinstance(spec, dict):
         return _texts(spec, key).__contains__
     section = Section(spec, key, "filled starts not")
@@ -36,7 +35,7 @@ def _test(spec: Any, key: str) -> Callable[[str], bool]:
     return lambda text: text not in refused
 
 
-def _texts(spec: Any, key: str) -> frozenset[str]:
+def _texts(spec: object, key: str) -> frozenset[str]:
     texts = spec if isinstance(spec, list) else [spec]
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidMapping(key, f"{spec!r:.60}: give {_FORMS}")

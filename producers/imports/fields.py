@@ -37,7 +37,7 @@ FILTERS: Mapping[str, Callable[[str], str]] = {
 class Context:
     """What the rest of a mapping offers to its fields; `columns` collects which key reads which column."""
 
-    values: Mapping[str, Mapping[str, Any]]
+    values: Mapping[str, Mapping[str, object]]
     times: Mapping[str, ReadTime]
     columns: list[tuple[str, str]] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ def _filler(pieces: list[_Piece]) -> Callable[[Row], str | None]:
     return fill
 
 
-def compile_field(spec: Any, key: str, context: Context) -> ReadField:
+def compile_field(spec: object, key: str, context: Context) -> ReadField:
     """Compile the value of a field.
 
     It is a text, a number, true or false, a list, a table with `value` in it, or a table of fields.
@@ -160,7 +160,7 @@ def _optional(section: Section, key: str, context: Context) -> ReadField | None:
     return compile_field(section.values[key], section.name(key), context) if key in section else None
 
 
-def _table(section: Section, context: Context) -> Mapping[str, Any] | None:
+def _table(section: Section, context: Context) -> Mapping[str, object] | None:
     spec = section.values.get("values")
     if spec is None:
         if "otherwise" in section:
@@ -178,7 +178,7 @@ def _table(section: Section, context: Context) -> Mapping[str, Any] | None:
     return context.values[spec]
 
 
-def _converter(section: Section, context: Context) -> Callable[[str], Any]:
+def _converter(section: Section, context: Context) -> Callable[[str], object]:
     if "time" in section:
         name = section.required("time", str)
         if name not in context.times:
@@ -219,14 +219,14 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise RowRejected(f"{text!r:.60} is not JSON") from None
 
 
-_AS: Mapping[str, Callable[[str], Any]] = {
+_AS: Mapping[str, Callable[[str], object]] = {
     "text": str,
     "integer": _integer,
     "decimal": _decimal,

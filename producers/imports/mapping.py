@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid5
 
 from activity.event import Event
@@ -92,7 +91,7 @@ def load(path: Path) -> ImportMap:
         raise InvalidMapping(str(path), f"this is not TOML: {error}") from None
 
 
-def compile_mapping(values: Mapping[str, Any], digest: str = "") -> ImportMap:
+def compile_mapping(values: Mapping[str, object], digest: str = "") -> ImportMap:
     """Compile a mapping. Raises InvalidMapping, which names the key and says what is allowed."""
     root = Section(values, "", _KEYS)
     name = root.required("name", str)
@@ -135,7 +134,7 @@ def _events(root: Section) -> Iterator[Section]:
         yield Section({**every.values, **section.values, "payload": payload}, section.path)
 
 
-def _values(root: Section) -> dict[str, Mapping[str, Any]]:
+def _values(root: Section) -> dict[str, Mapping[str, object]]:
     section = root.table("values")
     return {name: section.required(name, dict) for name in section.values}
 

@@ -6,7 +6,6 @@ Both are in small files beside the imported one, so that an interrupted import g
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -68,7 +67,7 @@ class Progress:
         else:
             self.rejects.unlink(missing_ok=True)
 
-    def commit(self, rejects: list[dict[str, Any]]) -> None:
+    def commit(self, rejects: list[dict[str, object]]) -> None:
         """Save `done`, after the transaction that it counts was committed."""
         if rejects:
             with os.fdopen(

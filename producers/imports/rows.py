@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from producers.imports.errors import ImportFailed, InvalidMapping, RowRejected
 from producers.imports.fields import Row
@@ -142,7 +142,7 @@ def _undecoded(cells: list[str]) -> str:
     return ""
 
 
-def flat(value: Mapping[str, Any], before: str = "") -> dict[str, str]:
+def flat(value: Mapping[str, object], before: str = "") -> dict[str, str]:
     """Return a JSON object as a row.
 
     What is within another object is named outer.inner, null is empty, a list stays JSON.

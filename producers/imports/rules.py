@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -123,7 +122,7 @@ def compile_record(section: Section, context: Context) -> tuple[Condition, MakeR
     return compile_when(section.table("when"), context), partial(_record, record, fields, section.path)
 
 
-def _record(record: type[Record], fields: Callable[[Row], dict[str, Any]], path: str, row: Row) -> Record:
+def _record(record: type[Record], fields: Callable[[Row], dict[str, object]], path: str, row: Row) -> Record:
     try:
         return msgspec.convert(fields(row), record)
     except msgspec.ValidationError as error:

@@ -157,7 +157,7 @@ class Importer:
         self._begin_with(self._by_slug[slug])
         return self._by_slug[slug]
 
-    def _commit(self, made: Sequence[Made], progress: Progress) -> list[dict[str, Any]]:
+    def _commit(self, made: Sequence[Made], progress: Progress) -> list[dict[str, object]]:
         """Commit what rows became in one transaction; where one fails it, find that and commit the rest."""
         if not made:
             return []
@@ -249,7 +249,7 @@ def _save_records(session: Session, made: Sequence[Made]) -> int:
     )
 
 
-def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, Any]]]:
+def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, object]]]:
     valid, rejects = [], []
     for one in made:
         try:
@@ -261,7 +261,7 @@ def _sift(made: Sequence[Made]) -> tuple[list[Made], list[dict[str, Any]]]:
     return valid, rejects
 
 
-def _reject(numbered: Numbered, reason: str) -> dict[str, Any]:
+def _reject(numbered: Numbered, reason: str) -> dict[str, object]:
     # A row that could not be read may hold lone surrogates, which JSON cannot.
     row = {name: value.encode(errors="replace").decode() for name, value in numbered.row.items()}
     return {"line": numbered.line, "reason": reason.encode(errors="replace").decode(), "row": row}

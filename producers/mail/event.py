@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 ReportKind = Literal[
     "queued", "sent", "delivered", "deferred", "opened", "clicked", "bounced", "rejected", "complained",
@@ -64,9 +64,9 @@ class MailEvent:
     method: str | None = None
     feedback_type: str | None = None
     references: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def event_type(self) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -59,7 +58,7 @@ def _record_id(event: MailEvent, id_: UUID) -> str:
     return hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
 
 
-def _payload(provider: str, event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, Any]:
+def _payload(provider: str, event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, object]:
     sent = match.sent
     own_id = f"<{sent.message_id}>" if sent and match.by == "message_id" else None
     of_step = {"sequence": sent.sequence, "step": sent.step, "variant": sent.variant} if sent else {}
@@ -84,7 +83,7 @@ def _payload(provider: str, event: MailEvent, match: ReportMatch, known: KnownMa
     }
 
 
-def _particulars(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, Any]:
+def _particulars(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, object]:
     """Return what only this type of event has."""
     match event.event_type:
         case "email.opened" if event.kind == "read":  # a person's program sent it, asked or not
@@ -104,7 +103,7 @@ def _particulars(event: MailEvent, match: ReportMatch, known: KnownMails) -> dic
     return dict(event.extra)
 
 
-def _engagement(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, Any]:
+def _engagement(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, object]:
     since = seconds_since_delivery(event, match, known)
     verdict = classify(event.user_agent, provider_flag=event.machine, seconds_since_delivery=since)
     return {
@@ -115,7 +114,7 @@ def _engagement(event: MailEvent, match: ReportMatch, known: KnownMails) -> dict
     }
 
 
-def _fitting(payload: dict[str, Any]) -> dict[str, Any]:
+def _fitting(payload: dict[str, object]) -> dict[str, object]:
     """Return a payload that an event can hold.
 
     Printable texts no longer than their field, small enough together.
@@ -130,7 +129,7 @@ def _fitting(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _clipped(value: Any, limit: int) -> Any:
+def _clipped(value: object, limit: int) -> object:
     if isinstance(value, str):
         return _UNPRINTABLE.sub("", value)[:limit]
     if isinstance(value, dict):
@@ -141,7 +140,7 @@ def _clipped(value: Any, limit: int) -> Any:
     return value
 
 
-def _clipped_inside(value: Any) -> Any:
+def _clipped_inside(value: object) -> object:
     """Return a value of the sender's own.
 
     A number, a boolean or a short text; what is nested or huge becomes text.

@@ -32,17 +32,17 @@ def json_of(body: bytes | str) -> Any:
         raise InvalidReport(f"the body is not JSON: {error}") from None
 
 
-def object_of(value: Any) -> Mapping[str, Any]:
+def object_of(value: object) -> Mapping[str, object]:
     """Return the value where it is an object, else an empty one: providers leave parts out, or send null."""
     return value if isinstance(value, dict) else {}
 
 
-def objects_of(value: Any) -> list[Mapping[str, Any]]:
+def objects_of(value: object) -> list[Mapping[str, object]]:
     """Return the objects of a list, or the object itself as a list of one."""
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
 
 
-def object_in(value: Any) -> Mapping[str, Any]:
+def object_in(value: object) -> Mapping[str, object]:
     """Return the object that a text holds as JSON, else an empty one.
 
     Raises InvalidReport for a broken one.
@@ -71,19 +71,19 @@ def _content(part: Message) -> str:
     return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
-def text(value: Any) -> str | None:
+def text(value: object) -> str | None:
     """Return a value as text; None where it is empty or not a plain value."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
     return str(value).strip() or None
 
 
-def texts(value: Any) -> tuple[str, ...]:
+def texts(value: object) -> tuple[str, ...]:
     """Return what may be one text or a list of them."""
     return tuple(item for item in map(text, value if isinstance(value, list) else [value]) if item)
 
 
-def moment(*values: Any) -> datetime | None:
+def moment(*values: object) -> datetime | None:
     """Return the first of some values that is a time, in UTC where it has no zone.
 
     It may be in seconds, in milliseconds, or in ISO with any number of digits.
@@ -117,12 +117,12 @@ def _iso(value: str) -> datetime | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Return a name for a report that is the same in every repeat."""
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
-def identity(*parts: Any) -> str:
+def identity(*parts: object) -> str:
     """Return the parts of an event's identity as one text."""
     return msgspec.json.encode([str(part) if part is not None else "" for part in parts]).decode()
 
@@ -141,7 +141,7 @@ def is_permanent(*answers: str | None) -> bool | None:
     return None
 
 
-def clean_id(value: Any) -> str | None:
+def clean_id(value: object) -> str | None:
     """Return a Message-ID with its angle brackets."""
     found = text(value)
     if found is None or "@" not in found:
@@ -149,18 +149,18 @@ def clean_id(value: Any) -> str | None:
     return found if found.startswith("<") else f"<{found}>"
 
 
-def header_id(value: Any) -> str | None:
+def header_id(value: object) -> str | None:
     """Return a Message-ID with its angle brackets; None for any other id."""
     found = clean_id(value)
     return found if found and "@" in found else None
 
 
-def kind_of(kinds: Mapping[str, ReportKind], name: Any) -> ReportKind:
+def kind_of(kinds: Mapping[str, ReportKind], name: object) -> ReportKind:
     """Return the kind that a provider's word means; "unknown" for a word that is not known."""
     return kinds.get(str(name), "unknown")
 
 
-def pick(item: Mapping[str, Any], leave_out: Iterable[str]) -> dict[str, Any]:
+def pick(item: Mapping[str, object], leave_out: Iterable[str]) -> dict[str, object]:
     """Return what the sender added to an event: everything but the provider's own fields."""
     left = set(leave_out)
     return {name: value for name, value in item.items() if name not in left}

@@ -166,7 +166,7 @@ def _why_not(program: Program, event: RecordedEvent, load: Load) -> str:
     return next((text for text in unmet if not text.endswith(" holds")), "a condition does not hold")
 
 
-def _verdict(condition: Expression, facts: dict[str, Any]) -> str:
+def _verdict(condition: Expression, facts: dict[str, object]) -> str:
     try:
         return "holds" if condition.value(facts) is True else "does not hold"
     except InvalidExpression as error:

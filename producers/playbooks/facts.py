@@ -30,12 +30,12 @@ def record_loader(session: Session, tenant: int) -> Load:
 
 def facts_of(
     subjects: Mapping[str, str], trigger: RecordedEvent | None, event: RecordedEvent | None, load: Load
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what a run's expressions may see; `event` is the last one it waited for, or its trigger.
 
     `subjects` are the ids of the account, contact and opportunity it is about, where there is one.
     """
-    facts: dict[str, Any] = {"trigger": trigger, "event": event}
+    facts: dict[str, object] = {"trigger": trigger, "event": event}
     if event:
         facts["now"] = event.recorded_at
     for kind in KINDS:

@@ -4,7 +4,7 @@ from bisect import bisect, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from activity.event import RecordedEvent
@@ -73,7 +73,7 @@ class OfType:
     def __init__(self, type: str, plays: list[Play]) -> None:
         self._view = View(type, (condition for play in plays for condition in play.program.of_event))
         self._rest: list[Play] = []
-        self._tables: dict[str, tuple[Fetch, dict[Any, list[Play]]]] = {}
+        self._tables: dict[str, tuple[Fetch, dict[object, list[Play]]]] = {}
         for play in plays:
             equality = play.program.equality
             if equality is None:
@@ -123,10 +123,10 @@ def matches(index: Index, events: Sequence[RecordedEvent], load: Load) -> list[T
 
     Records are loaded only for events whose own conditions hold.
     """
-    passed: list[tuple[Play, RecordedEvent, dict[str, Any]]] = []
+    passed: list[tuple[Play, RecordedEvent, dict[str, object]]] = []
     for event in events:
         if plays := index.of(event.type):
-            facts: dict[str, Any] = {"event": event, "now": event.recorded_at}
+            facts: dict[str, object] = {"event": event, "now": event.recorded_at}
             passed += [(play, event, facts) for play in plays.met(event, facts)]
     about = _about([event for _, event, _ in passed], load)
     records = _records(passed, about, load)
@@ -156,8 +156,8 @@ def _about(events: Iterable[RecordedEvent], load: Load) -> dict[UUID, dict[str, 
 
 
 def _records(
-    passed: Sequence[tuple[Play, RecordedEvent, Any]], about: Mapping[UUID, Mapping[str, str]], load: Load
-) -> dict[str, Mapping[str, Any]]:
+    passed: Sequence[tuple[Play, RecordedEvent, object]], about: Mapping[UUID, Mapping[str, str]], load: Load
+) -> dict[str, Mapping[str, object]]:
     wanted: dict[str, set[str]] = {"account": set(), "contact": set(), "opportunity": set()}
     for play, event, _ in passed:
         for kind in {kind for condition in play.program.of_records for kind in condition.records} & about[

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -132,7 +132,7 @@ def _check(session: Session, tenant: int, record: Account | Contact | Opportunit
             )
 
 
-What = tuple[str, dict[str, Any]]
+What = tuple[str, dict[str, object]]
 
 
 def _what(session: Session, tenant: int, before: R | None, after: R) -> Iterator[What]:
@@ -197,9 +197,9 @@ def _of_deal(session: Session, tenant: int, before: Opportunity | None, after: O
         )
 
 
-def _changes(before: Account | Contact, after: Account | Contact, *fields: str) -> list[dict[str, Any]]:
+def _changes(before: Account | Contact, after: Account | Contact, *fields: str) -> list[dict[str, object]]:
     """Return what differs, field by field, and within the host's own fields too."""
-    pairs: dict[str, tuple[Any, Any]] = {}
+    pairs: dict[str, tuple[object, object]] = {}
     for field in fields:
         old, new = getattr(before, field), getattr(after, field)
         if field == "fields":
@@ -209,7 +209,7 @@ def _changes(before: Account | Contact, after: Account | Contact, *fields: str) 
     return [{"field": name, "from": old, "to": new} for name, (old, new) in pairs.items() if old != new]
 
 
-def _deal(session: Session, tenant: int, deal: Opportunity) -> dict[str, Any]:
+def _deal(session: Session, tenant: int, deal: Opportunity) -> dict[str, object]:
     account = _account_name(session, tenant, deal.account_id)
     return _payload(name=deal.name, account_name=account, amount=_amount(deal.amount), currency=deal.currency)
 
@@ -223,7 +223,7 @@ def _amount(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def _payload(**values: Any) -> dict[str, Any]:
+def _payload(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
@@ -236,7 +236,7 @@ def _event(
     context: ChangeContext,
     record: records.Record,
     type_: str,
-    payload: dict[str, Any],
+    payload: dict[str, object],
     cause: UUID | None = None,
 ) -> Event:
     account = record.id if isinstance(record, Account) else getattr(record, "account_id", None)

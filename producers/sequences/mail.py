@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.base64mime import body_encode
 from email.header import Header
 from email.utils import format_datetime, quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from activity.address import InvalidDomain, ascii_domain
@@ -67,7 +67,7 @@ def message_id(tenant: int, enrollment: int, step: int, mailbox: str) -> str:
     return f"{uuid5(_NAMESPACE, f'{tenant}/{enrollment}/{step}').hex}@{domain}"
 
 
-def names(due: Due, box: Mailbox, unsubscribe_url: str = "") -> dict[str, Any]:
+def names(due: Due, box: Mailbox, unsubscribe_url: str = "") -> dict[str, object]:
     """Return the names that a mail's templates may use, with their values."""
     return {
         "contact": {

@@ -62,7 +62,7 @@ class InvalidTemplate(ActivityError, ValueError):
 class _Sandbox(ImmutableSandboxedEnvironment):
     """No calls: "x".ljust(10**9) is one."""
 
-    def is_safe_callable(self, obj: Any) -> bool:
+    def is_safe_callable(self, obj: object) -> bool:
         """Refuse every call: a text needs filters alone."""
         return False
 
@@ -92,7 +92,7 @@ class _AnyField(Mapping[str, str]):
 
 
 _PERSON = {"id": "1", "name": "Jo Park", "first_name": "Jo", "email": "jo@example.com", "fields": _AnyField()}
-SAMPLE: Mapping[str, Any] = {
+SAMPLE: Mapping[str, object] = {
     "contact": _PERSON,
     "account": {"id": "1", "name": "Acme", "domain": "acme.example", "fields": _AnyField()},
     "sender": {"name": "Ana Ruiz", "email": "ana@example.com"},

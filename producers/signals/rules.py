@@ -5,7 +5,7 @@ A rule fires once per record and window, and names its evidence.
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy.orm import Session
@@ -23,8 +23,8 @@ class ObservedChange(NamedTuple):
     """A field that a pass changed, and the provider of its new value."""
 
     field: str
-    before: Any
-    after: Any
+    before: object
+    after: object
     provider: str
 
 
@@ -48,7 +48,7 @@ def of_changes(
     ]
 
 
-def _evidence(change: ObservedChange) -> dict[str, Any]:
+def _evidence(change: ObservedChange) -> dict[str, object]:
     field, before, after, provider = change
     return {"field": field, "from": before, "to": after, "provider": provider}
 
@@ -64,11 +64,11 @@ def _shows(rule: SignalRule, change: ObservedChange) -> bool:
     return rule.value is None or rule.value.lower() in after
 
 
-def _number(value: Any) -> int | float:
+def _number(value: object) -> int | float:
     return value if isinstance(value, int | float) else 0
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     items = value if isinstance(value, list) else [] if value is None else [value]
     return [str(item).lower() for item in items]
 
@@ -90,7 +90,7 @@ def _in_event(session: Session, tenant: int, rule: SignalRule, event: RecordedEv
     subject = _subject(rule, event)
     if subject is None or not matches(rule, event):
         return []
-    evidence: dict[str, Any] = {"event": event.type}
+    evidence: dict[str, object] = {"event": event.type}
     if rule.count > 1:
         seen = _count(tenant, rule, subject, event)
         if seen < rule.count:
@@ -120,7 +120,7 @@ def _count(tenant: int, rule: SignalRule, subject: str, event: RecordedEvent) ->
 
 
 def _fire(
-    session: Session, rule: SignalRule, cause: Event | RecordedEvent, evidence: dict[str, Any]
+    session: Session, rule: SignalRule, cause: Event | RecordedEvent, evidence: dict[str, object]
 ) -> list[Event]:
     """Return the signal, or none where the rule has fired for the record in this window."""
     record, at = _subject(rule, cause), cause.occurred_at

@@ -22,7 +22,7 @@ def _closable(base: Any) -> Any:
 
     class Channel(base):  # type: ignore[misc]  # kombu has no types
         @contextmanager
-        def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        def conn_or_acquire(self, client: object = None) -> Iterator[object]:
             """Yield a client, the given one or one of the pool's."""
             if client is None and self._pool is None and getattr(self.connection, "client", None) is None:
                 raise RedisAway("the channel is closed")

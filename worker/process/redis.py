@@ -32,7 +32,7 @@ class _Rest:
     until = 0.0
 
 
-def connect(**options: Any) -> "redis.Redis":
+def connect(**options: object) -> "redis.Redis":
     """Return a new client of the configured server, or of the one that its sentinels name as the master."""
     url = settings().required("redis_url")
     if not url.startswith("sentinel://"):
@@ -55,7 +55,7 @@ def _untyped(kind: Any) -> Any:
     return kind  # redis has no types for its sentinels
 
 
-def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, object]]:
     """Return where the sentinels are, and which master to ask them for, with its login and database.
 
     A URL as Celery has it: sentinel://:password@host:26379/0;sentinel://host:26379

@@ -1,6 +1,6 @@
 """Buying signals, and what enrichment found out."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -29,7 +29,7 @@ class SignalDetected(Payload, frozen=True, kw_only=True):
     name: Annotated[Name | None, Meta(description="The signal in words")] = None
     rule: Annotated[Name | None, Meta(description="The rule that found it")] = None
     rule_version: Annotated[Version | None, Meta(description="The rule's version")] = None
-    evidence: Annotated[Any, Meta(description="What the rule saw: any JSON")] = None
+    evidence: Annotated[object, Meta(description="What the rule saw: any JSON")] = None
     score: Annotated[Amount | None, Meta(description="How strong the signal is, on the rule's own scale")] = (
         None
     )

@@ -268,7 +268,7 @@ def _jitter(low: int, high: int) -> int:
     return random.randrange(low, high)  # noqa: S311  # it spreads reconnections; nothing depends on its secrecy
 
 
-def _frame(name: str, data: dict[str, Any], place: str | None = None) -> bytes:
+def _frame(name: str, data: dict[str, object], place: str | None = None) -> bytes:
     return b"".join(
         (
             b"" if place is None else b"id: %b\n" % place.encode(),

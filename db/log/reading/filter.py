@@ -66,7 +66,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         found = {name: f"{rule.column} {rule.sql}" for name, rule in _RULES.items() if self._asks(name)}
         return found | ({"beneath": _BENEATH} if self.beneath is not None else {})
 
-    def values(self, accounts: Collection[str]) -> dict[str, Any]:
+    def values(self, accounts: Collection[str]) -> dict[str, object]:
         """Return the values that the conditions name. `accounts`: what `accounts_beneath` returned."""
         found = {name: getattr(self, name) for name in self.conditions()}
         if self.types:

@@ -2,7 +2,6 @@
 
 import math
 import re
-from typing import Any
 
 from activity.errors import ActivityError
 
@@ -15,14 +14,14 @@ class InvalidValue(ActivityError):
     """A value that its field cannot hold; the message names what was expected."""
 
 
-def checked(type_: str, value: Any) -> Any:
+def checked(type_: str, value: object) -> object:
     """Return the value as it is stored, or None where it is empty. Raises InvalidValue."""
     if value is None or value == "" or value == []:
         return None
     return _CHECKS[type_](value)
 
 
-def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
+def _text(value: object, limit: int = MAX_TEXT) -> str | None:
     if not isinstance(value, str):
         raise InvalidValue(f"expected text, got {_kind(value)}")
     if len(value) > limit or _UNPRINTABLE.search(value):
@@ -30,14 +29,14 @@ def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
     return value.strip() or None
 
 
-def _url(value: Any) -> str | None:
+def _url(value: object) -> str | None:
     text = _text(value)
     if text is not None and not _URL.fullmatch(text):
         raise InvalidValue("expected a web address")
     return text
 
 
-def _number(value: Any) -> int | float:
+def _number(value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValue(f"expected a number, got {_kind(value)}")
     if not math.isfinite(value) or abs(value) > 1e15:
@@ -45,20 +44,20 @@ def _number(value: Any) -> int | float:
     return value
 
 
-def _integer(value: Any) -> int:
+def _integer(value: object) -> int:
     number = _number(value)
     if number != int(number):
         raise InvalidValue(f"expected a whole number, got {number}")
     return int(number)
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidValue(f"expected true or false, got {_kind(value)}")
     return value
 
 
-def _list(value: Any) -> list[str] | None:
+def _list(value: object) -> list[str] | None:
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         raise InvalidValue(f"expected a list of at most {MAX_ITEMS} texts, got {_kind(value)}")
     items = {text: None for item in value if (text := _text(item, MAX_ITEM)) is not None}
@@ -75,7 +74,7 @@ _KINDS = {
 }
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return _KINDS.get(type(value), type(value).__name__)
 
 

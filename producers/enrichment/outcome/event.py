@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +20,7 @@ class FieldUpdate(NamedTuple):
     """A field that a pass changed."""
 
     field: str
-    before: Any
+    before: object
     offer: Offer
 
 
@@ -70,7 +70,7 @@ def _account_of_contact(result: PassResult) -> str | None:
     return next(found, result.record.account_id)
 
 
-def _payload(result: PassResult, currency: str) -> dict[str, Any]:
+def _payload(result: PassResult, currency: str) -> dict[str, object]:
     payload = _of_every_pass(result, currency)
     if result.failure:
         return payload | {"reason": result.failure}
@@ -87,7 +87,7 @@ def _payload(result: PassResult, currency: str) -> dict[str, Any]:
     return payload
 
 
-def _of_every_pass(result: PassResult, currency: str) -> dict[str, Any]:
+def _of_every_pass(result: PassResult, currency: str) -> dict[str, object]:
     work = result.work
     failed = {name: reason for name, reason in work.tried.items() if reason is not None}
     skipped = [{"provider": name, "reason": reason[:300]} for name, reason in failed.items()]
@@ -104,7 +104,7 @@ def _of_every_pass(result: PassResult, currency: str) -> dict[str, Any]:
     }
 
 
-def _changes(updates: Iterable[FieldUpdate]) -> list[dict[str, Any]]:
+def _changes(updates: Iterable[FieldUpdate]) -> list[dict[str, object]]:
     return [
         {
             "field": field,
@@ -118,7 +118,7 @@ def _changes(updates: Iterable[FieldUpdate]) -> list[dict[str, Any]]:
     ]
 
 
-def _clipped(value: Any) -> Any:
+def _clipped(value: object) -> object:
     """Return a short form of a value, where all of them together are too much for an event."""
     if isinstance(value, int | float | None):
         return value

@@ -6,7 +6,7 @@ is a provider's only while it is the one that its source names; any other came f
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from producers.enrichment.waterfall import Offer
 
@@ -14,7 +14,7 @@ from producers.enrichment.waterfall import Offer
 class StoredValue(NamedTuple):
     """The value that a field last got from a provider."""
 
-    value: Any
+    value: object
     provider: str
     confidence: float
     obtained_at: datetime
@@ -29,12 +29,12 @@ class MergeDecision(Enum):
     KEEP_BETTER = "keep_better"
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Return whether two JSON values are equal; true is not 1."""
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def decide(current: Any, stored: StoredValue | None, offer: Offer, max_age: timedelta) -> MergeDecision:
+def decide(current: object, stored: StoredValue | None, offer: Offer, max_age: timedelta) -> MergeDecision:
     """Decide on an offer for a field that holds `current`, None where it is empty."""
     if current is None:
         return MergeDecision.SET

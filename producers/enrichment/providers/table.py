@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -44,7 +44,7 @@ class Table:
 
     batch_size = 1
 
-    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, options: Mapping[str, object], surroundings: Surroundings) -> None:
         self._options, self._timeout_s = TableOptions.model_validate(options), surroundings.timeout_s
 
     def key(self, question: Question) -> str | None:
@@ -68,7 +68,7 @@ class Table:
             for name, column in self._options.fields.items()
         }
 
-    def _in_file(self, question: Question, by: str) -> Mapping[str, Any] | None:
+    def _in_file(self, question: Question, by: str) -> Mapping[str, object] | None:
         path = Path(
             (self._options.csv or "").replace("{tenant}", question.tenant_slug)
         )  # a slug is a-z, 0-9 and -
@@ -79,7 +79,7 @@ class Table:
         except (OSError, UnicodeError, csv.Error, KeyError) as error:
             raise ProviderFailed(f"the table cannot be read: {type(error).__name__}") from None
 
-    def _in_database(self, question: Question, by: str) -> Mapping[str, Any] | None:
+    def _in_database(self, question: Question, by: str) -> Mapping[str, object] | None:
         values = {"by": by, "record_id": question.record_id, "tenant": question.tenant_slug}
         try:
             return look_up(
@@ -88,7 +88,7 @@ class Table:
         except QueryFailed as error:
             raise ProviderFailed(str(error), transient=True) from None
 
-    def _typed(self, name: str, value: Any) -> Any:
+    def _typed(self, name: str, value: object) -> object:
         if name not in self._options.integers or not isinstance(value, str) or not value:
             return value
         try:

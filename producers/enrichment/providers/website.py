@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,7 +70,7 @@ class Website:
 
     batch_size = 1
 
-    def __init__(self, options: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, options: Mapping[str, object], surroundings: Surroundings) -> None:
         self._options, self._surroundings = WebsiteOptions.model_validate(options), surroundings
 
     def key(self, question: Question) -> str | None:

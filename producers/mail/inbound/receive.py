@@ -37,7 +37,7 @@ _KINDS: Mapping[MailClass, ReportKind] = {
 }
 
 
-def receive_mail(tenant: int, raw: bytes) -> list[dict[str, Any]]:
+def receive_mail(tenant: int, raw: bytes) -> list[dict[str, object]]:
     """Accept a mail of a workspace, or those of an mbox file; on return all that they report is durable.
 
     Returns for each its class, and how many events are new and repeated.
@@ -56,7 +56,7 @@ def split_mbox(raw: bytes) -> list[bytes]:
     return [part for part in _FROM_LINE.split(raw.replace(b"\r\n", b"\n")) if part.strip()][:_MAX_MAILS]
 
 
-def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) -> dict[str, Any]:
+def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) -> dict[str, object]:
     """Record what a mail reports, or set it aside with the reason; return its class and what was new."""
     try:
         with session.begin_nested():
@@ -67,7 +67,7 @@ def record_or_set_aside(session: Session, tenant: int, source: str, raw: bytes) 
         return {"class": "unreadable", "new": 0, "repeated": 0, "kinds": {}}
 
 
-def record(session: Session, tenant: int, found: Inbound) -> dict[str, Any]:
+def record(session: Session, tenant: int, found: Inbound) -> dict[str, object]:
     """Record what a mail reports, in the session's transaction; return its class and what was new."""
     if _by_own_mailbox(session, tenant, found):
         events = [_sent_by_hand(found)]

@@ -35,7 +35,7 @@ _READ_TEXT = _first(reading.text)
 
 
 def mail_event(
-    kinds: Mapping[str, ReportKind], name: str, item: Mapping[str, Any], fields: Fields, **given: Any
+    kinds: Mapping[str, ReportKind], name: str, item: Mapping[str, object], fields: Fields, **given: object
 ) -> MailEvent:
     """Return the event of a report that the provider calls `name`; what is given comes before what is read.
 
@@ -62,14 +62,14 @@ def _read(item: Mapping[str, Any], field: str, paths: str | tuple[str, ...]) -> 
     return read(*(at(item, path) for path in ((paths,) if isinstance(paths, str) else paths)))
 
 
-def at(item: Any, path: str) -> Any:
+def at(item: object, path: str) -> object:
     """Return what is at a path of keys; None where there is nothing."""
     for key in path.split("/"):
         item = reading.object_of(item).get(key)
     return item
 
 
-def text_at(item: Mapping[str, Any], *paths: str) -> str | None:
+def text_at(item: Mapping[str, object], *paths: str) -> str | None:
     """Return the first text at some paths."""
     text: str | None = _READ_TEXT(*(at(item, path) for path in paths))
     return text

@@ -59,7 +59,7 @@ def md5_hex(message: bytes) -> str:
 def standard_webhooks(request: Request, check: Check) -> bool:
     """Check the headers of Standard Webhooks (webhook-*) or of Svix (svix-*).
 
-    Any of the v1 signatures may be right.
+    object of the v1 signatures may be right.
     """
     for prefix in ("webhook", "svix"):
         identifier, stamp, given = (

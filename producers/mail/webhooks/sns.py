@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from cryptography import x509
@@ -57,7 +56,7 @@ def verify(request: Request, check: Check) -> bool:
     return True
 
 
-def _signed(message: Mapping[str, Any]) -> bytes:
+def _signed(message: Mapping[str, object]) -> bytes:
     names = _NOTIFICATION if message.get("Type") == "Notification" else _CONFIRMATION
     return "".join(
         f"{name}\n{message[name]}\n" for name in names if isinstance(message.get(name), str)

@@ -73,7 +73,7 @@ class ExpressionLanguage:
             tuple((name, self.declared[name][1]) for name in sorted(prefixes & self.declared.keys())),
         )
 
-    def show(self, data: Mapping[str, Any]) -> Any:
+    def show(self, data: Mapping[str, object]) -> object:
         """Return values by name as CEL takes them: each is converted when an expression asks for it."""
         return self._env.Activation(data)
 
@@ -114,7 +114,7 @@ class Expression:
         self.equality = _equality(text, dict(names))
         self.records = frozenset(name.split(".")[0] for name, _ in names) & frozenset(RECORDS)
 
-    def value(self, facts: Facts) -> Any:
+    def value(self, facts: Facts) -> object:
         """Return the expression's value. Raises InvalidExpression where it has none."""
         try:
             result = self._eval(data=_data(self.names, facts))
@@ -132,7 +132,7 @@ class Expression:
         except _NO_VALUE:
             return False
 
-    def holds_in(self, view: Any) -> bool:
+    def holds_in(self, view: object) -> bool:
         """Say the same of what a View shows."""
         try:
             return self._eval(view).value() is True
@@ -140,7 +140,7 @@ class Expression:
             return False
 
 
-def _data(names: Iterable[tuple[str, Fetch]], facts: Facts) -> dict[str, Any]:
+def _data(names: Iterable[tuple[str, Fetch]], facts: Facts) -> dict[str, object]:
     return {name: found for name, fetch in names if (found := fetch(facts)) is not None}
 
 
@@ -160,7 +160,7 @@ class View:
             (name, of_type.declared[name][1]) for name in sorted(needed & of_type.declared.keys())
         )
 
-    def of(self, facts: Facts) -> Any:
+    def of(self, facts: Facts) -> object:
         """Return what `Expression.holds_in` takes."""
         return self._show(_data(self._names, facts))
 
@@ -221,7 +221,7 @@ class TextTemplate:
         return value if isinstance(value, str | bool | int | float | None) else shown(value)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as a person would write it: nothing for null, true and false, lists with commas.
 
     A time is RFC 3339 without fractions of a second; a whole number has no fraction.

@@ -322,7 +322,7 @@ def names_of(type: str) -> Iterator[str]:
     yield "*"
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """Return the JSON Schema (2020-12) of a definition, for editors that check while one types."""
     (_, *_), parts = msgspec.json.schema_components(
         [PlaybookDocument, *_TRIGGERS.values()], ref_template="#/$defs/{name}"

@@ -37,11 +37,11 @@ Facts = Mapping[str, Any]  # what an expression may see: {"event": RecordedEvent
 Fetch = Callable[[Facts], Any]
 
 
-def declared(types: Iterable[str]) -> dict[str, tuple[Any, Fetch]]:
+def declared(types: Iterable[str]) -> dict[str, tuple[object, Fetch]]:
     """Return every name an expression may use, with its CEL type and how to get it."""
     kind = cel.Type
     mapping = kind.Map(kind.STRING, kind.DYN)
-    known: dict[str, tuple[Any, Fetch]] = {
+    known: dict[str, tuple[object, Fetch]] = {
         "now": (kind.TIMESTAMP, lambda facts: facts.get("now") or datetime.now(UTC))
     }
     for of in ("event", "trigger"):
@@ -67,7 +67,7 @@ def _from_event(of: str, name: str) -> Fetch:
     absent = None if name in _CEL_TYPES else ""
     get = attrgetter(name)
 
-    def fetch(facts: Facts) -> Any:
+    def fetch(facts: Facts) -> object:
         event = facts.get(of)
         value = None if event is None else get(event)
         if value is None:
@@ -80,7 +80,7 @@ def _from_event(of: str, name: str) -> Fetch:
 def payload(of: str) -> Fetch:
     """Return what gets the payload of `event` or `trigger`, decoded once for all expressions."""
 
-    def fetch(facts: Facts) -> Any:
+    def fetch(facts: Facts) -> object:
         key = f"{of}.payload"
         if key not in facts:
             facts[key] = facts[of].fields() if facts.get(of) else {}  # type: ignore[index]  # the caller gives a dict
@@ -99,8 +99,8 @@ def _frompayload(of: str, name: str, type_: Any) -> Fetch:
     return fetch
 
 
-def _from_record(of: str, name: str, absent: Any = None) -> Fetch:
-    def fetch(facts: Facts) -> Any:
+def _from_record(of: str, name: str, absent: object = None) -> Fetch:
+    def fetch(facts: Facts) -> object:
         value = (facts.get(of) or {}).get(name)
         return absent if value is None else value
 
@@ -108,11 +108,11 @@ def _from_record(of: str, name: str, absent: Any = None) -> Fetch:
 
 
 @cache
-def fields_of(type_name: str) -> dict[str, Any]:
+def fields_of(type_name: str) -> dict[str, object]:
     """Return the payload fields of a built-in type that have one CEL type; the others are dynamic."""
     info = msgspec.inspect.type_info(CATALOGUE[type_name].payload)
     assert isinstance(info, msgspec.inspect.StructType)
-    plain: dict[Any, Any] = {
+    plain: dict[object, object] = {
         msgspec.inspect.StrType: cel.Type.STRING,
         msgspec.inspect.BoolType: cel.Type.BOOL,
         msgspec.inspect.IntType: cel.Type.INT,
@@ -124,11 +124,11 @@ def fields_of(type_name: str) -> dict[str, Any]:
     return found
 
 
-def _bare(kind: Any) -> Any:
+def _bare(kind: object) -> object:
     return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
 
 
-def _parts(kind: Any) -> Iterable[Any]:
+def _parts(kind: object) -> Iterable[object]:
     kind = _bare(kind)
     return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
 
@@ -139,9 +139,9 @@ def built_in(names: Iterable[str]) -> list[str]:
     return [type for type in CATALOGUE if wanted & set(names_of(type))]
 
 
-def _payload_types(types: Iterable[str]) -> dict[str, Any]:
+def _payload_types(types: Iterable[str]) -> dict[str, object]:
     """Return the types of the payload fields on which all of these event types agree."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for fields in map(fields_of, types):
         for name, type_ in fields.items():
             found[name] = type_ if found.get(name, type_) == type_ else cel.Type.DYN

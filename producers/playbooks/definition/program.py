@@ -247,7 +247,7 @@ class _Builder:
     def _texts(
         self, step: PlaybookStep, here: Path, of: ExpressionLanguage
     ) -> Iterator[tuple[str, TextTemplate]]:
-        texts: dict[str, Any] = {
+        texts: dict[str, object] = {
             name: getattr(step, name) for name in _TEXTS if name in step.__struct_fields__
         }
         if isinstance(step, CallWebhook):
@@ -270,7 +270,7 @@ class _Builder:
             self._fault((*here, "field"), f"{step.field} can't be set by a playbook")
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
     """Yield the texts within data, each with its path: data.name, data.items.0."""
     if isinstance(value, str):
         yield path, value

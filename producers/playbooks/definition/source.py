@@ -44,7 +44,7 @@ class InvalidPlaybook(ActivityError, ValueError):
 class YamlSource(NamedTuple):
     """A definition as plain data, and the line on which each of its values stands."""
 
-    data: Any
+    data: object
     lines: Mapping[Path, int]
 
     def fault(self, path: Path, message: str) -> Fault:
@@ -104,7 +104,7 @@ class _Reader:
         return self._scalar(node, path)
 
     def _mapping(self, node: Any, path: Path) -> dict[Hashable, Any]:
-        found: dict[Hashable, Any] = {}
+        found: dict[Hashable, object] = {}
         for key, item in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if not name or name in found:

@@ -37,7 +37,7 @@ class DeliveryFailed(ActivityError):
         self.after = after  # how long the receiver asked to be left alone
 
 
-def post(url: str, message_id: str, body: Mapping[str, Any], secret: str | None) -> str:
+def post(url: str, message_id: str, body: Mapping[str, object], secret: str | None) -> str:
     """POST a message as Standard Webhooks defines it, signed where the step names a secret.
 
     Raises DeliveryFailed on every answer but 2xx.

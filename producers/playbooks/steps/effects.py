@@ -145,7 +145,7 @@ _UPDATED = {
 }
 
 
-def _emit_update(step: UpdateField, context: StepContext, id: str, before: Any, value: Any) -> None:
+def _emit_update(step: UpdateField, context: StepContext, id: str, before: object, value: object) -> None:
     name, about = context.field(step.record, "name"), {"record_type": step.record, "record_id": id}
     if step.record in _UPDATED:
         type, payload = _UPDATED[step.record]

@@ -49,7 +49,7 @@ def _is_json(request: Request) -> bool:
     return request.body.lstrip()[:1] == b"{"
 
 
-def _signature(request: Request) -> Mapping[str, Any]:
+def _signature(request: Request) -> Mapping[str, object]:
     if _is_json(request):
         return reading.object_of(at(reading.json_of(request.body), "signature"))
     return _last(reading.form_of(request))
@@ -85,7 +85,7 @@ def parse(request: Request) -> list[MailEvent]:
     return [_event({**item, "signature": body.get("signature")}, reading.digest(item))] if item else []
 
 
-def _event(item: Mapping[str, Any], digest: str) -> MailEvent:
+def _event(item: Mapping[str, object], digest: str) -> MailEvent:
     name, token = str(item.get("event")), text_at(item, "signature/token")
     kind, reject = _judge(item)
     message_id, recipient = reading.clean_id(at(item, "message/headers/message-id")), _recipient(item)
@@ -107,12 +107,12 @@ def _event(item: Mapping[str, Any], digest: str) -> MailEvent:
     )
 
 
-def _recipient(item: Mapping[str, Any]) -> str | None:
+def _recipient(item: Mapping[str, object]) -> str | None:
     to = text_at(item, "message/headers/to") or ""
     return text_at(item, "recipient") or parseaddr(to)[1] or None
 
 
-def _judge(item: Mapping[str, Any]) -> tuple[ReportKind, str | None]:
+def _judge(item: Mapping[str, object]) -> tuple[ReportKind, str | None]:
     """Return what a failure is: put off, bounced, or not even tried because of an earlier one."""
     kind = reading.kind_of(_KINDS, item.get("event"))
     if kind == "bounced" and text_at(item, "severity") == "temporary":

@@ -76,7 +76,7 @@ def _unchanging(item: Any) -> Any:
     return outer | {"msg": {name: at(item, f"msg/{name}") for name in ("_id", "ts", "email")}}
 
 
-def _last_click(item: Any) -> str | None:
+def _last_click(item: object) -> str | None:
     clicks = reading.objects_of(at(item, "msg/clicks"))
     return reading.text(clicks[-1].get("url")) if clicks else None
 

@@ -79,18 +79,18 @@ def _event(body: Any, recipient: str | None, request_id: str | None) -> MailEven
     )
 
 
-def _detail(body: Any) -> Mapping[str, Any]:
+def _detail(body: object) -> Mapping[str, object]:
     details = (reading.object_of(at(body, f"data/{name}")) for name in ("bounce", "failed", "suppressed"))
     return next(filter(None, details), {})
 
 
-def _header_id(body: Any) -> str | None:
+def _header_id(body: object) -> str | None:
     headers = reading.objects_of(at(body, "data/headers"))
     named = {str(one.get("name")).lower(): one.get("value") for one in headers}
     return reading.clean_id(named.get("message-id")) or reading.header_id(at(body, "data/message_id"))
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def _tags(value: object) -> tuple[str, ...]:
     if isinstance(value, dict):
         return tuple(f"{name}={one}" for name, one in value.items())
     named = tuple(f"{one.get('name')}={one.get('value')}" for one in reading.objects_of(value))

@@ -4,7 +4,6 @@ One MailEvent each.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
@@ -42,16 +41,16 @@ def parse(request: Request) -> list[MailEvent]:
     return [_event(envelope, item, recipient) for recipient in _recipients(item)]
 
 
-def _detail(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def _detail(item: Mapping[str, object]) -> Mapping[str, object]:
     name = _name(item)
     return reading.object_of(item.get(_DETAIL.get(name, name.lower())))
 
 
-def _name(item: Mapping[str, Any]) -> str:
+def _name(item: Mapping[str, object]) -> str:
     return str(item.get("eventType") or item.get("notificationType"))
 
 
-def _recipients(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _recipients(item: Mapping[str, object]) -> list[Mapping[str, object]]:
     detail = _detail(item)
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
         if detail.get(name):
@@ -81,7 +80,9 @@ _FIELDS: Fields = {
 _PERMANENT = {"Permanent": True, "Transient": False}
 
 
-def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapping[str, Any]) -> MailEvent:
+def _event(
+    envelope: Mapping[str, object], item: Mapping[str, object], recipient: Mapping[str, object]
+) -> MailEvent:
     name, detail, mail = _name(item), _detail(item), reading.object_of(item.get("mail"))
     kind, headers = _kind(name, detail), _headers(mail)
     named = dict(headers)
@@ -105,29 +106,29 @@ def _event(envelope: Mapping[str, Any], item: Mapping[str, Any], recipient: Mapp
     )
 
 
-def _kind(name: str, detail: Mapping[str, Any]) -> ReportKind:
+def _kind(name: str, detail: Mapping[str, object]) -> ReportKind:
     kind = reading.kind_of(_KINDS, name)
     return "subscribed" if kind == "unsubscribed" and _resubscribed(detail) else kind
 
 
-def _resubscribed(detail: Mapping[str, Any]) -> bool:
+def _resubscribed(detail: Mapping[str, object]) -> bool:
     old, new = (
         reading.object_of(detail.get(name)) for name in ("oldTopicPreferences", "newTopicPreferences")
     )
     return bool(old.get("unsubscribeAll")) and new.get("unsubscribeAll") is False
 
 
-def _classes(detail: Mapping[str, Any]) -> str:
+def _classes(detail: Mapping[str, object]) -> str:
     names = ("bounceType", "bounceSubType", "delayType")
     return ": ".join(str(detail[name]) for name in names if detail.get(name))
 
 
-def _headers(mail: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _headers(mail: Mapping[str, object]) -> list[tuple[str, object]]:
     found = reading.objects_of(mail.get("headers"))
     return [(str(one.get("name")).lower(), one.get("value")) for one in found]
 
 
-def _message_tags(mail: Mapping[str, Any]) -> Mapping[str, Any]:
+def _message_tags(mail: Mapping[str, object]) -> Mapping[str, object]:
     found = reading.object_of(mail.get("tags"))
     return {name: value for name, value in found.items() if not name.startswith("ses:")}
 

@@ -5,7 +5,6 @@ The body holds the MD5 of itself with the API key in the hash's place.
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from producers.mail import reading
 from producers.mail.event import MailEvent, ReportKind
@@ -56,7 +55,7 @@ def parse(request: Request) -> list[MailEvent]:
     return [_event(event.get("event_name"), reading.object_of(event.get("event_data"))) for event in events]
 
 
-def _event(event_name: Any, item: Mapping[str, Any]) -> MailEvent:
+def _event(event_name: object, item: Mapping[str, object]) -> MailEvent:
     name = str(item.get("status") or event_name)
     is_status = event_name == "transactional_email_status"
     kind: ReportKind = reading.kind_of(_KINDS, name) if is_status else "unknown"
