@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -16,6 +17,12 @@ from activity.settings import Role, settings
 from cli.dev import ports
 from cli.dev.embedded import EmbeddedPostgres, EmbeddedValkey, WheelMissing
 from tests.proxy import Proxy
+
+# No test depends on the load of the machine: a slow example is no wrong one.
+hypothesis.settings.register_profile(
+    "any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any load")
 
 S = TypeVar("S", EmbeddedPostgres, EmbeddedValkey)
 
