@@ -13,7 +13,7 @@ PAGE := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev test check format reference bench lock
+.PHONY: help install dev test coverage check format reference bench lock
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ dev: install ## Start everything in this terminal (make dev ARGS="--ephemeral --
 
 test: check ## Check, then run every test, on every core (make test ARGS="-k verify")
 	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: install ## Run the tests that need no processes of their own, and show which lines none of them ran
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
+		--cov --cov-report=term:skip-covered --quiet tests/unit tests/integration $(ARGS)
 
 check: install ## Lint, formatting, types and the layering
 	$(BIN)/ruff check .
