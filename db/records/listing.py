@@ -49,11 +49,10 @@ def listed(
     session: Session, tenant: int, kind: type[ListedKind], wanted: Wanted, after: Place | None, limit: int
 ) -> list[tuple[Listed[ListedKind], Place]]:
     """Return at most `limit` records after a place (None: the first), each with its own."""
-    statement = _statement(kind, wanted, after)
     values = {"tenant": tenant, "kind": _TABLES[kind], "limit": limit, "most": _NAMED, **wanted._asdict()}
     values |= {"pattern": _pattern(wanted.named or "")}
     values |= {} if after is None else {"value": after.value, "id": after.id}
-    rows = session.execute(text(statement), values).mappings()
+    rows = session.execute(text(statement(kind, wanted, after)), values).mappings()
     return [
         (
             Listed(kind(**{name: row[name] for name in kind.__struct_fields__}), row["touched"]),
@@ -63,7 +62,8 @@ def listed(
     ]
 
 
-def _statement(kind: type[Record], wanted: Wanted, after: Place | None) -> str:
+def statement(kind: type[Record], wanted: Wanted, after: Place | None) -> str:
+    """Return the statement that lists such records; it names the values that `listed` gives."""
     by_name = wanted.order == "name"
     column, type_ = ("r.name", "text") if by_name else ("t.touched_at", "timestamptz")
     way, beyond = ("desc", "<") if wanted.order == "touch" else ("", ">")
@@ -71,7 +71,7 @@ def _statement(kind: type[Record], wanted: Wanted, after: Place | None) -> str:
     conditions = {
         "r.tenant_id = :tenant": True,
         "r.id in (select crm.named(:kind, :pattern, :most))": wanted.named is not None,
-        f"lower({'t' if touches else 'r'}.owner_email) = lower(:owner)": wanted.owner is not None,
+        f"{'t.owner_email' if touches else 'lower(r.owner_email)'} = lower(:owner)": wanted.owner is not None,
         "r.account_id = :account": wanted.account is not None,
         f"({column}, r.id) {beyond} (cast(:value as {type_}), :id)": after is not None,
     }

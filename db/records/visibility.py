@@ -7,7 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from activity.event_type import Audience
+from db.engine import driver, driver_errors
 
+_CONTENTS = b"select mail_contents from crm.tenant where id = %(tenant)s"
 _LED = text("""
 with recursive led (email) as (
   select lower(cast(:email as text))
@@ -19,8 +21,9 @@ select email from led limit 10000""")
 
 def contents(session: Session, tenant: int) -> Audience:
     """Return for whom the contents of a workspace's e-mails are, where an e-mail does not say it itself."""
-    query = text("select mail_contents from crm.tenant where id = :tenant")
-    return Audience(session.scalar(query, {"tenant": tenant}) or Audience.EVERYONE)
+    with driver_errors():  # every page asks: the driver itself is twice as quick as SQLAlchemy
+        row = driver(session).execute(_CONTENTS, {"tenant": tenant}).fetchone()
+    return Audience(row[0]) if row else Audience.EVERYONE
 
 
 def set_contents(session: Session, tenant: int, wanted: Audience) -> bool:

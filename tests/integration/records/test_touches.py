@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from activity.event import Event
 from activity.reading.touch import TOUCHES
 from db.engine import begin
 from db.log.reading import by_seq
-from db.records import erasure, records
+from db.records import erasure, listing, records
+from db.records.listing import Wanted
 from db.records.records import Account, Contact, Opportunity
 from producers.records.tasks import FOLLOWER
 from producers.records.touches import handle
@@ -257,6 +259,21 @@ def test_a_cursor_is_good_for_the_order_that_gave_it(send: Send) -> None:
         "cursor=WyJuYW1lIiwiXHUwMDAwIiwiIl0",
     ):
         assert send("GET", f"/v1/accounts?{wrong}").status_code == 400, wrong
+
+
+@pytest.mark.usefixtures("crm")
+@pytest.mark.parametrize(
+    "wanted", [Wanted("silence"), Wanted("touch"), Wanted("silence", owner="A@b.example")]
+)
+def test_a_list_walks_an_index_in_its_order_for_the_role_that_reads(tenant: int, wanted: Wanted) -> None:
+    with begin("reader", tenant) as session:
+        session.execute(text("set local enable_seqscan = off"))
+        values = {"tenant": tenant, "kind": "account", "limit": 50, "owner": wanted.owner}
+        statement = text(f"explain {listing.statement(Account, wanted, None)}")
+        plan = "\n".join(session.scalars(statement, values))
+    assert "Sort" not in plan, plan
+    assert "Index Cond: ((tenant_id = " in plan, plan
+    assert (wanted.owner is None) or "owner_email = " in plan.split("Index Cond")[1].split("\n")[0], plan
 
 
 @pytest.mark.usefixtures("crm")
