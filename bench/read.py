@@ -22,7 +22,7 @@ import psutil
 import psycopg
 
 from activity.catalogue import CATALOGUE, Category
-from bench import find
+from bench.reading import find
 from bench.servers import percentile, servers, wait_until
 from cli.dev.ports import free_port
 from db.engine import begin

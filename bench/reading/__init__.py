@@ -1,0 +1,1 @@
+"""What `bench read` measures beside pages."""
