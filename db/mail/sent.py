@@ -16,7 +16,7 @@ from activity.address import canonical, spellings
 class SentMail(NamedTuple):
     """A mail of a sequence that a report refers to.
 
-    `message_id` is without < and >, `recipient` in its one spelling.
+    `message_id` is without < and >, `recipient` in its one spelling, `mailbox` the address it went out from.
     """
 
     message_id: str
@@ -30,6 +30,7 @@ class SentMail(NamedTuple):
     variant: str
     subject: str | None
     sent_at: datetime | None
+    mailbox: str
 
 
 class ContactRef(NamedTuple):
@@ -41,8 +42,9 @@ class ContactRef(NamedTuple):
 
 _SENT = """
 select m.message_id, m.recipient, m.contact_id, m.account_id, m.thread_id, s.name, s.id, m.step,
-       m.variant, m.subject, m.sent_at
-  from crm.message m join crm.sequence s on s.id = m.sequence_id where m.tenant_id = :tenant"""
+       m.variant, m.subject, m.sent_at, b.address
+  from crm.message m join crm.sequence s on s.id = m.sequence_id
+  join crm.mailbox b on b.id = m.mailbox_id where m.tenant_id = :tenant"""
 
 
 def sent_by_id(session: Session, tenant: int, ids: Iterable[str]) -> dict[str, SentMail]:

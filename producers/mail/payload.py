@@ -61,7 +61,12 @@ def _record_id(event: MailEvent, id_: UUID) -> str:
 def _payload(provider: str, event: MailEvent, match: ReportMatch, known: KnownMails) -> dict[str, object]:
     sent = match.sent
     own_id = f"<{sent.message_id}>" if sent and match.by == "message_id" else None
-    of_step = {"sequence": sent.sequence, "step": sent.step, "variant": sent.variant} if sent else {}
+    # Whose mail it was tells who may read what came of it.
+    of_step = (
+        {"sequence": sent.sequence, "step": sent.step, "variant": sent.variant, "mailbox": sent.mailbox}
+        if sent
+        else {}
+    )
     return {
         "subject": (sent.subject if sent else None) or event.subject,
         "recipient": named_address(event.recipient),

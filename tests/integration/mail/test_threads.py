@@ -41,6 +41,12 @@ def test_an_answer_is_known_by_our_id_or_our_subject(
     assert [row[1:3] for row in space.enrolments()] == [("finished", "replied")]
 
 
+def test_an_answer_names_the_mailbox_whose_owner_may_read_it(space: Workspace) -> None:
+    take(space, "Re: Renewal", "ours")
+    named = "select payload ->> 'mailbox' from activity.event where type = 'email.replied'"
+    assert space.one(named) == space.one("select address from crm.mailbox")
+
+
 @pytest.mark.parametrize(("subject", "reference"), [("Re: Invoice 2231", STRANGE), ("Fwd: Renewal", None)])
 def test_a_mail_of_another_thread_answers_no_sequence(
     space: Workspace, subject: str, reference: str | None
