@@ -39,13 +39,20 @@ def read_after(tenant_id: int, seq: int, epoch: UUID) -> list[RecordedEvent]:
         return by_seq.after(session, tenant_id, seq, PAGE).events
 
 
-class _Tail:
-    """A position in a log and the reading of it."""
+class Follower:
+    """Follows one tenant's log: from now, or from after a number (0 is the beginning). A context manager.
 
-    def __init__(self, tenant_id: int, after: int | None) -> None:
+    What a message means is `Position`'s to say, and the API's hub asks it as well; the loops differ, since
+    one waits in a thread and the other in an event loop.
+    """
+
+    def __init__(self, tenant_id: int, after: int | None = None) -> None:
         self._tenant_id = tenant_id
         self._behind = True  # until the log itself was read to its end
         self._checked = 0.0
+        self._redis = connect(socket_connect_timeout=1, health_check_interval=10)
+        self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]  # as redis has it
+        self._subscribed = False
         with begin("reader", tenant_id) as session:
             head = heads.head(session, tenant_id)
         if after is not None and not 0 <= after <= head.seq:
@@ -53,6 +60,28 @@ class _Tail:
         self._subscription = Subscription()
         self._channel = self._subscription.channel(tenant_id)
         self.position = Position(tenant_id, head.epoch, head.seq if after is None else after)
+
+    def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
+        """Return the next events, waiting up to `timeout` seconds for one.
+
+        An empty list says that there was none so far.
+        """
+        message = self._next(0 if self._due else timeout)
+        events = self._take(message)
+        return events or (self._read_log() if self._due else [])
+
+    def _next(self, timeout: float) -> dict[str, object] | None:
+        try:
+            if not self._subscribed:
+                self._pubsub.subscribe(self._channel)
+                self._subscribed = True
+            message: dict[str, object] | None = self._pubsub.get_message(timeout=timeout)
+        except redis.RedisError as error:
+            log.info("follow_without_redis", error=type(error).__name__)
+            self._subscribed = False
+            time.sleep(min(timeout, _CHECK_S))
+            return None
+        return message
 
     @property
     def _due(self) -> bool:
@@ -86,38 +115,6 @@ class _Tail:
         if page:
             self.position.seq = page[-1].seq
         return page
-
-
-class Follower(_Tail):
-    """Follows one tenant's log: from now, or from after a number (0 is the beginning). A context manager."""
-
-    def __init__(self, tenant_id: int, after: int | None = None) -> None:
-        self._redis = connect(socket_connect_timeout=1, health_check_interval=10)
-        self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]  # as redis has it
-        self._subscribed = False
-        super().__init__(tenant_id, after)
-
-    def read(self, timeout: float = 1.0) -> list[RecordedEvent]:
-        """Return the next events, waiting up to `timeout` seconds for one.
-
-        An empty list says that there was none so far.
-        """
-        message = self._next(0 if self._due else timeout)
-        events = self._take(message)
-        return events or (self._read_log() if self._due else [])
-
-    def _next(self, timeout: float) -> dict[str, object] | None:
-        try:
-            if not self._subscribed:
-                self._pubsub.subscribe(self._channel)
-                self._subscribed = True
-            message: dict[str, object] | None = self._pubsub.get_message(timeout=timeout)
-        except redis.RedisError as error:
-            log.info("follow_without_redis", error=type(error).__name__)
-            self._subscribed = False
-            time.sleep(min(timeout, _CHECK_S))
-            return None
-        return message
 
     def __enter__(self) -> Self:
         return self
