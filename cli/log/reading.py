@@ -1,7 +1,6 @@
 """`activity feed`, `show` and `tail`: the log, read in a terminal or by a script."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from cli.workspace import TenantOption, resolve, workspace
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from activity.event import RecordedEvent
+    from cli.log.shown import ShownEvent
     from db.log.reading.filter import Filter
 
 
@@ -43,19 +42,21 @@ def feed(
     """Show a page of the feed: what happened last comes first."""
     import msgspec
 
+    from cli.log.shown import line, shown, time_of
     from feed import pages
 
     times = {"since": moment_of("--since", since), "until": moment_of("--until", until)}
     with workspace(tenant, "reader") as (session, number):
         which = msgspec.structs.replace(filters.filter(), **times, as_of=_as_of(session, number, as_of))
         page = pages.by_occurred(session, number, which, cursor, limit)
+        events = shown(session, number, page.events, which.as_of)
     if json:
-        print_json({"events": page.events, "cursor": page.cursor, "looked_to": page.looked_to})
+        print_json({"events": events, "cursor": page.cursor, "looked_to": page.looked_to})
         return
-    for event in page.events:
+    for event in events:
         typer.echo(line(event))
     if page.looked_to:
-        typer.echo(f"looked back to {_time(page.looked_to)}; there may be more", err=True)
+        typer.echo(f"looked back to {time_of(page.looked_to)}; there may be more", err=True)
     if page.cursor:
         typer.echo(f"next page: --cursor {page.cursor}", err=True)
 
@@ -78,15 +79,17 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one event, whole."""
+    from cli.log.shown import line, shown
     from db.log.reading import by_seq, lineage
 
     with workspace(tenant, "reader") as (session, number):
-        event = by_seq.get(session, number, _ref(ref))
-        if event is None:
+        found = by_seq.get(session, number, _ref(ref))
+        if found is None:
             typer.echo(f"activity: the tenant has no event {ref}", err=True)
             raise typer.Exit(FINDING)
-        up = lineage.causes(session, number, event.event_id) if causes else []
-        down = lineage.effects(session, number, event.event_id) if causes else []
+        (event,) = shown(session, number, [found])
+        up = shown(session, number, lineage.causes(session, number, event.event_id) if causes else [])
+        down = shown(session, number, lineage.effects(session, number, event.event_id) if causes else [])
     if json:
         print_json({"event": event, "causes": up, "effects": down} if causes else event)
         return
@@ -98,11 +101,10 @@ def show(
     typer.echo(_indented(event))
 
 
-def _indented(event: "RecordedEvent") -> str:
+def _indented(event: "ShownEvent") -> str:
     import msgspec
 
-    shown = msgspec.to_builtins(msgspec.structs.replace(event, payload=event.fields() or None))
-    return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
 
 
 def _ref(text: str) -> int | UUID:
@@ -131,6 +133,8 @@ def tail(
     json: Json = False,
 ) -> None:
     """Print events in the order of their numbers; with --json one JSON object a line."""
+    from cli.log.shown import line
+
     which = filters.filter()
     try:
         print_each(_tail(resolve(tenant).id, which, follow, last, after), line, json)
@@ -138,9 +142,8 @@ def tail(
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _tail(
-    tenant: int, which: "Filter", follow: bool, last: int, after: int | None
-) -> "Iterator[RecordedEvent]":
+def _tail(tenant: int, which: "Filter", follow: bool, last: int, after: int | None) -> "Iterator[ShownEvent]":
+    from cli.log.shown import shown
     from db.engine import begin
     from db.log import heads
     from db.log.reading import by_seq
@@ -149,50 +152,33 @@ def _tail(
         at = heads.head(session, tenant).seq
         wanted = last if after is None else 0
         recent = by_seq.before(session, tenant, which, at + 1, wanted).events if wanted else []
-    yield from reversed(recent)
+        first = shown(session, tenant, recent[::-1])
+    yield from first
     if after is not None:
         yield from _passing(tenant, which, after, at)
     if follow:
         yield from _coming(tenant, which, at)
 
 
-def _passing(tenant: int, which: "Filter", after: int, to: int) -> "Iterator[RecordedEvent]":
+def _passing(tenant: int, which: "Filter", after: int, to: int) -> "Iterator[ShownEvent]":
     """Yield the events that pass the filter, after one number and up to another."""
+    from cli.log.shown import shown
     from db.engine import begin
     from db.log.reading import by_seq
 
     while after < to:
         with begin("reader", tenant) as session:
             found, reached = by_seq.after(session, tenant, after, 500, which)
-        yield from (event for event in found if event.seq <= to)
+            page = shown(session, tenant, [event for event in found if event.seq <= to])
+        yield from page
         after = to if reached is None else reached
 
 
-def _coming(tenant: int, which: "Filter", after: int) -> "Iterator[RecordedEvent]":
+def _coming(tenant: int, which: "Filter", after: int) -> "Iterator[ShownEvent]":
     """Yield the events that come and pass the filter: the follower notices them, the database filters."""
-    from db.log.reading.filter import Filter
     from feed.follow import Follower
 
     with Follower(tenant, after) as follower:
         while True:
-            coming = follower.read()
-            if not coming or which == Filter():
-                yield from coming
-            else:
+            if coming := follower.read():
                 yield from _passing(tenant, which, coming[0].seq - 1, coming[-1].seq)
-
-
-def line(event: "RecordedEvent") -> str:
-    """Return an event on one line, for people: its number, time, who did what, and what it is about."""
-    from activity.catalogue import CATALOGUE, summarise
-
-    known = CATALOGUE.get(event.type)
-    by_contact = known is not None and known.by_contact and event.actor == "system"
-    who = (by_contact and event.contact_id) or event.actor
-    about = event.account_id or event.contact_id or f"{event.record_type}:{event.record_id}"
-    what = summarise(event.type, event.version, event.payload)
-    return f"{event.seq:>7}  {_time(event.occurred_at)}  {who} {what}  [{about}]"
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
