@@ -52,14 +52,24 @@ def _session_of(caller: Caller, csrf: str | None) -> SessionOut:
 @router.post("", responses=answers(SessionOut), openapi_extra=takes(SignIn))
 async def sign_in(request: Request, given: Annotated[SignIn, Depends(body(SignIn))]) -> Response:
     """Begin a session; it ends when its key or token does, after at most 12 hours."""
-    caller = await callers.from_credential(callers.live_keys(request), given.key)
-    cookie, csrf = callers.make_session(caller)
+    caller, cookie, csrf = await begin(request, given.key)
     session = replace(caller, expires_at=callers.read_session(cookie)["exp"])
     response = json_response(_session_of(session, csrf), headers={"Cache-Control": "no-store"})
+    put_cookie(request, response, cookie)
+    return response
+
+
+async def begin(request: Request, credential: str) -> tuple[Caller, str, str]:
+    """Return whom a key or token stands for, a new session's cookie, and its CSRF token."""
+    caller = await callers.from_credential(callers.live_keys(request), credential)
+    return caller, *callers.make_session(caller)
+
+
+def put_cookie(request: Request, response: Response, cookie: str) -> None:
+    """Give the session to the browser."""
     response.set_cookie(
         COOKIE, cookie, callers.SESSION_S, httponly=True, samesite="lax", secure=_secure(request)
     )
-    return response
 
 
 @router.get("", responses=answers(SessionOut))

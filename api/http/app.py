@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from api import enrichment, playbooks, tasks
-from api.access import session
+from api.access import link, session
 from api.access.callers import LiveKeys, check_secrets
 from api.http import health, origins, problems
 from api.http.encoding import SCHEMAS, problem_answer
@@ -37,7 +37,7 @@ ROUTERS = (
     tasks.router,
 )
 # What others put into an address is theirs: providers, mail programs, whoever asks for health.
-OPEN_ROUTERS = (problems.router, health.router, tracking.router, receiving.router)
+OPEN_ROUTERS = (problems.router, health.router, link.router, tracking.router, receiving.router)
 
 
 def create_app() -> FastAPI:

@@ -233,8 +233,9 @@ def _http_answers(port: int, path: str) -> bool:
 
 
 def _report(folder: Path, tenant: int, seconds: float) -> None:
-    """Write endpoints.json, then print the same for people, without the secrets."""
+    """Write endpoints.json, then print the same for people, without the secrets, and how to get in last."""
     from activity.settings import settings
+    from api.access import link
 
     stored = json.loads((folder / "settings.json").read_text())
     urls = {name: settings().required(name) for name in ("database_url", "redis_url")}
@@ -261,6 +262,10 @@ def _report(folder: Path, tenant: int, seconds: float) -> None:
     }
     typer.echo(f"\nActivity is up after {seconds:.1f} s; Ctrl-C stops it.")
     typer.echo("".join(f"  {name:<11} {text}\n" for name, text in lines.items()))
+    if path := link.offer(stored["api_key"]):
+        typer.echo(
+            f"Open {endpoints['api']}{path}\n(signs in, once, within ten minutes, from this machine)\n"
+        )
 
 
 def _without_password(url: str) -> str:

@@ -146,6 +146,18 @@ def test_everything_answers_where_endpoints_json_says(dev: Dev) -> None:
     }
 
 
+def test_it_says_last_where_the_page_is_and_the_link_signs_in_once(dev: Dev) -> None:
+    endpoints = dev.until_up()
+    dev.until(lambda: "\nOpen http" in dev.printed())
+    said = [line for line in dev.printed().splitlines() if "|" not in line and line.strip()]
+    link = next(line for line in said if line.startswith("Open ")).removeprefix("Open ")
+    assert said.index(f"Open {link}") > max(n for n, line in enumerate(said) if endpoints["flower"] in line)
+    with httpx.Client(follow_redirects=True) as browser:
+        assert browser.get(link).url.path == "/"
+        assert browser.get(f"{endpoints['api']}/v1/session").json()["tenant"] == endpoints["tenant"]
+    assert httpx.get(link).status_code == 410
+
+
 def test_a_new_workspace_has_a_history_and_lives(dev: Dev) -> None:
     with psycopg.connect(dev.until_up()["database_url"], autocommit=True) as connection:
 
