@@ -25,6 +25,7 @@ def servers(tenants: int) -> Iterator[psycopg.Connection]:
     """
     from db.engine import close_connections
     from db.migrate import migrate
+    from worker.process.heap import freeze
     from worker.process.redis import forget as forget_redis
 
     structlog.configure(
@@ -54,6 +55,7 @@ def servers(tenants: int) -> Iterator[psycopg.Connection]:
                 "generate_series(1, %s) n",
                 (tenants,),
             )
+            freeze()  # as every worker and server does that this process stands for
             yield admin
 
 

@@ -16,7 +16,7 @@ from celery.signals import (
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from db.engine import forget_connections
-from worker.process import broker, watchdog
+from worker.process import broker, heap, watchdog
 from worker.process.logs import configure_logging
 
 app = Celery(
@@ -48,18 +48,19 @@ class _StartClock(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has 
 
     def start(self, parent: Any) -> None:
         if "prefork" not in parent.pool_cls.__module__:
-            _start_clocks()
+            _begin()
 
 
 app.steps["worker"].add(_StartClock)
 broker.install(app)
 
 
-def _start_clocks() -> None:
+def _begin() -> None:
     from worker.process import clock
 
     served = set(app.amqp.queues.consume_from or {app.conf.task_default_queue})
     clock.start(served, lambda task: str(app.amqp.router.route({}, task)["queue"].name))
+    heap.freeze()
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]  # celery has no types
@@ -70,7 +71,7 @@ def _log_as_we_do(**_: Any) -> None:
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _start_child(**_: object) -> None:
     forget_connections()
-    _start_clocks()
+    _begin()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery has no types

@@ -19,6 +19,7 @@ from api.log.live.hub import Hub
 from api.mail import receiving, suppressions
 from api.records import editing, listing, touch
 from api.sequences import enrolments, tracking
+from worker.process import heap
 
 ROUTERS = (
     events.router,
@@ -70,6 +71,7 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.hub = Hub()
+    heap.freeze()
     yield
     await app.state.hub.stop()
 
