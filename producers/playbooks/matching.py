@@ -1,7 +1,7 @@
 """Which events start which playbooks, and what is refused and why: live, in a dry run and in a backtest."""
 
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from uuid import UUID
 from activity.event import RecordedEvent
 from db.playbooks.playbooks import Enabled
 from db.playbooks.starts import NO_ANCESTRY, Ancestry, Span, StartKey
-from producers.playbooks.definition.conditions import View
+from producers.playbooks.definition.conditions import Expression, View
 from producers.playbooks.definition.document import names_of
 from producers.playbooks.definition.names import Facts, Fetch
 from producers.playbooks.definition.program import Program
@@ -67,44 +67,68 @@ class Index:
         return self._by_type[type]
 
 
+class Alike(NamedTuple):
+    """Playbooks whose conditions on the event are the same, which are evaluated once for all of them."""
+
+    conditions: tuple[Expression, ...]
+    plays: list[Play]
+
+    def hold(self, view: object) -> bool:
+        """Return whether an event that a View shows meets the conditions."""
+        return all(condition.holds_in(view) for condition in self.conditions)
+
+
 class OfType:
     """The playbooks of one type of event, found by the equality that their conditions begin with."""
 
     def __init__(self, type: str, plays: list[Play]) -> None:
         self._view = View(type, (condition for play in plays for condition in play.program.of_event))
-        self._rest: list[Play] = []
-        self._tables: dict[str, tuple[Fetch, dict[object, list[Play]]]] = {}
-        for play in plays:
-            equality = play.program.equality
+        self._rest: list[Alike] = []
+        self._tables: dict[str, tuple[Fetch, dict[object, list[Alike]]]] = {}
+        for alike in _alike(plays):
+            equality = alike.plays[0].program.equality
             if equality is None:
-                self._rest.append(play)
+                self._rest.append(alike)
             else:
                 _, table = self._tables.setdefault(equality.path, (equality.fetch, {}))
-                table.setdefault(equality.text, []).append(play)
+                table.setdefault(equality.text, []).append(alike)
 
-    def met(self, event: RecordedEvent, facts: Facts) -> Iterator[Play]:
-        """Yield the playbooks whose conditions on the event hold, in the order of their ids.
+    def met(self, event: RecordedEvent, facts: Facts) -> list[Play]:
+        """Return the playbooks whose conditions on the event hold, in the order of their ids.
 
         Most of the others are not looked at.
         """
         view = None
-        for play in self._near(facts):
-            if _is_due(play, event):
+        found: list[Play] = []
+        for alike in self._near(facts):
+            if any(_is_due(play, event) for play in alike.plays):
                 view = view or self._view.of(facts)
-                for condition in play.program.of_event:
-                    if not condition.holds_in(view):
-                        break
-                else:
-                    yield play
+                if alike.hold(view):
+                    found += [play for play in alike.plays if _is_due(play, event)]
+        return sorted(found) if len(found) > 1 else found
 
-    def _near(self, facts: Facts) -> list[Play]:
+    def _near(self, facts: Facts) -> list[Alike]:
         """Return those whose equality holds, and those that have none."""
         found = list(self._rest)
         for fetch, table in self._tables.values():
             value = fetch(facts)
             if isinstance(value, str):
                 found += table.get(value, ())
-        return sorted(found) if len(found) > 1 else found
+        return found
+
+
+def _alike(plays: Iterable[Play]) -> Iterable[Alike]:
+    """Return playbooks by their conditions on the event, and by the types that give those their meaning."""
+    found: dict[object, Alike] = {}
+    for play in plays:
+        program = play.program
+        key = (
+            frozenset(program.events),
+            program.equality and program.equality[::2],
+            tuple(condition.text for condition in program.of_event),
+        )
+        found.setdefault(key, Alike(program.of_event, [])).plays.append(play)
+    return found.values()
 
 
 def subjects(event: RecordedEvent, accounts: Mapping[str, str]) -> dict[str, str]:

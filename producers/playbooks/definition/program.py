@@ -88,7 +88,7 @@ class Program:
     @cached_property
     def equality(self) -> Equality | None:
         """What must be so at an event for the conditions to hold: by it the playbook is found."""
-        return next((condition.equality for condition in self.of_event if condition.equality), None)
+        return next((condition.equality for condition in self.conditions if condition.equality), None)
 
     @cached_property
     def events(self) -> tuple[str, ...]:
