@@ -146,7 +146,7 @@ export const english: Words = {
   lists: { accounts: 'Accounts', contacts: 'People', opportunities: 'Deals' },
   feed: 'Feed',
   search: 'Search',
-  searchHint: 'What somebody said or wrote',
+  searchHint: 'Search what was said',
   found: (words) => `Search: ${words}`,
   hits: (n, more) => (n ? `${n}${more ? '+' : ''} found, the newest first` : 'Nothing was found'),
   instead: (words) => `Nothing was found as it was written. This is what was found for “${words}”.`,

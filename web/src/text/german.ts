@@ -148,7 +148,7 @@ export const german: Words = {
   lists: { accounts: 'Firmen', contacts: 'Personen', opportunities: 'Deals' },
   feed: 'Ereignisse',
   search: 'Suche',
-  searchHint: 'Was jemand sagte oder schrieb',
+  searchHint: 'Was gesagt wurde',
   found: (words) => `Suche: ${words}`,
   hits: (n, more) => (n ? `${n}${more ? '+' : ''} gefunden, das Neueste zuerst` : 'Nichts gefunden'),
   instead: (words) => `So geschrieben wurde nichts gefunden. Das fand sich für „${words}“.`,
