@@ -9,17 +9,12 @@ import pytest
 
 from activity.event import Event
 from db.engine import begin
-from worker.append import append_batch
+from tests.recording import append_all
 from worker.emit import emit
 
 Send = Callable[..., httpx.Response]
 
 NOTE = {"type": "note.added", "account_id": "acme", "payload": {"text": "she signs for 900.000"}}
-
-
-def append_all() -> None:
-    while append_batch(1000):
-        pass
 
 
 def written(send: Send, path: str, body: Any) -> str:

@@ -15,7 +15,7 @@ from api.http.encoding import MAX_DOCUMENT
 from api.log.batch import MAX_EVENTS, MAX_ITEM
 from producers.mail import enrollments
 from tests import vectors
-from worker.append import append_batch
+from tests.recording import append_all
 from worker.foreign import accept
 
 Send = Callable[..., httpx.Response]
@@ -28,11 +28,6 @@ def log(admin: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
     return admin.execute(
         "select type, actor, source, account_id, payload from activity.event order by seq"
     ).fetchall()
-
-
-def append_all() -> None:
-    while append_batch(1000):
-        pass
 
 
 def test_a_posted_event_is_in_the_log_and_its_receipt_names_it(

@@ -10,8 +10,7 @@ from activity.event import Event
 from db.engine import begin
 from db.records.erasure import erase
 from tests.command import activity
-from worker.append import append_batch
-from worker.emit import emit
+from tests.recording import record
 
 Seen = dict[str, Any]
 
@@ -32,10 +31,10 @@ def notes(tenant: int) -> dict[str, UUID]:
         for name in ("plain", "corrected", "withdrawn", "erased", "restored")
     }
     undone = change(tenant, made["restored"], retracted=True)
-    say(tenant, *made.values())
-    say(tenant, change(tenant, made["corrected"], correct={"text": "corrected for 90.000"}, reason="typo"))
-    say(tenant, change(tenant, made["withdrawn"], retracted=True), undone)
-    say(tenant, change(tenant, undone, retracted=True))
+    record(*made.values())
+    record(change(tenant, made["corrected"], correct={"text": "corrected for 90.000"}, reason="typo"))
+    record(change(tenant, made["withdrawn"], retracted=True), undone)
+    record(change(tenant, undone, retracted=True))
     with begin("eraser") as session:
         erase(session, tenant, "erased", uuid4(), "dpo@example.com", None, None)
     return {name: event.event_id for name, event in made.items()}
@@ -51,12 +50,6 @@ def change(tenant: int, of: Event, **payload: Any) -> Event:
         cause_id=of.event_id,
         payload={"event_id": str(of.event_id), "event_type": of.type, **payload},
     )
-
-
-def say(tenant: int, *events: Event) -> None:
-    with begin("producer", tenant) as session:
-        emit(session, list(events))
-    append_batch(100)
 
 
 WAYS = (("feed", "--limit", 50), ("tail", "--last", 50), ("tail", "--after", 0))

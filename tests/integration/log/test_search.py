@@ -17,19 +17,11 @@ from db.engine import begin
 from db.records import erasure
 from producers.log.search import handle
 from producers.log.tasks import INDEXER
-from worker.append import append_batch
-from worker.emit import emit
+from tests.recording import record
 from worker.follow import follow_once
 
 Send = Callable[..., httpx.Response]
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
-
-
-def record(*events: Event) -> None:
-    with begin("producer") as session:
-        emit(session, events)
-    while append_batch(1000):
-        pass
 
 
 def follow(page: int = 500) -> None:

@@ -21,19 +21,11 @@ from db.records.records import Account, Contact, Opportunity
 from producers.records.tasks import FOLLOWER
 from producers.records.touches import handle
 from tests.plays import World, playbook
-from worker.append import append_batch
-from worker.emit import emit
+from tests.recording import record
 from worker.follow import follow_once
 
 Send = Callable[..., httpx.Response]
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
-
-
-def record(*events: Event) -> None:
-    with begin("producer") as session:
-        emit(session, events)
-    while append_batch(1000):
-        pass
 
 
 def follow(page: int = 500) -> None:
