@@ -104,7 +104,8 @@ def show(
 def _indented(event: "ShownEvent") -> str:
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+    decoded = msgspec.structs.replace(event, payload=event.fields() or None)  # null where it is too deep
+    return msgspec.json.format(msgspec.json.encode(decoded), indent=2).decode()
 
 
 def _ref(text: str) -> int | UUID:
