@@ -43,7 +43,7 @@ def prove(session: Session, tenant_id: int, event_id: UUID) -> Proof:
             f"no signed checkpoint holds seq {header.seq} yet: ask again once the next one was made "
             "(ACTIVITY_CHECKPOINT_KEYS, ACTIVITY_CHECKPOINT_EVERY_S)"
         )
-    place = SignedPlace.read(note.partition("\n\n")[0])
+    place = SignedPlace.of_note(note)
     path = tree.tree(session, tenant_id).inclusion(header.seq - 1, place.size)
     verify_inclusion(leaf(found.link.hash), header.seq - 1, place.size, path, place.root)
     return Proof(
@@ -61,7 +61,7 @@ def continues(session: Session, tenant_id: int, note: str, since: int) -> list[s
 
     In hexadecimal. For the role reader. Raises NotProvable where the checkpoint holds fewer.
     """
-    size = SignedPlace.read(note.partition("\n\n")[0]).size
+    size = SignedPlace.of_note(note).size
     if since > size:
         raise NotProvable(f"the newest checkpoint holds {size} events: ask again with since up to that")
     return [hash_.hex() for hash_ in tree.tree(session, tenant_id).consistency(since, size)]

@@ -183,6 +183,11 @@ class SignedPlace(NamedTuple):
         except ValueError:
             raise InvalidNote("the note is no checkpoint of a log") from None
 
+    @classmethod
+    def of_note(cls, note: str) -> "SignedPlace":
+        """Return what a checkpoint of ours says, whoever has signed it. Raises InvalidNote."""
+        return cls.read(note.partition("\n\n")[0])
+
     def tenant_id(self) -> int:
         """Return the workspace whose log it is: the end of the log's name. Raises InvalidNote."""
         number = self.origin.rpartition("/")[2]

@@ -49,16 +49,20 @@ def _is_local(request: Request) -> bool:
         return False
 
 
+def _used() -> Response:
+    return PlainTextResponse(_USED, 410, {"Cache-Control": "no-store"})
+
+
 @router.get("/sign-in/{token}")
 async def follow_link(request: Request, token: str) -> Response:
     """Begin the session that a link stands for, and show the page."""
     key = await run_in_threadpool(_redeem, token) if _is_local(request) and len(token) <= 100 else None
     if key is None:
-        return PlainTextResponse(_USED, 410, {"Cache-Control": "no-store"})
+        return _used()
     answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     try:
         _, cookie, _ = await session.begin(request, key)
     except Problem:  # the key was revoked meanwhile
-        return PlainTextResponse(_USED, 410, {"Cache-Control": "no-store"})
+        return _used()
     session.put_cookie(request, answer, cookie)
     return answer

@@ -101,7 +101,7 @@ def _places(file: Path, keys: list[str]) -> "list[Checkpoint]":
     try:
         if text.startswith("["):
             return msgspec.json.decode(text, type=list[Checkpoint])
-        tenant = SignedPlace.read(text.partition("\n\n")[0]).tenant_id()
+        tenant = SignedPlace.of_note(text).tenant_id()
         return [Checkpoint.of_note(text, [Verifier.read(key) for key in keys] or verifiers(tenant))]
     except (InvalidNote, msgspec.DecodeError) as error:
         raise ActivityError(f"{file} is not a checkpoint: {error}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session
 
-from activity.proof.merkle import ProofFailed, verify_consistency
+from activity.proof.merkle import ProofFailed, Tree, verify_consistency
 from activity.proof.note import InvalidNote, Signature, SignedPlace, Signer, Verifier, opened, signed
 from activity.settings import settings
 from db.engine import begin
@@ -81,19 +81,20 @@ def make(session: Session, due: tree.GrownLog) -> str:
     once is never contradicted by a later signature of ours.
     """
     tree.grow(session, due.tenant_id, due.seq)
-    root = tree.tree(session, due.tenant_id).root(due.seq)
-    _check_continues(session, due, root)
+    grown = tree.tree(session, due.tenant_id)
+    root = grown.root(due.seq)
+    _check_continues(session, due, grown, root)
     by = signers(due.tenant_id)
     place = SignedPlace(by[0].name, due.seq, root, due.hash, due.epoch, datetime.now(UTC))
     return signed(place.text(), by)
 
 
-def _check_continues(session: Session, due: tree.GrownLog, root: bytes) -> None:
+def _check_continues(session: Session, due: tree.GrownLog, grown: Tree, root: bytes) -> None:
     note = tree.checkpoint(session, due.tenant_id)
-    last = SignedPlace.read(note.partition("\n\n")[0]) if note else None
+    last = SignedPlace.of_note(note) if note else None
     if last is None or last.epoch != due.epoch:  # a restored log begins anew, and its notes say so
         return
-    path = tree.tree(session, due.tenant_id).consistency(last.size, due.seq)
+    path = grown.consistency(last.size, due.seq)
     try:
         verify_consistency(last.size, due.seq, last.root, root, path)
     except ProofFailed as error:

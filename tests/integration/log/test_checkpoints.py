@@ -20,9 +20,8 @@ from db.log import tree
 from producers.http import Answer
 from producers.log.checkpoints import is_due, make_due, verifiers
 from tests.command import activity
+from tests.recording import record
 from tests.tampering import Admin, rehash, unlock
-from worker.append import append_batch
-from worker.emit import emit
 
 
 @pytest.fixture
@@ -35,21 +34,18 @@ def folder(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def add(tenant: int, events: int) -> None:
-    with begin("producer") as session:
-        emit(
-            session,
-            [
-                Event(
-                    tenant_id=tenant,
-                    type="note.added",
-                    source="manual",
-                    account_id="acme",
-                    payload={"text": str(n)},
-                )
-                for n in range(events)
-            ],
+    record(
+        *(
+            Event(
+                tenant_id=tenant,
+                type="note.added",
+                source="manual",
+                account_id="acme",
+                payload={"text": str(n)},
+            )
+            for n in range(events)
         )
-    append_batch(events)
+    )
 
 
 def grown(admin: Admin, tenant: int, events: int) -> str:

@@ -21,8 +21,7 @@ from db.engine import begin, role_url
 from db.records.erasure import erase
 from producers.log.checkpoints import make_due
 from tests.command import activity
-from worker.append import append_batch
-from worker.emit import emit
+from tests.recording import record
 
 VERIFIER = Path(__file__).parents[3] / "docs/examples/verify_proof.py"
 Json = dict[str, Any]
@@ -52,9 +51,7 @@ def add(tenant: int, count: int) -> list[str]:
         )
         for n in range(count)
     ]
-    with begin("producer") as session:
-        emit(session, said)
-    append_batch(count)
+    record(*said)
     return [str(event.event_id) for event in said]
 
 
@@ -142,9 +139,7 @@ def test_what_no_checkpoint_holds_is_not_provable_yet(
     events: list[str], tenant: int, send: Callable[..., httpx.Response]
 ) -> None:
     later = Event(tenant_id=tenant, type="note.added", source="manual", account_id="a", payload={"text": "x"})
-    with begin("producer") as session:
-        emit(session, later)
-    append_batch(1)
+    record(later)
     answer = send("GET", f"/v1/events/{later.event_id}/proof")
     assert (answer.status_code, answer.json()["detail"][:42]) == (
         404,
