@@ -102,6 +102,9 @@ class Sentinels:
         ):
             with self.client(self.replica) as replica:
                 wait_until(lambda: replica.info("replication").get("master_link_status") == "up", 20)
+            # It asks the master for replicas every ten seconds: one that knows none can never fail over.
+            with redis.Redis(port=self.sentinel, socket_timeout=2) as sentinel:
+                wait_until(lambda: bool(sentinel.sentinel_slaves("main")), 30)
             yield self
 
     def client(self, port: int) -> "redis.Redis":
